@@ -1,0 +1,130 @@
+"""What a supervisor has to know of a child, as one frozen value.
+
+What lives here: `ChildSpec` and the words it is written in. What must not: who restarts whom (that is `supervision/`).
+Source: OTP supervisor child_spec(); Gleam's closed sum for shutdown (a time exists only where it means something).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol, TypeAlias
+
+__all__ = (
+    "BrutalKill",
+    "ChildSpec",
+    "ChildType",
+    "Delays",
+    "Grace",
+    "Infinity",
+    "Isolation",
+    "Limits",
+    "Restart",
+    "Shutdown",
+    "Start",
+)
+
+
+class Restart(StrEnum):
+    """When a child that ended is started again: always, only after an abnormal end, never."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    TEMPORARY = "temporary"
+
+
+class ChildType(StrEnum):
+    """Supervisors get unlimited time to stop, because they have children of their own."""
+
+    WORKER = "worker"
+    SUPERVISOR = "supervisor"
+
+
+class Isolation(StrEnum):
+    """Where a child lives: in a thread of this process, or in an OS process of its own."""
+
+    THREAD = "thread"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class BrutalKill:
+    """Kill at once. A thread cannot be killed: it is abandoned, fenced, and reported as unstopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """Ask, wait so many seconds, then kill."""
+
+    seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Infinity:
+    """Ask and wait for as long as it takes."""
+
+
+Shutdown: TypeAlias = BrutalKill | Grace | Infinity
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an OS process may use; None means no limit. Only for `isolation="process"`."""
+
+    nice: int = 0
+    memory_bytes: int | None = None
+    open_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How one life of a child begins.
+
+    `target` is an actor class, a callable that gives a `Start` (called anew for every life, in the process that the
+    child lives in), or an import path "package.module:name" of either.
+    """
+
+    target: type[object] | Callable[..., object] | str
+    args: tuple[object, ...] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+
+
+class Delays(Protocol):
+    """How long to wait before a restart; `supervision.Backoff` is the one that is meant."""
+
+    @property
+    def reset_after(self) -> float:
+        """Seconds of life after ready that make the next failure the first again."""
+
+    def delay(self, restarts: int, rng: random.Random) -> float:
+        """Seconds to wait before restart number `restarts` (1 is the first) since the last reset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """A child of a supervisor. `shutdown=None` means the type's default: 5 s for a worker, infinity for a supervisor.
+
+    `backoff=None` means the supervisor's own.
+    """
+
+    id: str
+    start: Start
+    restart: Restart = Restart.PERMANENT
+    shutdown: Shutdown | None = None
+    type: ChildType = ChildType.WORKER
+    significant: bool = False
+    isolation: Isolation = Isolation.THREAD
+    start_timeout: float = 10.0
+    backoff: Delays | None = None
+    name: str | None = None  # registered in the system's name registry while it lives
+    limits: Limits = Limits()
+    launcher: Literal["auto", "exec", "zygote"] = "auto"
+
+    @property
+    def effective_shutdown(self) -> Shutdown:
+        """The shutdown value with the type's default filled in."""
+        if self.shutdown is not None:
+            return self.shutdown
+        return Infinity() if self.type is ChildType.SUPERVISOR else Grace(5.0)

@@ -1,0 +1,81 @@
+"""The errors of what is said between the parts, and the root of every error of regrow.
+
+    RegrowError
+    └── ProtocolError(what, expected, got)
+        ├── LocalProtocolError      you asked for something that the protocol does not allow
+        │   ├── CodecError(path)      a value that cannot be said; `path` leads to it inside the message
+        │   └── FrameTooLarge         your frame is over the limit
+        └── RemoteProtocolError     the peer broke the protocol
+            └── GarbageReceived       what came is not even a frame; `head` keeps the first bytes of it
+
+Classes carry fields and make their text in `__str__`: what, where, expected, got.
+"""
+
+from __future__ import annotations
+
+import reprlib
+
+__all__ = (
+    "CodecError",
+    "FrameTooLarge",
+    "GarbageReceived",
+    "LocalProtocolError",
+    "ProtocolError",
+    "RegrowError",
+    "RemoteProtocolError",
+)
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
+
+
+class RegrowError(Exception):
+    """Root of all errors that regrow raises."""
+
+
+class ProtocolError(RegrowError):
+    """Something said is against the rules; `what` names the place, `expected` and `got` the difference."""
+
+    def __init__(self, what: str, *, expected: str = "", got: object = None) -> None:
+        super().__init__(what, expected, got)
+        self.what = what
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        if not self.expected:
+            return self.what
+        return f"{self.what}: expected {self.expected}, got {_SHORT.repr(self.got)}"
+
+
+class LocalProtocolError(ProtocolError):
+    """This side asked for something that the protocol does not allow."""
+
+
+class CodecError(LocalProtocolError):
+    """A value that cannot be said. `path` leads to it inside the message, as in `message.jobs[3].callback`."""
+
+    def __init__(self, path: str, *, expected: str, got: object) -> None:
+        super().__init__(path, expected=expected, got=got)
+        self.path = path
+
+    def __str__(self) -> str:
+        kind = type(self.got)
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        return f"cannot encode {self.path}: expected {self.expected}, got {name} {_SHORT.repr(self.got)}"
+
+
+class FrameTooLarge(LocalProtocolError):
+    """A frame of this side is over the limit that both sides agreed on."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke the protocol."""
+
+
+class GarbageReceived(RemoteProtocolError):
+    """What came is not even a frame; `head` keeps its first bytes for the report."""
+
+    def __init__(self, what: str, *, expected: str, head: bytes) -> None:
+        super().__init__(what, expected=expected, got=head)
+        self.head = head

@@ -1,0 +1,177 @@
+"""Exit reasons: why something that lived has ended, and the one classifier of them.
+
+What lives here: the sum type `ExitReason`, its classifier, its wire form. What must not: who restarts what.
+Source: Erlang/OTP exit reasons; `ExitStatus` and `Signaled` map POSIX wait statuses, `Hang` our watchdog's verdict.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback as _traceback
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from .errors import RemoteProtocolError
+
+__all__ = (
+    "KILLED",
+    "NOPROC",
+    "NORMAL",
+    "SHUTDOWN",
+    "Crash",
+    "ExitReason",
+    "ExitStatus",
+    "Hang",
+    "Killed",
+    "NoProc",
+    "Normal",
+    "Shutdown",
+    "Signaled",
+    "crash_of",
+    "exit_from_wire",
+    "exit_to_wire",
+    "is_abnormal",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """It finished what it had to do."""
+
+    def __str__(self) -> str:
+        return "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """It was asked to stop, by its supervisor or by itself; `detail` says why, in words."""
+
+    detail: str | None = None
+
+    def __str__(self) -> str:
+        return "shutdown" if self.detail is None else f"shutdown: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """It was killed without a chance to clean up."""
+
+    def __str__(self) -> str:
+        return "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class NoProc:
+    """There was nothing alive to watch."""
+
+    def __str__(self) -> str:
+        return "noproc"
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """An exception escaped; carried as data, so that it crosses process boundaries."""
+
+    type: str
+    text: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"crash: {self.type}: {self.text}" if self.text else f"crash: {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """An OS process ended with this code without the handshake of a clean stop; code 0 is abnormal too."""
+
+    code: int
+
+    def __str__(self) -> str:
+        return f"exit status {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signaled:
+    """An OS process was ended by a signal that we did not send as part of a stop."""
+
+    signo: int
+    core_dumped: bool = False
+
+    def __str__(self) -> str:
+        try:
+            name = signal.Signals(self.signo).name
+        except ValueError:
+            name = f"signal {self.signo}"
+        return f"{name} (core dumped)" if self.core_dumped else name
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """It was ended because it made no progress; `verdict` is the watchdog's (blocked, deadlocked, stopped...)."""
+
+    verdict: str
+
+    def __str__(self) -> str:
+        return f"hang: {self.verdict}"
+
+
+ExitReason: TypeAlias = Normal | Shutdown | Killed | NoProc | Crash | ExitStatus | Signaled | Hang
+
+NORMAL: Final = Normal()
+SHUTDOWN: Final = Shutdown()
+KILLED: Final = Killed()
+NOPROC: Final = NoProc()
+
+_BY_KIND: Final[dict[str, type[ExitReason]]] = {
+    "normal": Normal,
+    "shutdown": Shutdown,
+    "killed": Killed,
+    "noproc": NoProc,
+    "crash": Crash,
+    "exit_status": ExitStatus,
+    "signaled": Signaled,
+    "hang": Hang,
+}
+_KINDS: Final = {cls: kind for kind, cls in _BY_KIND.items()}
+
+
+def is_abnormal(reason: ExitReason) -> bool:
+    """Say whether a transient child that ended so is to be restarted. The only classifier.
+
+    Source: OTP supervisor, do_restart/3: normal, shutdown and {shutdown, Term} are clean, all else is not.
+    >>> is_abnormal(SHUTDOWN), is_abnormal(KILLED), is_abnormal(ExitStatus(0))
+    (False, True, True)
+    """
+    return not isinstance(reason, Normal | Shutdown)
+
+
+def crash_of(exc: BaseException) -> Crash:
+    """Turn an exception into data: type name, text, formatted traceback. Never raises, whatever `__str__` does."""
+    cls = type(exc)
+    name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    try:
+        text = str(exc)
+    except Exception as error:
+        text = f"<text unavailable: __str__ raised {type(error).__name__}>"
+    try:
+        lines = "".join(_traceback.format_exception(exc))
+    except Exception as error:
+        lines = f"<traceback unavailable: {type(error).__name__}>"
+    return Crash(name, text, lines)
+
+
+def exit_to_wire(reason: ExitReason) -> list[object]:
+    """Give `[kind, *fields]`, plain values that any codec can carry."""
+    fields = [getattr(reason, name) for name in reason.__dataclass_fields__]
+    return [_KINDS[type(reason)], *fields]
+
+
+def exit_from_wire(value: object) -> ExitReason:
+    """Read what `exit_to_wire` wrote. Errors: RemoteProtocolError naming what was expected and got."""
+    if not isinstance(value, list | tuple) or not value or value[0] not in _BY_KIND:
+        raise RemoteProtocolError("exit reason", expected=f"[kind, ...] with kind in {sorted(_BY_KIND)}", got=value)
+    cls = _BY_KIND[value[0]]
+    try:
+        return cls(*value[1:])
+    except TypeError as error:
+        raise RemoteProtocolError("exit reason", expected=f"the fields of {cls.__name__}", got=value) from error
