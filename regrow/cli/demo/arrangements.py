@@ -1,0 +1,138 @@
+"""The two arrangements that regrow replaces: the heartbeat on the loop of the user's code, and in a thread beside it.
+
+What lives here: both, written as people write them, over a real WebSocket to the same gateway, and the measure that
+is the same for all three: when was the beat handed to the socket, against when it was due.
+Runs in: a process of its own, `python -m regrow.cli.demo.arrangements ARRANGEMENT URL TOKEN SECONDS INTERVAL_MS SEED`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from regrow.cli.demo import functions
+from regrow.cli.demo.workload import jobs, library_files
+from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Heartbeat
+from regrow.protocol.session.protocol import encode_message
+
+__all__ = ("Lateness", "main")
+
+
+@dataclass(slots=True)
+class Lateness:
+    """How late beats were, in milliseconds after they were due."""
+
+    interval_ms: float
+    values_ms: list[float] = field(default_factory=list)
+    cut_off: bool = False  # the gateway gave up on the connection
+
+    def add(self, due: float, sent: float) -> None:
+        """Count one beat; both times are monotonic seconds."""
+        self.values_ms.append(max(0.0, (sent - due) * 1000))
+
+    def summary(self) -> dict[str, float | int | bool]:
+        """Give count, worst and 99th percentile."""
+        values = sorted(self.values_ms)
+        return {
+            "count": len(values),
+            "worst_lateness_ms": round(values[-1], 2) if values else 0.0,
+            "p99_lateness_ms": round(values[min(len(values) - 1, int(len(values) * 0.99))], 2) if values else 0.0,
+            "cut_off": self.cut_off,
+        }
+
+
+def _connect(token: str, instance: str) -> bytes:
+    return encode_message(Connect(role="worker", token=token, instance=instance, name=instance, epoch=1))
+
+
+def _beats(lateness: Lateness, started: float) -> Iterator[tuple[float, bytes]]:
+    sequence = 0
+    while True:
+        sequence += 1
+        due = started + sequence * lateness.interval_ms / 1000
+        yield due, encode_message(Heartbeat(sequence=sequence, due_ns=int(due * 1e9)))
+
+
+def _work(seconds: float, seed: int) -> Iterator[Callable[[], object]]:
+    """Give the calls of the workload until the time is over, with at least one that holds the GIL."""
+    deadline = time.monotonic() + seconds
+    for job in jobs(library_files(), seed=seed, gil_every=30):
+        if time.monotonic() > deadline:
+            return
+        function: Callable[[str | int], object] = getattr(functions, job.function)
+        yield lambda function=function, argument=job.argument: function(argument)  # type: ignore[misc]
+
+
+async def _same_loop(url: str, token: str, seconds: float, lateness: Lateness, seed: int) -> None:
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import ConnectionClosed
+
+    async with connect(url, subprotocols=[SUBPROTOCOL], compression=None, ping_interval=None, close_timeout=0.5) as ws:  # type: ignore[list-item]
+        await ws.recv()  # hello
+        await ws.send(_connect(token, "same-loop"))
+        await ws.recv()  # ready
+
+        async def beat() -> None:
+            for due, data in _beats(lateness, time.monotonic()):
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                try:
+                    await ws.send(data)
+                except ConnectionClosed:
+                    lateness.cut_off = True
+                lateness.add(due, time.monotonic())
+
+        beating = asyncio.create_task(beat())
+        for call in _work(seconds, seed):
+            call()
+            await asyncio.sleep(0)
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+def _thread(url: str, token: str, seconds: float, lateness: Lateness, seed: int) -> None:
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+
+    stop = threading.Event()
+    with connect(url, subprotocols=[SUBPROTOCOL], compression=None, ping_interval=None, close_timeout=0.5) as ws:  # type: ignore[list-item]
+        ws.recv()  # hello
+        ws.send(_connect(token, "thread"))
+        ws.recv()  # ready
+
+        def beat() -> None:
+            for due, data in _beats(lateness, time.monotonic()):
+                if stop.wait(max(0.0, due - time.monotonic())):
+                    return
+                try:
+                    ws.send(data)
+                except ConnectionClosed:
+                    lateness.cut_off = True
+                lateness.add(due, time.monotonic())
+
+        beating = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        beating.start()
+        for call in _work(seconds, seed):
+            call()
+        stop.set()
+        beating.join(5)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one arrangement and print its summary as one JSON line."""
+    arrangement, url, token, seconds, interval_ms, seed = arguments
+    lateness = Lateness(float(interval_ms))
+    if arrangement == "same_loop":
+        asyncio.run(_same_loop(url, token, float(seconds), lateness, int(seed)))
+    else:
+        _thread(url, token, float(seconds), lateness, int(seed))
+    sys.stdout.write(json.dumps({**lateness.summary(), "values_ms": [round(v, 2) for v in lateness.values_ms]}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
