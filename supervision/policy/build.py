@@ -1,0 +1,167 @@
+"""Checked plain tables to specs.
+
+What lives here: how each key of a file becomes a field of a spec. What must not: pydantic (hosted processes build their
+part of a tree here), checks (done when the file was read), imports of what a `start` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from ...actors.child_spec import (
+    BrutalKill,
+    ChildSpec,
+    ChildType,
+    Grace,
+    Infinity,
+    Isolation,
+    Limits,
+    Restart,
+    Shutdown,
+    Start,
+)
+from ..backoff import Backoff
+from ..intensity import RestartIntensity
+from ..significance import AutoShutdown
+from ..spec import SupervisorSpec
+from ..strategy import Strategy
+from .stop_signal import signal_number
+
+__all__ = ("TREE_START", "changed_backoff", "changed_intensity", "changed_limits", "shutdown_of", "supervisor_spec")
+
+T = TypeVar("T")
+
+TREE_START: Final = f"{__package__}.hosted:tree_start"
+"""Import path of the start of a supervisor that a policy describes and that lives in a process of its own."""
+
+
+def supervisor_spec(table: Mapping[str, object], *, backoff: Backoff | None = None) -> SupervisorSpec:
+    """Build a supervisor and all below it. `backoff` is what it inherits as the default of its children."""
+    inherited = changed_backoff(backoff or Backoff(), _table(table, "backoff"))
+    children = table.get("child", [])
+    return SupervisorSpec(
+        strategy=Strategy(str(table.get("strategy", Strategy.ONE_FOR_ONE))),
+        children=[_child(child, inherited) for child in (children if isinstance(children, list) else [])],
+        intensity=changed_intensity(RestartIntensity(), _table(table, "intensity")),
+        backoff=inherited,
+        auto_shutdown=AutoShutdown(str(table.get("auto_shutdown", AutoShutdown.NEVER))),
+        name=_typed(table, "name", str),
+    )
+
+
+def changed_backoff(backoff: Backoff, fields: Mapping[str, object]) -> Backoff:
+    """Give a backoff with some fields replaced. A reset time that follows from base and cap goes on following them.
+
+    Errors: ValueError from Backoff, if cap is then shorter than base.
+    """
+    if not fields:
+        return backoff
+    derived = backoff.reset_after == (backoff.base + backoff.cap) / 2
+    kept: dict[str, object] = {name: getattr(backoff, name) for name in ("initial", "base", "factor", "cap", "jitter")}
+    kept["reset_after"] = None if derived else backoff.reset_after
+    return Backoff(**(kept | dict(fields)))  # type: ignore[arg-type]  # the model has checked each field
+
+
+def changed_intensity(intensity: RestartIntensity, fields: Mapping[str, object]) -> RestartIntensity:
+    """Give an intensity with some fields replaced."""
+    return replace(intensity, **fields)  # type: ignore[arg-type]  # the model has checked each field
+
+
+def changed_limits(limits: Limits, fields: Mapping[str, object]) -> Limits:
+    """Give limits with some fields replaced."""
+    return replace(limits, **fields)  # type: ignore[arg-type]  # the model has checked each field
+
+
+def shutdown_of(word: object) -> Shutdown:
+    """Give the shutdown that a checked word or number stands for."""
+    if word == "brutal_kill":
+        return BrutalKill()
+    if word == "infinity":
+        return Infinity()
+    if isinstance(word, int | float):
+        return Grace(float(word))
+    raise AssertionError(f"unchecked shutdown {word!r}")
+
+
+def _child(table: Mapping[str, object], inherited: Backoff) -> ChildSpec:
+    isolation = Isolation(str(table.get("isolation", Isolation.THREAD)))
+    supervisor = table.get("type") == "supervisor"
+    own = _table(table, "backoff")
+    spec = ChildSpec(
+        id=str(table["id"]),
+        start=_supervisor_start(table, inherited, isolation) if supervisor else _worker_start(table),
+        restart=Restart(str(table.get("restart", Restart.PERMANENT))),
+        shutdown=shutdown_of(table["shutdown"]) if "shutdown" in table else None,
+        type=ChildType.SUPERVISOR if supervisor else ChildType.WORKER,
+        significant=table.get("significant") is True,
+        isolation=isolation,
+        backoff=changed_backoff(inherited, own) if own else None,
+        name=_typed(table, "name", str),
+        limits=changed_limits(Limits(), _table(table, "limits")),
+    )
+    timeout, launcher = _typed(table, "start_timeout", float), table.get("launcher")
+    if timeout is not None:
+        spec = replace(spec, start_timeout=timeout)
+    if launcher in {"exec", "zygote"}:
+        spec = replace(spec, launcher=launcher)
+    return spec
+
+
+def _supervisor_start(table: Mapping[str, object], inherited: Backoff, isolation: Isolation) -> Start:
+    own = ("strategy", "intensity", "auto_shutdown", "child")
+    inner: dict[str, object] = {key: table[key] for key in own if key in table}
+    below = changed_backoff(inherited, _table(table, "child_backoff"))
+    if isolation is Isolation.PROCESS:
+        # Only plain values reach the other process, so what is inherited is written out.
+        return Start(TREE_START, (inner | {"backoff": plain_backoff(below)},))
+    from ..supervisor import Supervisor  # here, because reading and showing a policy needs no runtime
+
+    return Start(Supervisor, (supervisor_spec(inner, backoff=below),))
+
+
+def plain_backoff(backoff: Backoff) -> dict[str, object]:
+    """Write a backoff as the table it could have come from."""
+    return {name: getattr(backoff, name) for name in ("initial", "base", "factor", "cap", "jitter", "reset_after")}
+
+
+def _worker_start(table: Mapping[str, object]) -> Start:
+    if "command" in table:
+        return _command_start(table)
+    arguments, named = table.get("args"), table.get("kwargs")
+    return Start(
+        str(table["start"]),
+        tuple(arguments) if isinstance(arguments, list) else (),
+        dict(named) if isinstance(named, Mapping) else {},
+    )
+
+
+def _command_start(table: Mapping[str, object]) -> Start:
+    from ...actors.hosting.command import Command, CommandActor  # here: a tree without commands needs no hosting
+
+    signal_word = table.get("stop_signal")
+    given: dict[str, object] = {key: table[key] for key in ("env", "cwd", "ready_timeout") if key in table}
+    codes, argv = table.get("normal_exit_codes"), table["command"]
+    if isinstance(codes, list):
+        given["normal_exit_codes"] = tuple(codes)
+    if signal_word is not None:
+        given["stop_signal"] = signal_number(signal_word)
+    if "ready" in table:
+        given["ready"] = _ready(_table(table, "ready"))
+    command = Command(argv=tuple(argv) if isinstance(argv, list) else (), **given)  # type: ignore[arg-type]
+    return Start(CommandActor, (command,))
+
+
+def _ready(table: Mapping[str, object]) -> object:
+    raise NotImplementedError(table)
+
+
+def _table(table: Mapping[str, object], key: str) -> Mapping[str, object]:
+    inner = table.get(key)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _typed(table: Mapping[str, object], key: str, kind: type[T]) -> T | None:
+    value = table.get(key)
+    return value if isinstance(value, kind) else None

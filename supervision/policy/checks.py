@@ -1,0 +1,160 @@
+"""The rules between the values of a policy file, checked on the raw tables so that they are all reported at once.
+
+What lives here: what must hold of a file beyond the type of each value. What must not: pydantic, specs.
+Every check takes what it finds: a value of a wrong type is somebody else's mistake and is passed over here.
+Source: OTP supervisor check_childspecs/1 (duplicate_child_name, bad_combination, missing_start).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ..backoff import Backoff
+from .durations import format_duration, parse_duration
+from .mistakes import KeyPath
+
+__all__ = ("Fault", "check_file")
+
+Table: TypeAlias = dict[str, object]
+Delays: TypeAlias = tuple[float, float]  # base and cap of a backoff, in seconds
+
+_DEFAULT: Final[Delays] = (Backoff().base, Backoff().cap)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A broken rule at a key. `given` is the value, or None when something is missing."""
+
+    path: KeyPath
+    expected: str
+    given: object = None
+    suggestion: str = ""
+
+
+_OF_ACTORS: Final = ("start", "args", "kwargs")
+_OF_COMMANDS: Final = ("command", "env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")
+_OF_SUPERVISORS: Final = ("strategy", "intensity", "child_backoff", "auto_shutdown", "child")
+_OF_PROCESSES: Final = ("limits", "launcher")
+
+
+def check_file(raw: Table) -> list[Fault]:
+    """Give every broken rule of a file, in no special order."""
+    faults: list[Fault] = []
+    if not raw:
+        faults.append(Fault((), 'a [tree] table, [policy."path"] tables, or both, but the file is empty'))
+    tree = raw.get("tree")
+    if isinstance(tree, dict):
+        faults += _supervisor(("tree",), tree, _merged(_DEFAULT, tree.get("backoff")))
+        faults += _backoff(("tree", "backoff"), tree.get("backoff"), _DEFAULT)
+    overrides = raw.get("policy")
+    if isinstance(overrides, dict):
+        for pattern, table in overrides.items():
+            faults += _override(("policy", pattern), pattern, table)
+    return faults
+
+
+def _supervisor(path: KeyPath, table: Table, delays: Delays) -> Iterator[Fault]:
+    children = table.get("child")
+    if not isinstance(children, list):
+        return
+    first: dict[str, int] = {}
+    for index, child in enumerate(children):
+        if not isinstance(child, dict):
+            continue
+        here = (*path, "child", index)
+        name = child.get("id")
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            yield Fault((*here, "id"), f"an id of its own (child[{first[name]}] has it already)", name)
+        yield from _child(here, child, delays)
+        if child.get("significant") is True and table.get("auto_shutdown", "never") == "never":
+            expected = 'auto_shutdown = "any_significant" or "all_significant" at the supervisor of a significant child'
+            yield Fault((*here, "significant"), expected, True)
+
+
+def _child(path: KeyPath, child: Table, delays: Delays) -> Iterator[Fault]:
+    if child.get("type") == "supervisor":
+        yield from _supervisor(path, child, _merged(delays, child.get("child_backoff")))
+        yield from _strangers(
+            path, child, (*_OF_ACTORS, *_OF_COMMANDS), 'no such key at a child with type = "supervisor"'
+        )
+    else:
+        yield from _worker(path, child)
+    if child.get("significant") is True and child.get("restart", "permanent") == "permanent":
+        default = "" if "restart" in child else " (permanent is the default)"
+        expected = f'restart = "transient" or "temporary" for a significant child{default}'
+        yield Fault((*path, "significant"), expected, True)
+    if child.get("isolation", "thread") == "thread" and "command" not in child:
+        yield from _strangers(path, child, _OF_PROCESSES, 'isolation = "process" beside it')
+    yield from _backoff((*path, "backoff"), child.get("backoff"), delays)
+    yield from _backoff((*path, "child_backoff"), child.get("child_backoff"), delays)
+
+
+def _worker(path: KeyPath, child: Table) -> Iterator[Fault]:
+    yield from _strangers(path, child, _OF_SUPERVISORS, 'type = "supervisor" beside it')
+    if "command" in child:
+        yield from _strangers(path, child, _OF_ACTORS, "no such key at a child with a command")
+        if child.get("isolation") == "process":
+            yield Fault((*path, "isolation"), "no isolation at a command (it is a process of its own)", "process")
+        yield from _strangers(path, child, _OF_PROCESSES, "no such key at a command (it is a program of its own)")
+        yield from _command(path, child)
+        return
+    yield from _strangers(path, child, _OF_COMMANDS, "`command` beside it")
+    if "start" not in child and not any(key in child for key in _OF_SUPERVISORS):
+        yield Fault(path, 'start = "package.module:Name", command = ["program"], or type = "supervisor" with children')
+
+
+def _command(path: KeyPath, child: Table) -> Iterator[Fault]:
+    ready = child.get("ready")
+    if isinstance(ready, dict) and sum(key in ready for key in ("line", "port", "file")) != 1:
+        yield Fault((*path, "ready"), "exactly one of line, port and file", ready)
+    if "ready_timeout" in child and "ready" not in child:
+        yield Fault((*path, "ready_timeout"), "`ready` beside it", child["ready_timeout"])
+    codes = child.get("normal_exit_codes")
+    if isinstance(codes, list):
+        for index, code in enumerate(codes):
+            if isinstance(code, int) and not 0 <= code <= 255:
+                yield Fault((*path, "normal_exit_codes", index), "an exit code from 0 to 255", code)
+
+
+def _override(path: KeyPath, pattern: str, table: object) -> Iterator[Fault]:
+    if any(not segment for segment in pattern.split("/")):
+        guess = "/".join(segment for segment in pattern.split("/") if segment)
+        yield Fault(path, 'a path in the tree, as in "root/pool/*"', pattern, f'"{guess}"' if guess else "")
+    if not isinstance(table, dict):
+        return
+    if not table:
+        yield Fault(path, "at least one of restart, shutdown, isolation, start_timeout, backoff, intensity, limits")
+    yield from _backoff((*path, "backoff"), table.get("backoff"), (0.0, math.inf))
+    if table.get("isolation") == "thread" and "limits" in table:
+        yield Fault((*path, "limits"), 'isolation = "process" for limits', table["limits"])
+
+
+def _merged(delays: Delays, table: object) -> Delays:
+    """What is given replaces what is inherited; unreadable values are passed over."""
+    if not isinstance(table, dict):
+        return delays
+    found = list(delays)
+    for index, key in enumerate(("base", "cap")):
+        with contextlib.suppress(KeyError, ValueError):
+            found[index] = parse_duration(table[key])
+    return found[0], found[1]
+
+
+def _backoff(path: KeyPath, table: object, inherited: Delays) -> Iterator[Fault]:
+    base, cap = _merged(inherited, table)
+    if not isinstance(table, dict) or cap >= base:
+        return
+    if "cap" in table:
+        yield Fault((*path, "cap"), f"at least as long as base, {format_duration(base)}", table["cap"])
+    elif "base" in table:
+        yield Fault((*path, "base"), f"at most as long as cap, {format_duration(cap)}", table["base"])
+
+
+def _strangers(path: KeyPath, child: Table, keys: tuple[str, ...], expected: str) -> Iterator[Fault]:
+    for key in keys:
+        if key in child:
+            yield Fault((*path, key), expected, child[key])

@@ -1,0 +1,85 @@
+"""Policy files: read, check everything, and give a `Policy` or all the mistakes at once.
+
+What lives here: `load_policy` and the way from a text to checked plain tables. What must not: specs, overrides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .checks import Fault, check_file
+from .mistakes import Mistake, PolicyError, key_text, value_text
+from .policy import Policy, Rule
+from .positions import Positions
+from .syntax import read_toml
+
+__all__ = ("load_policy", "parse_policy")
+
+
+def load_policy(path: str | Path) -> Policy:
+    """Read and check a policy file.
+
+    Runs in: the caller's thread; reads one file.
+    Errors: PolicyError with every mistake of the file, also when it cannot be read at all.
+    """
+    file = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        given = error.strerror or type(error).__name__
+        raise PolicyError([Mistake(file=file, line=0, key="", given=given, expected="a readable file")]) from error
+    except UnicodeDecodeError as error:
+        given = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        raise PolicyError([Mistake(file=file, line=0, key="", given=given, expected="UTF-8 text")]) from error
+    return parse_policy(text, file=file)
+
+
+def parse_policy(text: str, *, file: str = "policy.toml") -> Policy:
+    """Check the text of a policy; `file` is only the name to report. Errors: PolicyError with every mistake."""
+    # pydantic is imported here, when a file is read, and never by those who only import the package.
+    from pydantic import ValidationError
+
+    from .model import PolicyFile
+    from .translate import faults_of
+
+    reading = read_toml(text, file)
+    if reading.tables is None:
+        raise PolicyError(reading.mistakes)
+    positions = Positions(reading.text)
+    faults: list[Fault] = check_file(reading.tables)
+    model = None
+    try:
+        model = PolicyFile.model_validate(reading.tables)
+    except ValidationError as error:
+        typed = faults_of(error)
+        wrong = {fault.path for fault in typed}  # the type of a value comes first; what it means is then open
+        faults = typed + [fault for fault in faults if fault.path not in wrong or fault.given is None]
+    mistakes = [*reading.mistakes, *_located(faults, positions, reading.holes, file)]
+    if mistakes or model is None:
+        raise PolicyError(sorted(mistakes, key=lambda mistake: mistake.line))
+    plain: dict[str, object] = model.model_dump(mode="python", exclude_none=True)
+    tree, overrides = plain.get("tree"), plain.get("policy")
+    rules = [
+        Rule(pattern=pattern, values=values, file=file, line=positions.line(("policy", pattern)))
+        for pattern, values in (overrides.items() if isinstance(overrides, dict) else ())
+    ]
+    return Policy(file=file, tables=tree if isinstance(tree, dict) else None, rules=tuple(rules), positions=positions)
+
+
+def _located(faults: list[Fault], positions: Positions, holes: frozenset[int], file: str) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    for fault in faults:
+        line = positions.line(fault.path)
+        if line in holes:  # reported already, as what it is: not TOML
+            continue
+        mistakes.append(
+            Mistake(
+                file=file,
+                line=line,
+                key=key_text(fault.path),
+                given="" if fault.given is None else value_text(fault.given),
+                expected=fault.expected,
+                suggestion=fault.suggestion,
+            )
+        )
+    return mistakes

@@ -1,0 +1,97 @@
+"""A spec as the plain tables that a policy file could have said it with, so that it can move to another process.
+
+What lives here: the way back from `build.py`. What must not: pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity, Limits
+from ...actors.hosting.errors import NotImportable
+from ...actors.hosting.import_path import path_of
+from ..backoff import Backoff
+from ..spec import SupervisorSpec
+from .build import TREE_START, plain_backoff
+
+__all__ = ("plain_spec",)
+
+
+def plain_spec(spec: SupervisorSpec) -> dict[str, object]:
+    """Write a supervisor and all below it as plain tables.
+
+    Errors: ValueError naming the child that cannot be written: a start without an import path, delays of one's own.
+    """
+    table: dict[str, object] = {
+        "strategy": spec.strategy.value,
+        "intensity": {"max_restarts": spec.intensity.max_restarts, "max_seconds": spec.intensity.max_seconds},
+        "backoff": _delays(spec.backoff, spec.name or "supervisor"),
+        "auto_shutdown": spec.auto_shutdown.value,
+        "child": [_child(child) for child in spec.children],
+    }
+    return table if spec.name is None else table | {"name": spec.name}
+
+
+def _child(child: ChildSpec) -> dict[str, object]:
+    table: dict[str, object] = {
+        "id": child.id,
+        "type": child.type.value,
+        "restart": child.restart.value,
+        "significant": child.significant,
+        "isolation": child.isolation.value,
+        "start_timeout": child.start_timeout,
+        "launcher": child.launcher,
+    }
+    if child.shutdown is not None:
+        table["shutdown"] = _shutdown(child)
+    if child.name is not None:
+        table["name"] = child.name
+    if child.backoff is not None:
+        table["backoff"] = _delays(child.backoff, child.id)
+    if child.limits != Limits():
+        limits = {name: getattr(child.limits, name) for name in child.limits.__dataclass_fields__}
+        table["limits"] = {name: value for name, value in limits.items() if value is not None}
+    return table | _start(child)
+
+
+def _start(child: ChildSpec) -> dict[str, object]:
+    start = child.start
+    if start.args and isinstance(start.args[0], SupervisorSpec):
+        inner = plain_spec(start.args[0])
+        inner.pop("name", None)  # the name of a child is that of its ChildSpec
+        return _nested(inner)
+    if start.target == TREE_START and isinstance(start.args[0], Mapping):
+        if len(start.args) > 1:
+            raise ValueError(f"child {child.id!r} is a process whose inside is changed too; move one of the two")
+        return _nested(dict(start.args[0]))
+    try:
+        target = path_of(start.target)
+    except NotImportable as error:
+        raise ValueError(f"child {child.id!r}: {error}") from error
+    if target.entry is not None:
+        raise ValueError(f"child {child.id!r}: {target.target} is defined in a script; move it into a module")
+    return {"start": target.target, "args": list(start.args), "kwargs": dict(start.kwargs)}
+
+
+def _nested(table: dict[str, object]) -> dict[str, object]:
+    """At a child, `backoff` is how it is restarted itself."""
+    table["child_backoff"] = table.pop("backoff")
+    return table
+
+
+def _shutdown(child: ChildSpec) -> object:
+    match child.shutdown:
+        case BrutalKill():
+            return "brutal_kill"
+        case Infinity():
+            return "infinity"
+        case Grace(seconds):
+            return seconds
+        case None:
+            raise AssertionError("only a given shutdown is written")
+
+
+def _delays(delays: Delays, owner: str) -> dict[str, object]:
+    if not isinstance(delays, Backoff):
+        raise ValueError(f"{owner!r} has a backoff of its own kind, {type(delays).__qualname__}")
+    return plain_backoff(delays)

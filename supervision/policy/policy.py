@@ -1,0 +1,66 @@
+"""A checked policy file as a value: it can give its tree, and change any tree.
+
+What lives here: `Policy` and `Rule`. What must not: reading (`load.py`), pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..spec import SupervisorSpec
+from .apply import ROOT, Rule, apply_rules
+from .build import supervisor_spec
+from .mistakes import KeyPath, Mistake, PolicyError
+from .positions import Positions
+
+__all__ = ("Policy", "Rule")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a policy file says. `tables` is its checked `[tree]`, None when the file only overrides."""
+
+    file: str
+    tables: Mapping[str, object] | None
+    rules: tuple[Rule, ...]
+    positions: Positions = field(repr=False, compare=False)
+
+    @property
+    def root(self) -> str:
+        """The first segment of all paths of this file's tree: its `name`, or "root"."""
+        name = (self.tables or {}).get("name")
+        return name if isinstance(name, str) else ROOT
+
+    def tree(self) -> SupervisorSpec:
+        """Give the tree of this file, with its own `[policy]` tables applied.
+
+        Errors: PolicyError if the file has no `[tree]`, or if one of its paths matches nothing in the tree.
+        """
+        if self.tables is None:
+            expected = "a [tree] table (this file only has overrides for a tree that is elsewhere)"
+            raise PolicyError([Mistake(file=self.file, line=0, key="tree", given="", expected=expected)])
+        return apply_rules(supervisor_spec(self.tables), self.rules, root=self.root)
+
+    def apply(self, spec: SupervisorSpec, root: str = ROOT) -> SupervisorSpec:
+        """Give `spec` with the `[policy]` tables of this file applied; `root` is the first segment of its paths.
+
+        Errors: PolicyError if a path matches nothing, with the nearest one, or if a change is not possible there.
+        """
+        return apply_rules(spec, self.rules, root=root)
+
+    def starts(self) -> tuple[tuple[KeyPath, int, str], ...]:
+        """Give key path, line and import path of every `start` in the file."""
+        found: list[tuple[KeyPath, int, str]] = []
+
+        def visit(table: Mapping[str, object], path: KeyPath) -> None:
+            start = table.get("start")
+            if isinstance(start, str):
+                key = (*path, "start")
+                found.append((key, self.positions.line(key), start))
+            children = table.get("child")
+            for index, child in enumerate(children if isinstance(children, list) else ()):
+                visit(child, (*path, "child", index))
+
+        visit(self.tables or {}, ("tree",))
+        return tuple(found)
