@@ -1,0 +1,137 @@
+"""What a supervisor answers when it does not do what it was asked.
+
+RegrowError
+└── SupervisionError
+    ├── InvalidSpec(problems)              the spec is wrong; all mistakes at once
+    ├── FailedToStartChild(child_id, reason)   a child did not start, at boot or on request
+    ├── SupervisorStopping(supervisor)     it is on its way out and takes no more orders
+    └── ChildError(child_id)
+        ├── ChildNotFound       no child has this id
+        ├── AlreadyStarted      start_child: the id is taken by a living child
+        ├── AlreadyPresent      start_child: the id is taken by a child that is not running
+        ├── ChildRunning        restart_child, delete_child: it is alive
+        ├── ChildRestarting     restart_child, delete_child: it is about to be started
+        └── ChildTerminated     start_child, restart_child: it was terminated before it was ready
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..protocol.errors import RegrowError
+from ..protocol.exits import ExitReason
+
+__all__ = (
+    "AlreadyPresent",
+    "AlreadyStarted",
+    "ChildError",
+    "ChildNotFound",
+    "ChildRestarting",
+    "ChildRunning",
+    "ChildTerminated",
+    "FailedToStartChild",
+    "InvalidSpec",
+    "SpecProblem",
+    "SupervisionError",
+    "SupervisorStopping",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecProblem:
+    """One mistake in a spec: `where` leads to the field, as in `children[2] ("db").shutdown.seconds`."""
+
+    where: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: expected {self.expected}, got {self.got}"
+
+
+class SupervisionError(RegrowError):
+    """Root of what supervision raises."""
+
+
+class InvalidSpec(SupervisionError):
+    """A supervisor's or a child's spec has mistakes; `problems` has all of them."""
+
+    def __init__(self, problems: Sequence[SpecProblem]) -> None:
+        super().__init__(tuple(problems))
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "invalid spec: " + "; ".join(str(problem) for problem in self.problems)
+
+
+class FailedToStartChild(SupervisionError):
+    """A child did not become ready; at boot this is why the supervisor itself did not start."""
+
+    def __init__(self, child_id: str, reason: ExitReason) -> None:
+        super().__init__(child_id, reason)
+        self.child_id = child_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"child {self.child_id!r} failed to start: {self.reason}"
+
+
+class SupervisorStopping(SupervisionError):
+    """The supervisor is stopping, so it starts, stops and changes nothing on request any more."""
+
+    def __init__(self, supervisor: str) -> None:
+        super().__init__(supervisor)
+        self.supervisor = supervisor
+
+    def __str__(self) -> str:
+        return f"supervisor {self.supervisor!r} is stopping"
+
+
+class ChildError(SupervisionError):
+    """What was asked does not fit what the child is doing."""
+
+    text = "cannot be used so"
+
+    def __init__(self, child_id: str) -> None:
+        super().__init__(child_id)
+        self.child_id = child_id
+
+    def __str__(self) -> str:
+        return f"child {self.child_id!r} {self.text}"
+
+
+class ChildNotFound(ChildError):
+    """No child of this supervisor has this id."""
+
+    text = "is not known to this supervisor"
+
+
+class AlreadyStarted(ChildError):
+    """start_child: a living child has this id; `which_children` has its ref."""
+
+    text = "is already started"
+
+
+class AlreadyPresent(ChildError):
+    """start_child: a child that is not running has this id; restart it, or delete it first."""
+
+    text = "is already present, but not running; use restart_child or delete_child"
+
+
+class ChildRunning(ChildError):
+    """restart_child or delete_child: the child is alive; terminate it first."""
+
+    text = "is running"
+
+
+class ChildRestarting(ChildError):
+    """restart_child or delete_child: the child is about to be started; terminate it first."""
+
+    text = "is about to be started"
+
+
+class ChildTerminated(ChildError):
+    """start_child or restart_child: someone terminated the child before it was ready."""
+
+    text = "was terminated before it was ready"

@@ -1,0 +1,144 @@
+"""What a supervisor publishes on its system's event bus: facts, past tense.
+
+What lives here: the facts alone. What the core is fed with is in core_events.py.
+In all of them: `supervisor` is the name of the supervisor (its path, where it has one), `child_id` the id in its table,
+`life` the number of the incarnation in that supervisor, starting at 1 and never used twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..protocol.exits import ExitReason
+
+__all__ = (
+    "BackoffWasReset",
+    "ChildStartFailed",
+    "ChildStarted",
+    "ChildTerminated",
+    "IntensityReached",
+    "RestartScheduled",
+    "ShutdownError",
+    "SignificantChildEnded",
+    "SupervisionEvent",
+    "SupervisorStarted",
+    "Unstopped",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorStarted:
+    """All children of the spec have been started, or have asked to be ignored."""
+
+    supervisor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildStarted:
+    """A life has become ready. `restarts`: how many restarts this child has seen since it was added."""
+
+    supervisor: str
+    child_id: str
+    life: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildStartFailed:
+    """A life has ended before it was ready."""
+
+    supervisor: str
+    child_id: str
+    life: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildTerminated:
+    """A life that had been ready has ended. `expected`: the supervisor had asked for it.
+
+    `report` is the runtime's report of the death (last lines, message in hand), where there is one.
+    """
+
+    supervisor: str
+    child_id: str
+    life: int
+    reason: ExitReason
+    expected: bool
+    report: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartScheduled:
+    """A restart has been decided. `delay`: seconds from now; `failures`: since the backoff was last reset.
+
+    `group`: all the children that will be restarted together, in start order.
+    """
+
+    supervisor: str
+    child_id: str
+    delay: float
+    failures: int
+    group: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackoffWasReset:
+    """A child has been ready for so long that its next failure is the first again."""
+
+    supervisor: str
+    child_id: str
+    life: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntensityReached:
+    """One more restart would be too many: the supervisor gives up, stops its children and ends."""
+
+    supervisor: str
+    child_id: str
+    max_restarts: int
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignificantChildEnded:
+    """The end of this child ends the supervisor (auto_shutdown)."""
+
+    supervisor: str
+    child_id: str
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownError:
+    """A child that was asked to stop has ended with another reason than a clean one."""
+
+    supervisor: str
+    child_id: str
+    life: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unstopped:
+    """A life was killed and may still be running: a thread that cannot be killed, fenced and abandoned."""
+
+    supervisor: str
+    child_id: str
+    life: int
+
+
+SupervisionEvent: TypeAlias = (
+    SupervisorStarted
+    | ChildStarted
+    | ChildStartFailed
+    | ChildTerminated
+    | RestartScheduled
+    | BackoffWasReset
+    | IntensityReached
+    | SignificantChildEnded
+    | ShutdownError
+    | Unstopped
+)

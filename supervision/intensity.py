@@ -1,0 +1,54 @@
+"""How many restarts in how many seconds a supervisor forgives before it gives up.
+
+What lives here: the sliding window as a value and a pure function of a log of times. What must not: the clock.
+Source: OTP supervisor add_restart/1; Elixir DynamicSupervisor.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+__all__ = ("RestartIntensity", "RestartLog")
+
+RestartLog: TypeAlias = tuple[float, ...]
+"""Monotonic seconds of the restart attempts that are still inside the window, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestartIntensity:
+    """At most `max_restarts` restart attempts within `max_seconds`, for all children of one supervisor together.
+
+    One attempt is one entry, whether it is the first or a retry, of one child or of a whole group. The window is
+    inclusive: an attempt exactly `max_seconds` ago still counts. 0 restarts means that the first one is one too many.
+    Differs from OTP: times are float monotonic seconds, not truncated to whole ones; the default is Elixir's 3, not 1.
+    Errors: ValueError naming field, expected and got.
+    """
+
+    max_restarts: int = 3
+    max_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        restarts: object = self.max_restarts
+        if isinstance(restarts, bool) or not isinstance(restarts, int) or restarts < 0:
+            raise ValueError(f"max_restarts: expected an integer >= 0, got {restarts!r}")
+        seconds: object = self.max_seconds
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise ValueError(f"max_seconds: expected finite seconds > 0, got {seconds!r}")
+
+    def record(self, log: RestartLog, now: float) -> tuple[RestartLog, bool]:
+        """Enter one attempt; give the log that is left in the window, and whether the attempt is allowed.
+
+        Shape: O(attempts in the window), which is never more than `max_restarts + 1`.
+        >>> RestartIntensity(1, 5.0).record((10.0,), 15.0)
+        ((15.0, 10.0), False)
+        >>> RestartIntensity(1, 5.0).record((10.0,), 15.001)
+        ((15.001,), True)
+        """
+        kept = (now, *(then for then in log if then >= now - self.max_seconds))
+        return kept, len(kept) <= self.max_restarts
+
+    def allows(self, log: RestartLog, now: float) -> bool:
+        """Say whether an attempt at `now` would be allowed, without entering it."""
+        return self.record(log, now)[1]

@@ -1,0 +1,178 @@
+"""What the core makes of the news of one life: ready, ignored, failed, ended.
+
+What lives here: one function an event. What follows from it for other children is in boot.py, restarts.py, groups.py.
+"""
+
+from __future__ import annotations
+
+from ..protocol.exits import KILLED, NORMAL, ExitReason
+from . import commands as do
+from . import core_events as ev
+from .boot import fail_boot
+from .child import Child, StartCause, is_shutdown_error
+from .core_state import CoreState
+from .errors import ChildTerminated, FailedToStartChild
+from .events import (
+    BackoffWasReset,
+    ChildStarted,
+    ChildStartFailed,
+    ChildTerminated as ChildTerminatedFact,
+    ShutdownError,
+)
+from .plans import Boot, Ending, GroupPhase, GroupRestart
+from .restarts import decide, schedule
+from .states import ChildState, Step
+
+__all__ = ("begun", "ended", "failed", "give_up_waiting", "ignored", "ready", "reset_backoff")
+
+
+def begun(state: CoreState, event: ev.LifeBegun) -> None:
+    """Note the ref of a life, so that the child can be listed while it starts."""
+    child = state.current(event.child_id, event.life)
+    if child is not None:
+        child.ref, child.incarnation = event.ref, event.incarnation
+
+
+def ready(state: CoreState, event: ev.LifeReady) -> None:
+    """A start has succeeded."""
+    child = state.current(event.child_id, event.life)
+    if child is None or child.state not in {ChildState.STARTING, ChildState.STOPPING}:
+        return
+    starting = child.state is ChildState.STARTING
+    child.move(Step.READY)
+    if starting:
+        _now_running(state, child, event.info)
+
+
+def _now_running(state: CoreState, child: Child, info: object) -> None:
+    if child.failures:
+        child.reset_armed = True
+        at = state.now + state.delays(child.spec).reset_after
+        state.say(do.SetTimer(do.BackoffReset(child.id, child.life), at))
+    state.announce(ChildStarted(supervisor=state.name, child_id=child.id, life=child.life, restarts=child.restarts))
+    state.tell_starter(child, info)
+
+
+def ignored(state: CoreState, event: ev.LifeIgnored) -> None:
+    """A start asked to be left out: the spec is kept without a life, a temporary one is forgotten."""
+    child = state.current(event.child_id, event.life)
+    if child is None:
+        return
+    if child.state is ChildState.STOPPING:
+        _stopped(state, child, Step.IGNORE, NORMAL)
+    elif child.state is ChildState.STARTING:
+        child.move(Step.IGNORE)
+        child.last_reason = None
+        state.tell_starter(child, None, ignored=True)
+        state.forget_temporary(child)
+
+
+def failed(state: CoreState, event: ev.LifeFailed) -> None:
+    """A start has failed; what that means depends on why the life was begun."""
+    child = state.current(event.child_id, event.life)
+    if child is None:
+        return
+    if child.state is ChildState.STOPPING:
+        _stopped(state, child, Step.FAIL, event.reason)
+        return
+    if child.state is not ChildState.STARTING:
+        return
+    child.move(Step.FAIL)
+    child.last_reason = event.reason
+    state.announce(ChildStartFailed(supervisor=state.name, child_id=child.id, life=child.life, reason=event.reason))
+    match child.cause:
+        case StartCause.BOOT:
+            fail_boot(state, child, event.reason)
+        case StartCause.ADDED:
+            state.refuse_starter(child, FailedToStartChild(child.id, event.reason))
+            state.forget(child)
+        case StartCause.MANUAL:
+            state.refuse_starter(child, FailedToStartChild(child.id, event.reason))
+        case StartCause.RESTART:
+            schedule(state, child)
+
+
+def ended(state: CoreState, event: ev.LifeEnded) -> None:
+    """A life is over: because the supervisor wanted it, or on its own."""
+    child = state.current(event.child_id, event.life)
+    if child is None or child.state in {ChildState.STOPPED, ChildState.BACKOFF}:
+        return
+    if child.state is ChildState.STARTING:
+        # Failed starts are reported as such and never as exits: it was ready, and that news was overtaken by this.
+        child.move(Step.READY)
+        _now_running(state, child, None)
+    expected = child.state is ChildState.STOPPING
+    state.announce(
+        ChildTerminatedFact(
+            supervisor=state.name,
+            child_id=child.id,
+            life=child.life,
+            reason=event.reason,
+            expected=expected,
+            report=event.report,
+        )
+    )
+    if expected:
+        _stopped(state, child, Step.END, event.reason, abandoned=event.abandoned)
+    else:
+        _ended_on_its_own(state, child, event.reason)
+
+
+def _ended_on_its_own(state: CoreState, child: Child, reason: ExitReason) -> None:
+    state.disarm(child)
+    child.move(Step.END)
+    child.last_reason = reason
+    match state.plan:
+        case Boot() as boot:
+            boot.exits.append((child.id, reason))
+        case Ending():
+            _report_if_unclean(state, child, reason)
+        case GroupRestart(phase=GroupPhase.STOPPING) as group if child.id in group.members:
+            # It was to be stopped for its siblings' sake anyway: that end never counts and decides nothing.
+            _report_if_unclean(state, child, reason)
+            _rejoin(state, child)
+        case _:
+            decide(state, child, reason)
+
+
+def _report_if_unclean(state: CoreState, child: Child, reason: ExitReason) -> None:
+    if is_shutdown_error(child.spec, reason):
+        state.announce(ShutdownError(supervisor=state.name, child_id=child.id, life=child.life, reason=reason))
+
+
+def _rejoin(state: CoreState, child: Child) -> None:
+    """A member of a group is down: it waits for the group, a temporary one is dropped for good."""
+    if state.forget_temporary(child):
+        state.refuse_starter(child, ChildTerminated(child.id))
+    else:
+        child.move(Step.WAIT)
+
+
+def _stopped(state: CoreState, child: Child, step: Step, reason: ExitReason, *, abandoned: bool = False) -> None:
+    state.stopped(child, step, reason, abandoned=abandoned)
+    group = state.plan
+    if child.withdrawn:
+        state.refuse_starter(child, ChildTerminated(child.id))
+        state.forget_temporary(child)
+    elif isinstance(group, GroupRestart) and child.id in group.members:
+        _rejoin(state, child)
+
+
+def give_up_waiting(state: CoreState, key: do.StopDeadline | do.KillDeadline) -> None:
+    """A stop has taken too long: kill; a kill has taken too long: go on without, and say so."""
+    child = state.current(key.child_id, key.life)
+    if child is None or child.state is not ChildState.STOPPING:
+        return
+    if isinstance(key, do.StopDeadline) and not child.killed:
+        state.kill(child)
+    elif isinstance(key, do.KillDeadline):
+        _stopped(state, child, Step.ABANDON, KILLED, abandoned=True)
+
+
+def reset_backoff(state: CoreState, key: do.BackoffReset) -> None:
+    """A life has proved stable. A reset that was armed for an earlier life is ignored."""
+    child = state.current(key.child_id, key.life)
+    if child is not None and child.state is ChildState.RUNNING and child.reset_armed:
+        child.reset_armed = False
+        child.failures = 0
+        state.announce(BackoffWasReset(supervisor=state.name, child_id=child.id, life=child.life))

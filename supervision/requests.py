@@ -1,0 +1,72 @@
+"""What a supervisor can be asked: messages, sent with `ask`. `SupervisorHandle` has a method for each.
+
+What lives here: the questions. The answers are in results.py, the refusals in errors.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..actors.child_spec import ChildSpec
+
+__all__ = (
+    "CountChildren",
+    "DeleteChild",
+    "GetChildSpec",
+    "Request",
+    "RestartChild",
+    "StartChild",
+    "TerminateChild",
+    "WhichChildren",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Add a child at the end of the table and start it. Answer: StartedChild once it is ready."""
+
+    spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    """Stop a child, or cancel its restart; a temporary one is forgotten. Answer: Done once it has ended."""
+
+    child_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartChild:
+    """Start a child that is in the table but not running. Answer: StartedChild once it is ready."""
+
+    child_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChild:
+    """Forget a child that is not running. Answer: Done."""
+
+    child_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhichChildren:
+    """List the children. Answer: Children, latest started first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountChildren:
+    """Count the children. Answer: ChildCounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildSpec:
+    """Look up a child's spec. Answer: the ChildSpec."""
+
+    child_id: str
+
+
+Request: TypeAlias = (
+    StartChild | TerminateChild | RestartChild | DeleteChild | WhichChildren | CountChildren | GetChildSpec
+)

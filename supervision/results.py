@@ -1,0 +1,71 @@
+"""What a supervisor answers when it does what it was asked. The refusals are in errors.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..actors.child_spec import ChildSpec, ChildType, Restart
+from .states import ChildState
+
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
+
+__all__ = ("ChildCounts", "ChildInfo", "Children", "Done", "Result", "StartedChild")
+
+
+@dataclass(frozen=True, slots=True)
+class StartedChild:
+    """A child is ready, or has asked to be left out: then `ref` is None. `info`: what else its start had to say."""
+
+    child_id: str
+    ref: ActorRef[Any] | None
+    info: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildInfo:
+    """A child as its supervisor sees it.
+
+    `ref` is None until its first life has begun. `restarting`: it is down, and waits for its restart or is in it (OTP's
+    word for both). `restarts`: since it was added. `next_restart_in`: seconds left of its backoff, None if it is not
+    waiting for a time. `last_reason`: why its latest life that is over has ended.
+    """
+
+    id: str
+    ref: ActorRef[Any] | None
+    state: ChildState
+    restarting: bool
+    type: ChildType
+    restart: Restart
+    significant: bool
+    life: int
+    incarnation: int
+    restarts: int
+    next_restart_in: float | None
+    last_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """All children, latest started first."""
+
+    children: tuple[ChildInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCounts:
+    """`specs`: in the table; `active`: alive (ready and not yet ended); then by type, alive or not."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+Result: TypeAlias = StartedChild | Done | Children | ChildCounts | ChildSpec

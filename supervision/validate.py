@@ -1,0 +1,145 @@
+"""Find all mistakes of a spec at once, before anything is started.
+
+What lives here: checks of values. What must not: anything that imports or starts what a spec names.
+Source: OTP supervisor check_childspecs/2, check_flags/1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ..actors.child_spec import (
+    BrutalKill,
+    ChildSpec,
+    ChildType,
+    Grace,
+    Infinity,
+    Isolation,
+    Limits,
+    Restart,
+    Start,
+)
+from .errors import InvalidSpec, SpecProblem
+from .intensity import RestartIntensity
+from .significance import AutoShutdown
+from .spec import SupervisorSpec
+from .strategy import Strategy
+
+__all__ = ("check_child_spec", "check_supervisor_spec", "raise_problems")
+
+_IMPORT_PATH: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+
+
+def check_supervisor_spec(spec: SupervisorSpec) -> tuple[SpecProblem, ...]:
+    """Give every mistake of a supervisor's spec and of its children, in the order in which they stand."""
+    return tuple(_supervisor_problems(spec))
+
+
+def check_child_spec(spec: ChildSpec, *, auto_shutdown: AutoShutdown) -> tuple[SpecProblem, ...]:
+    """Give every mistake of one child's spec under a supervisor with this `auto_shutdown`."""
+    return tuple(_child_problems(spec, _where(spec), auto_shutdown))
+
+
+def raise_problems(problems: tuple[SpecProblem, ...]) -> None:
+    """Raise InvalidSpec with all of them, if there are any."""
+    if problems:
+        raise InvalidSpec(problems)
+
+
+def _where(spec: object, index: int | None = None) -> str:
+    place = "child" if index is None else f"children[{index}]"
+    child_id = getattr(spec, "id", None)
+    return place if child_id is None else f"{place} ({child_id!r})"
+
+
+def _supervisor_problems(spec: SupervisorSpec) -> Iterator[SpecProblem]:
+    yield from _one_of("strategy", spec.strategy, Strategy)
+    yield from _one_of("auto_shutdown", spec.auto_shutdown, AutoShutdown)
+    intensity: object = spec.intensity
+    if not isinstance(intensity, RestartIntensity):
+        yield SpecProblem("intensity", "a RestartIntensity", repr(intensity))
+    yield from _delays("backoff", spec.backoff)
+    if spec.name is not None and not _is_text(spec.name):
+        yield SpecProblem("name", "a string that is not empty, or None", repr(spec.name))
+    seen: dict[str, int] = {}
+    children: Sequence[object] = spec.children
+    for index, child in enumerate(children):
+        where = _where(child, index)
+        if not isinstance(child, ChildSpec):
+            yield SpecProblem(where, "a ChildSpec", repr(child))
+            continue
+        yield from _child_problems(child, where, spec.auto_shutdown)
+        if child.id in seen:
+            yield SpecProblem(
+                f"{where}.id", f"an id that is not yet taken by children[{seen[child.id]}]", repr(child.id)
+            )
+        else:
+            seen[child.id] = index
+
+
+def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) -> Iterator[SpecProblem]:
+    if not _is_text(spec.id):
+        yield SpecProblem(f"{where}.id", "a string that is not empty", repr(spec.id))
+    yield from _start(f"{where}.start", spec.start)
+    yield from _one_of(f"{where}.restart", spec.restart, Restart)
+    yield from _one_of(f"{where}.type", spec.type, ChildType)
+    yield from _one_of(f"{where}.isolation", spec.isolation, Isolation)
+    yield from _shutdown(f"{where}.shutdown", spec.shutdown)
+    if not _is_seconds(spec.start_timeout) or spec.start_timeout <= 0:
+        yield SpecProblem(f"{where}.start_timeout", "finite seconds > 0", repr(spec.start_timeout))
+    if spec.backoff is not None:
+        yield from _delays(f"{where}.backoff", spec.backoff)
+    if spec.name is not None and not _is_text(spec.name):
+        yield SpecProblem(f"{where}.name", "a string that is not empty, or None", repr(spec.name))
+    if spec.limits != Limits() and spec.isolation is not Isolation.PROCESS:
+        yield SpecProblem(f"{where}.limits", 'no limits without isolation="process"', repr(spec.limits))
+    if spec.significant and spec.restart is Restart.PERMANENT:
+        yield SpecProblem(f"{where}.significant", "False for a permanent child, which never ends on its own", "True")
+    if spec.significant and auto_shutdown is AutoShutdown.NEVER:
+        yield SpecProblem(f"{where}.significant", 'False while the supervisor has auto_shutdown="never"', "True")
+
+
+def _start(where: str, start: object) -> Iterator[SpecProblem]:
+    if not isinstance(start, Start):
+        yield SpecProblem(where, "a Start", repr(start))
+        return
+    target: object = start.target
+    if isinstance(target, str):
+        if not _IMPORT_PATH.match(target):
+            yield SpecProblem(f"{where}.target", 'an import path "package.module:name"', repr(target))
+    elif not callable(target):
+        yield SpecProblem(f"{where}.target", "an actor class, a callable or an import path", repr(target))
+
+
+def _shutdown(where: str, shutdown: object) -> Iterator[SpecProblem]:
+    if isinstance(shutdown, Grace):
+        if not _is_seconds(shutdown.seconds) or shutdown.seconds < 0:
+            yield SpecProblem(f"{where}.seconds", "finite seconds >= 0", repr(shutdown.seconds))
+    elif shutdown is not None and not isinstance(shutdown, BrutalKill | Infinity):
+        yield SpecProblem(where, "BrutalKill(), Grace(seconds), Infinity() or None", repr(shutdown))
+
+
+def _delays(where: str, delays: object) -> Iterator[SpecProblem]:
+    if not callable(getattr(delays, "delay", None)):
+        yield SpecProblem(where, "a Backoff, or another Delays", repr(delays))
+    elif not _is_seconds(getattr(delays, "reset_after", None)):
+        yield SpecProblem(f"{where}.reset_after", "finite seconds", repr(getattr(delays, "reset_after", None)))
+
+
+def _one_of(
+    where: str, value: object, kind: type[Strategy | AutoShutdown | Restart | ChildType | Isolation]
+) -> Iterator[SpecProblem]:
+    if not isinstance(value, kind):
+        allowed = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+        yield SpecProblem(where, f"one of {allowed}", repr(value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
