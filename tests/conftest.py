@@ -1,6 +1,6 @@
 """Fixtures of every test: nothing may be left behind, and waits come in one unit that the environment scales.
 
-What lives here: the leak check (threads, file descriptors, child processes) and `ms`. What must not: fixtures of one room.
+What lives here: the leak check (threads, descriptors, child processes) and `ms`. What must not: fixtures of one room.
 """
 
 from __future__ import annotations

@@ -1,0 +1,81 @@
+# Every verb makes the virtual environment that it needs; a second call finds it ready.
+#
+#   make test PYTHON=python3.12 VENV=.venv-3.12     another interpreter, in a place of its own
+#   make test ARGS="tests/protocol -x"              ARGS goes to the program behind the verb
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+MANIFESTS := pyproject.toml setup.py
+
+BENCHMARKS ?= heartbeat supervision actors processes service
+SOAK_ROUNDS ?= 10
+
+.PHONY: help demo test lint types bench docs soak clean
+
+help: ## say what can be made (this)
+	@echo "make VERB [ARGS=...] [PYTHON=python3.12] [VENV=.venv]"
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+demo: $(STAMP)/core ## see it work: a worker, a gateway, and what happens when things die
+	@$(BIN)/regrow demo $(ARGS)
+
+test: $(STAMP)/test ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)/lint ## check style, format, and the directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMP)/lint ## check types, with mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+bench: $(STAMP)/bench ## measure; ARGS="--json" for machines, BENCHMARKS="actors" for one of them
+	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name $(or $(ARGS),--quick); done
+
+docs: $(STAMP)/docs ## build the documentation into site/; any warning is an error
+	$(BIN)/zensical build --clean --strict
+
+soak: $(STAMP)/test ## run the tests of real processes SOAK_ROUNDS times over
+	@for round in $$(seq $(SOAK_ROUNDS)); do \
+		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \
+	done
+
+clean: ## remove what make made
+	@if [ -e "$(VENV)/.made-with" ]; then rm -rf "$(VENV)"; else rm -rf "$(STAMP)"; fi
+	@rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info .coverage .coverage.*
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+# An environment made with another PYTHON than the one asked for now is made anew.
+ifneq ($(PYTHON),)
+ifneq ($(shell cat $(STAMP)/python 2>/dev/null),$(PYTHON))
+$(shell rm -rf $(STAMP))
+endif
+endif
+
+$(STAMP)/venv:
+	@.ci/make-venv "$(VENV)" "$(PYTHON)"
+	@touch $@
+
+$(STAMP)/core: $(MANIFESTS) | $(STAMP)/venv
+	@echo "installing regrow into $(VENV)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(STAMP)/test $(STAMP)/lint $(STAMP)/docs $(STAMP)/bench: $(STAMP)/%: $(STAMP)/core
+	@echo "installing the $* group into $(VENV)"
+	@$(PIP) --group $*
+	@touch $@
