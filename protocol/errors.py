@@ -23,10 +23,19 @@ __all__ = (
     "ProtocolError",
     "RegrowError",
     "RemoteProtocolError",
+    "shown",
 )
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
+
+
+def shown(value: object) -> str:
+    """Show a value in few characters, whatever its `__repr__` does."""
+    try:
+        return _SHORT.repr(value)
+    except Exception as error:
+        return f"<{type(value).__qualname__}, __repr__ raised {type(error).__name__}>"
 
 
 class RegrowError(Exception):
@@ -45,7 +54,7 @@ class ProtocolError(RegrowError):
     def __str__(self) -> str:
         if not self.expected:
             return self.what
-        return f"{self.what}: expected {self.expected}, got {_SHORT.repr(self.got)}"
+        return f"{self.what}: expected {self.expected}, got {shown(self.got)}"
 
 
 class LocalProtocolError(ProtocolError):
@@ -62,7 +71,7 @@ class CodecError(LocalProtocolError):
     def __str__(self) -> str:
         kind = type(self.got)
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        return f"cannot encode {self.path}: expected {self.expected}, got {name} {_SHORT.repr(self.got)}"
+        return f"cannot encode {self.path}: expected {self.expected}, got {name} {shown(self.got)}"
 
 
 class FrameTooLarge(LocalProtocolError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from .errors import RemoteProtocolError
+from .limits import CRASH_TEXT_MAX_CHARS, CRASH_TRACEBACK_MAX_CHARS
 
 __all__ = (
     "KILLED",
@@ -133,6 +134,16 @@ _BY_KIND: Final[dict[str, type[ExitReason]]] = {
     "hang": Hang,
 }
 _KINDS: Final = {cls: kind for kind, cls in _BY_KIND.items()}
+_FIELD_TYPES: Final[dict[type[ExitReason], tuple[tuple[type, ...], ...]]] = {
+    Normal: (),
+    Shutdown: ((str, type(None)),),
+    Killed: (),
+    NoProc: (),
+    Crash: ((str,), (str,), (str,)),
+    ExitStatus: ((int,),),
+    Signaled: ((int,), (bool,)),
+    Hang: ((str,),),
+}
 
 
 def is_abnormal(reason: ExitReason) -> bool:
@@ -157,7 +168,7 @@ def crash_of(exc: BaseException) -> Crash:
         lines = "".join(_traceback.format_exception(exc))
     except Exception as error:
         lines = f"<traceback unavailable: {type(error).__name__}>"
-    return Crash(name, text, lines)
+    return Crash(name, _sayable(text, CRASH_TEXT_MAX_CHARS), _sayable(lines, CRASH_TRACEBACK_MAX_CHARS))
 
 
 def exit_to_wire(reason: ExitReason) -> list[object]:
@@ -168,10 +179,22 @@ def exit_to_wire(reason: ExitReason) -> list[object]:
 
 def exit_from_wire(value: object) -> ExitReason:
     """Read what `exit_to_wire` wrote. Errors: RemoteProtocolError naming what was expected and got."""
-    if not isinstance(value, list | tuple) or not value or value[0] not in _BY_KIND:
+    if not isinstance(value, list | tuple) or not value or not isinstance(value[0], str) or value[0] not in _BY_KIND:
         raise RemoteProtocolError("exit reason", expected=f"[kind, ...] with kind in {sorted(_BY_KIND)}", got=value)
-    cls = _BY_KIND[value[0]]
+    cls, fields = _BY_KIND[value[0]], value[1:]
+    types = _FIELD_TYPES[cls]
+    if len(fields) > len(types) or any(type(got) not in wanted for got, wanted in zip(fields, types, strict=False)):
+        raise RemoteProtocolError("exit reason", expected=f"the fields of {cls.__name__}", got=value)
     try:
-        return cls(*value[1:])
+        return cls(*fields)
     except TypeError as error:
         raise RemoteProtocolError("exit reason", expected=f"the fields of {cls.__name__}", got=value) from error
+
+
+def _sayable(text: str, limit: int) -> str:
+    """Take the middle out of a text that is too long, and what UTF-8 cannot say, so that it fits into any message."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters cut ...\n{text[-half:]}"

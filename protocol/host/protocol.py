@@ -1,0 +1,254 @@
+"""One end of a link between a host and its hosted process, without I/O: what may be said, in which order, with which
+credit.
+
+What lives here: the state of one link, its two lanes and its counters. What must not: sockets, clocks, user values.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..frames import Buffer, Frame, FrameReader, frame_header
+from ..limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES, INLINE_MAX_BYTES, WINDOW_BYTES, WINDOW_MESSAGES
+from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage
+from .states import CREDITED, ORDERED, TRANSITIONS, Side, State
+from .wire import KINDS, NUMBERS, decode_link_message, encode_link_message
+
+__all__ = ("LinkProtocol",)
+
+_WRAP: Final = 1 << 32
+
+
+class LinkProtocol:
+    """The state of one link as `side` sees it.
+
+    Runs in: whatever owns the socket; it is not locked. Never blocks. After `receive_data`, and after `send`, write what
+    `data_to_send` gives. A broken peer stays broken: `failure` holds the error and every further `receive_data` raises it.
+
+    `incarnation` is the life that this end belongs to. Frames of an older life are ignored, those of a later one are an
+    error; None takes the first that comes. With `acknowledge_on_receipt=False` the shell calls `acknowledge` when a
+    message leaves the mailbox for its handler, which bounds the mailbox by the window.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        *,
+        incarnation: int | None = None,
+        max_bytes: int = FRAME_MAX_BYTES,
+        window_messages: int = WINDOW_MESSAGES,
+        window_bytes: int = WINDOW_BYTES,
+        acknowledge_on_receipt: bool = True,
+    ) -> None:
+        self.side: Final = side
+        self.state = State.NEW
+        self.incarnation = incarnation
+        self.failure: RemoteProtocolError | None = None
+        self.ignored_frames = 0
+        self.reader: Final = FrameReader(max_bytes)
+        self._window_messages = window_messages
+        self._window_bytes = window_bytes
+        self._acknowledge_on_receipt = acknowledge_on_receipt
+        self._control: deque[_Outgoing] = deque()
+        self._ordered: deque[_Outgoing] = deque()
+        self._sent = 0
+        self._unfinished: deque[int] = deque()  # bytes of each credited message that the peer has not finished
+        self._unfinished_bytes = 0
+        self._received = 0
+        self._finished = 0
+        self._told = 0  # what the last frame of ours said in `acked`
+        self._stale = False
+
+    def receive_data(self, data: Buffer) -> list[LinkMessage]:
+        """Take bytes from the socket; give the messages that are complete now.
+
+        Errors: RemoteProtocolError (GarbageReceived with the first bytes) if the peer broke the protocol: at once if
+        nothing good came before it in `data`, else on the next call; `failure` is set either way.
+        """
+        if self.failure is not None:
+            raise self.failure
+        try:
+            frames = self.reader.feed(data)
+        except RemoteProtocolError as error:
+            self.failure = error
+            raise
+        return self.receive_frames(frames)
+
+    def receive_frames(self, frames: list[Frame]) -> list[LinkMessage]:
+        """Take frames, for a shell that receives into `reader.wanted()`. Otherwise as `receive_data`."""
+        messages: list[LinkMessage] = []
+        for frame in frames:
+            try:
+                message = self._received_frame(frame)
+            except RemoteProtocolError as error:
+                self.failure = error
+                if not messages:
+                    raise
+                return messages
+            if message is not None:
+                messages.append(message)
+        if self.reader.failure is not None:
+            self.failure = self.reader.failure
+        return messages
+
+    def send(self, message: LinkMessage) -> None:
+        """Take a message to send, and move the state as it does.
+
+        Errors: LocalProtocolError if this state does not allow it from this side, or the link has ended;
+        CodecError, FrameTooLarge for what cannot be said. After an error nothing has changed.
+        """
+        kind = type(message)
+        after = TRANSITIONS[self.side][self.state].get(kind)
+        if after is None or self.state is State.ENDED:
+            raise LocalProtocolError(
+                f"link message {KINDS.get(kind, kind.__qualname__)!r}",
+                expected=self._expected(self.side),
+                got=self.state.name,
+            )
+        if isinstance(message, Hello | Init):
+            if self.incarnation not in (None, message.incarnation):
+                raise LocalProtocolError(
+                    f"{KINDS[kind]}.incarnation", expected=str(self.incarnation), got=message.incarnation
+                )
+            self.incarnation = message.incarnation
+        head, body = encode_link_message(message)
+        size = len(head) + (body.nbytes if isinstance(body, memoryview) else len(body))
+        frame_header(0, size)  # refuses what is too large now, at the caller, and not when it is written
+        lane = self._ordered if kind in ORDERED else self._control
+        lane.append(_Outgoing(NUMBERS[kind], kind in CREDITED, head, body, size))
+        self.state = after
+
+    def data_to_send(self, limit_bytes: int | None = None) -> list[Buffer]:
+        """Give what is to be written, in order, control before data; large bodies as their own buffers.
+
+        With a limit it gives at least one frame and stops after the first that reaches it, so that control can still
+        overtake what waits. Call again until it gives nothing.
+        """
+        pieces: list[Buffer] = []
+        small: list[Buffer] = []
+        given = 0
+        while (self._control or self._ordered) and (limit_bytes is None or given < limit_bytes or not given):
+            outgoing = self._control.popleft() if self._control else self._ordered.popleft()
+            small.append(self._header(outgoing))
+            small.append(outgoing.head)
+            if outgoing.size < INLINE_MAX_BYTES:
+                small.append(outgoing.body)
+            else:
+                pieces += (b"".join(small), outgoing.body)
+                small = []
+            given += FRAME_HEADER_BYTES + outgoing.size
+        if not given and self._owes_credit():
+            small.append(self._header(_ACKNOWLEDGE))
+            small.append(_ACKNOWLEDGE.head)
+        if small:
+            pieces.append(b"".join(small))
+        return pieces
+
+    @property
+    def has_data_to_send(self) -> bool:
+        """Whether `data_to_send` would give anything."""
+        return bool(self._control or self._ordered) or self._owes_credit()
+
+    @property
+    def in_flight(self) -> int:
+        """Tells and asks that were sent and that the peer has not finished with."""
+        return len(self._unfinished)
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether another tell or ask fits the window of the peer; one that waits to be written counts as sent."""
+        waiting = sum(outgoing.credited for outgoing in self._ordered)
+        return self.in_flight + waiting < self._window_messages and self._unfinished_bytes < self._window_bytes
+
+    def acknowledge(self, count: int = 1) -> None:
+        """Say that `count` tells and asks of the peer have been finished with. The next frame tells the peer."""
+        if self._finished + count > self._received:
+            raise LocalProtocolError(
+                "acknowledge", expected=f"at most {self._received - self._finished} unfinished", got=count
+            )
+        self._finished += count
+
+    def _header(self, outgoing: _Outgoing) -> bytes:
+        if outgoing.credited:
+            self._sent += 1
+            self._unfinished.append(outgoing.size)
+            self._unfinished_bytes += outgoing.size
+        self._told = self._finished
+        return frame_header(outgoing.number, outgoing.size, self._sent, self._finished)
+
+    def _owes_credit(self) -> bool:
+        """Credit goes alone only when nothing else went out and half of the window is gone; acks per message cost 3x."""
+        allowed = Acknowledge in TRANSITIONS[self.side][self.state] and self.state is not State.ENDED
+        return allowed and self._finished - self._told >= max(1, self._window_messages // 2)
+
+    def _received_frame(self, frame: Frame) -> LinkMessage | None:
+        message = decode_link_message(frame)
+        kind = type(message)
+        if isinstance(message, Hello | Init) and not self._is_current(message):
+            self._stale = True
+        elif isinstance(message, Hello | Init):
+            self._stale = False
+        if self._stale:
+            self.ignored_frames += 1
+            return None
+        after = TRANSITIONS[self.side.other][self.state].get(kind)
+        if after is None:
+            raise RemoteProtocolError(
+                f"link message {KINDS[kind]!r}", expected=self._expected(self.side.other), got=self.state.name
+            )
+        self._count(frame, kind)
+        self.state = after
+        return None if kind is Acknowledge else message
+
+    def _is_current(self, message: Hello | Init) -> bool:
+        name = KINDS[type(message)]
+        if isinstance(message, Hello) and message.version != LINK_VERSION:
+            raise RemoteProtocolError("hello.version", expected=str(LINK_VERSION), got=message.version)
+        if self.incarnation is None:
+            self.incarnation = message.incarnation
+        if message.incarnation > self.incarnation:
+            raise RemoteProtocolError(f"{name}.incarnation", expected=f"{self.incarnation}", got=message.incarnation)
+        return message.incarnation == self.incarnation
+
+    def _count(self, frame: Frame, kind: type[LinkMessage]) -> None:
+        """Check the header's counters and take the credit that they grant."""
+        credited = kind in CREDITED
+        if frame.sequence != (self._received + credited) % _WRAP:
+            raise RemoteProtocolError(
+                "frame sequence", expected=str((self._received + credited) % _WRAP), got=frame.sequence
+            )
+        finished = (frame.acked - (self._sent - len(self._unfinished))) % _WRAP
+        if finished > len(self._unfinished):
+            raise RemoteProtocolError("frame acked", expected=f"at most {self._sent % _WRAP}", got=frame.acked)
+        for _ in range(finished):
+            self._unfinished_bytes -= self._unfinished.popleft()
+        self._received += credited
+        if self._acknowledge_on_receipt:
+            self._finished = self._received
+
+    def _expected(self, sender: Side) -> str:
+        names = ", ".join(sorted(KINDS[kind] for kind in TRANSITIONS[sender][self.state])) or "nothing"
+        return f"{names} from the {sender} in this state"
+
+
+class _Outgoing:
+    """A message that waits to be written."""
+
+    __slots__ = ("body", "credited", "head", "number", "size")
+
+    def __init__(self, number: int, credited: bool, head: bytes, body: Buffer, size: int) -> None:
+        self.number = number
+        self.credited = credited
+        self.head = head
+        self.body = body
+        self.size = size
+
+
+def _acknowledgement() -> _Outgoing:
+    head, body = encode_link_message(Acknowledge())
+    return _Outgoing(NUMBERS[Acknowledge], False, head, body, len(head))
+
+
+_ACKNOWLEDGE: Final = _acknowledgement()

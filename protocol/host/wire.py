@@ -1,0 +1,165 @@
+"""Link messages as frame payloads and back.
+
+Tell, Ask and Reply are the traffic, so they have layouts of their own, in which the body is never copied into anything:
+u16 length of `to`, `to`, body; u32 ask_id before that for Ask; u32 ask_id, u8 kind, body for Reply. All others are maps
+of their fields in the codec's encoding.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from ..codec import decode, encode
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..exits import Crash, exit_from_wire, exit_to_wire
+from ..frames import Buffer, Frame
+from ..limits import FRAME_MAX_BYTES
+from ..packing import pack_plain, unpack_plain
+from ..schema import Schema, snake_case
+from .messages import (
+    Acknowledge,
+    Ask,
+    DemonitorRequest,
+    DownSignal,
+    Exited,
+    ExitSignal,
+    Hello,
+    Init,
+    InitFailed,
+    InitIgnored,
+    KillRequest,
+    LinkMessage,
+    LinkRequest,
+    Log,
+    MonitorRequest,
+    Ready,
+    Reply,
+    Stop,
+    StopRequest,
+    Tell,
+    UnlinkRequest,
+)
+
+__all__ = ("KINDS", "NUMBERS", "decode_link_message", "encode_link_message")
+
+NUMBERS: Final[dict[type[LinkMessage], int]] = {
+    Hello: 1,
+    Init: 2,
+    Ready: 3,
+    InitIgnored: 4,
+    InitFailed: 5,
+    Stop: 6,
+    Exited: 7,
+    Acknowledge: 8,
+    Tell: 16,
+    Ask: 17,
+    Reply: 18,
+    Log: 19,
+    StopRequest: 24,
+    KillRequest: 25,
+    LinkRequest: 26,
+    UnlinkRequest: 27,
+    MonitorRequest: 28,
+    DemonitorRequest: 29,
+    ExitSignal: 30,
+    DownSignal: 31,
+}
+"""Frame types. 64 to 95 are kept for batches of the traffic, 96 to 127 for bodies that travel by descriptor."""
+
+KINDS: Final[dict[type[LinkMessage], str]] = {cls: snake_case(cls.__name__) for cls in NUMBERS}
+
+_TYPES: Final = {number: cls for cls, number in NUMBERS.items()}
+_SCHEMAS: Final[dict[type[LinkMessage], Schema[LinkMessage]]] = {
+    cls: Schema(cls, kind) for cls, kind in KINDS.items() if cls not in (Tell, Ask, Reply)
+}
+
+_TO: Final = Struct("<H")
+_ASK: Final = Struct("<IH")
+_REPLY: Final = Struct("<IB")
+_FAILED, _OK, _CRASHED = range(3)
+_ASK_ID_MAX: Final = 0xFFFFFFFF
+
+
+def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
+    """Give the payload in two pieces: a small head, and the body as it is.
+
+    Errors: CodecError with the path of a field that cannot be said; LocalProtocolError for an urn or id out of bounds.
+    """
+    if isinstance(message, Tell):
+        to = message.to.encode()
+        return _TO.pack(_checked_length(to)) + to, message.body
+    if isinstance(message, Ask):
+        to = message.to.encode()
+        return _ASK.pack(_checked_id(message.ask_id), _checked_length(to)) + to, message.body
+    if isinstance(message, Reply):
+        ask_id, body = _checked_id(message.ask_id), message.body
+        if isinstance(body, Crash):
+            return _REPLY.pack(ask_id, _CRASHED), pack_plain(exit_to_wire(body), root="reply.body")
+        return _REPLY.pack(ask_id, _OK if message.ok else _FAILED), body
+    kind = type(message)
+    schema = _SCHEMAS.get(kind)
+    if schema is None:
+        raise LocalProtocolError("link message", expected="one of protocol.host.messages", got=message)
+    return encode(schema.to_wire(message), root=schema.kind), b""
+
+
+def decode_link_message(frame: Frame) -> LinkMessage:
+    """Read a frame's payload. Bodies are slices of it, without a copy if it is a memoryview.
+
+    Errors: RemoteProtocolError naming message and field, whatever the payload is.
+    """
+    payload, number = frame.payload, frame.type
+    cls = _TYPES.get(number)
+    if cls is None:
+        raise RemoteProtocolError("link frame type", expected="one of this version", got=number)
+    schema = _SCHEMAS.get(cls)
+    if schema is not None:
+        return schema.from_wire(decode(payload))
+    if cls is Tell:
+        if len(payload) >= _TO.size:
+            begin = _TO.size
+            end = begin + _TO.unpack_from(payload)[0]
+            if end <= len(payload):
+                return Tell(_urn(payload[begin:end]), payload[end:])
+    elif cls is Ask:
+        if len(payload) >= _ASK.size:
+            ask_id, length = _ASK.unpack_from(payload)
+            end = _ASK.size + length
+            if end <= len(payload):
+                return Ask(_urn(payload[_ASK.size : end]), ask_id, payload[end:])
+    elif len(payload) >= _REPLY.size:
+        return _reply(payload)
+    raise RemoteProtocolError(KINDS[cls], expected="a whole head before the body", got=bytes(payload[:64]))
+
+
+def _reply(payload: Buffer) -> Reply:
+    ask_id, kind = _REPLY.unpack_from(payload)
+    body = payload[_REPLY.size :]
+    if kind == _CRASHED:
+        crash = exit_from_wire(unpack_plain(body, what="reply.body", max_bytes=FRAME_MAX_BYTES))
+        if not isinstance(crash, Crash):
+            raise RemoteProtocolError("reply.body", expected="a crash", got=crash)
+        return Reply(ask_id, False, crash)
+    if kind not in (_OK, _FAILED):
+        raise RemoteProtocolError("reply", expected="kind 0 (failed), 1 (ok) or 2 (crashed)", got=kind)
+    return Reply(ask_id, kind == _OK, body)
+
+
+def _urn(data: Buffer) -> str:
+    try:
+        return str(data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise RemoteProtocolError("urn", expected="UTF-8", got=bytes(data)) from error
+
+
+def _checked_length(to: bytes) -> int:
+    if len(to) > 0xFFFF:
+        raise LocalProtocolError("urn", expected="at most 65535 bytes", got=to)
+    return len(to)
+
+
+def _checked_id(ask_id: int) -> int:
+    if not 0 <= ask_id <= _ASK_ID_MAX:
+        raise LocalProtocolError("ask_id", expected="0 to 2**32-1", got=ask_id)
+    return ask_id

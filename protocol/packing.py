@@ -1,0 +1,93 @@
+"""msgpack, bounded: what may be claimed is checked before it is believed, and every failure is an error of ours.
+
+What lives here: plain packing and unpacking, with the hooks that the codec adds. Only this module and the codec know
+msgpack. Plain values are those of every language's msgpack; tuples come back as lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgpack import Packer, unpackb
+
+from .errors import CodecError, ProtocolError, RemoteProtocolError
+from .limits import ITEMS_MAX, SESSION_MAX_BYTES
+from .paths import path_of
+
+if TYPE_CHECKING:
+    from .frames import Buffer
+
+__all__ = ("PACK_FAILURES", "pack_plain", "unpack", "unpack_plain")
+
+PACK_FAILURES = (TypeError, ValueError, OverflowError, BufferError, RecursionError)
+"""What msgpack raises for a value that it cannot say."""
+
+
+def pack_plain(value: object, *, root: str = "message") -> bytes:
+    """Say None, bool, int, float, str, bytes, lists, tuples (as lists) and dicts, and subclasses of them as what they are.
+
+    Errors: CodecError with the path of the first thing that is none of these.
+    """
+    packer = Packer(buf_size=1024)
+    try:
+        packed: bytes = packer.pack(value)
+    except PACK_FAILURES as error:
+        path, expected, got = path_of(value, root, _plain_or_refuse)
+        raise CodecError(path, expected=expected or f"a plain value ({error})", got=got) from error
+    return packed
+
+
+def unpack_plain(data: Buffer, *, what: str = "message", max_bytes: int = SESSION_MAX_BYTES) -> object:
+    """Read what `pack_plain` wrote. Errors: RemoteProtocolError, whatever the bytes are."""
+    if len(data) > max_bytes:
+        raise RemoteProtocolError(f"{what} of {len(data)} bytes", expected=f"at most {max_bytes} bytes", got=len(data))
+    return unpack(data, what=what, ext_hook=_no_ext)
+
+
+def unpack(
+    data: Buffer,
+    *,
+    what: str,
+    ext_hook: Callable[[int, bytes], object],
+    list_hook: Callable[[list[object]], object] | None = None,
+) -> object:
+    """Read one value that fills `data`. Errors: RemoteProtocolError, whatever the bytes are."""
+    bound = ITEMS_MAX if len(data) > ITEMS_MAX else -1  # -1: msgpack bounds claims by the length of the data
+    try:
+        value: object = unpackb(
+            data,
+            ext_hook=ext_hook,
+            list_hook=list_hook,
+            strict_map_key=False,
+            timestamp=3,
+            max_array_len=bound,
+            max_map_len=bound,
+        )
+    except ProtocolError:
+        raise
+    except (ValueError, TypeError, ArithmeticError, BufferError) as error:
+        text = str(error) or type(error).__name__
+        raise RemoteProtocolError(
+            what, expected=f"one msgpack value within bounds ({text})", got=_head(data)
+        ) from error
+    except (RecursionError, MemoryError) as error:
+        text = type(error).__name__
+        raise RemoteProtocolError(what, expected=f"a value that fits ({text})", got=_head(data)) from error
+    return value
+
+
+def _head(data: Buffer) -> bytes:
+    return bytes(data[:64])
+
+
+def _no_ext(code: int, data: bytes) -> object:
+    raise RemoteProtocolError(f"extension type {code}", expected="plain msgpack values", got=data)
+
+
+def _plain_or_refuse(value: object) -> str | None:
+    if value is None or isinstance(value, bool | float | str | bytes | bytearray | memoryview | list | tuple | dict):
+        return None
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else "an integer of 64 bits"
+    return "a plain value (None, bool, int, float, str, bytes, list, dict)"
