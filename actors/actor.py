@@ -1,0 +1,196 @@
+"""The actor: what users subclass.
+
+How a life ends decides which hook runs (the table `HOOKS`; one hook at most, then the exit is announced):
+
+    asked to stop, by `stop()`, `shutdown()` or a supervisor            on_stop
+    its own `self.exit(reason)` in a handler                            on_stop
+    an exit signal, from a link or by `ref.exit()`, not trapped         on_stop
+    a handler raised (ask or tell), on_stop itself excepted             on_failure
+    on_start or __init__ raised                                         on_failure
+    on_start raised Ignore() or called `self.exit(reason)`              none
+    killed, or not ready within start_timeout                           none
+
+Differs from OTP: terminate/2 runs for a linked exit only if the process traps exits; here on_stop always does,
+because Python cleanup (files, sockets, threads) has no other owner.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, cast
+
+import pykka
+
+from ..protocol.exits import ExitReason
+from .control import ActorExit
+from .current import current_life
+from .describe import Description
+from .errors import NotStarted
+from .futures import AskFuture
+from .mailbox import Envelope
+from .pykka_seam import ActorStop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .life import Life
+    from .ref import ActorRef
+    from .replies import ReplyHandle
+    from .system import ActorSystem
+    from .timers import Timer
+
+__all__ = ("HOOKS", "Actor", "Cause")
+
+
+class Cause(Enum):
+    """What made a life end."""
+
+    STOPPED = "asked to stop"
+    EXITED = "exit() in a handler"
+    SIGNALED = "exit signal"
+    CRASHED = "handler raised"
+    START_FAILED = "on_start raised"
+    DECLINED = "on_start chose not to run"
+    KILLED = "killed"
+
+
+HOOKS: Final[Mapping[Cause, Literal["on_stop", "on_failure"] | None]] = MappingProxyType(
+    {
+        Cause.STOPPED: "on_stop",
+        Cause.EXITED: "on_stop",
+        Cause.SIGNALED: "on_stop",
+        Cause.CRASHED: "on_failure",
+        Cause.START_FAILED: "on_failure",
+        Cause.DECLINED: None,
+        Cause.KILLED: None,
+    }
+)
+
+
+class Actor(pykka.Actor):
+    """A pykka actor with a life that others can watch.
+
+    Override `on_start`, `on_receive`, `on_stop`, `on_failure` and, for those with work to finish, `on_stop_request`.
+    All of them, and `__init__`, run on the actor's own thread. What a handler raises ends the actor.
+    Differs from pykka: `__init__` runs in the new thread, so `start()` never runs the child's code in the caller; an
+    exception in an ask ends the actor too (`raise Reply(error)` does not).
+    """
+
+    trap_exit: bool = False  # True: exit signals become Exit messages, except from the parent
+    start_info: object = None  # on_start may leave something here for whoever starts it
+    stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one
+
+    _life: Life | None = None
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        """Set up state. The runtime's members work here already, whether or not this is called."""
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:  # type: ignore[override]
+        """Start one, unsupervised: in the system of the calling actor, else in the default system.
+
+        Waits until on_start has returned. Errors: what it raised; StartTimeout; StartIgnored.
+        """
+        life = current_life()
+        if life is not None:
+            return life.system.spawn(cls, *args, **kwargs)
+        from .default_system import default_system
+
+        return default_system().spawn(cls, *args, **kwargs)
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system it lives in."""
+        return self._alive().system
+
+    @property
+    def ref(self) -> ActorRef[Self]:
+        """Its own address, the same in all lives."""
+        return cast("ActorRef[Self]", self._alive().ref)
+
+    @property
+    def parent(self) -> ActorRef | None:
+        """Who began this life and is linked to it, None for a root."""
+        return self._alive().parent
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._alive().ref.name
+
+    @property
+    def incarnation(self) -> int:
+        """Which of its lives this is, from 1 on."""
+        return self._alive().incarnation
+
+    def on_stop_request(self, reason: ExitReason) -> None:
+        """Answer a request to stop, from `ref.shutdown()` or the end of the parent; by default, end at once.
+
+        Whoever has to wait for something overrides this and calls `self.exit(reason)` when all is done.
+        """
+        self.exit(reason)
+
+    def exit(self, reason: ExitReason) -> NoReturn:
+        """End now, with this reason: on_stop runs, links and monitors are told. Does not return."""
+        self._alive()
+        raise ActorExit(reason)
+
+    def link(self, ref: ActorRef) -> None:
+        """Share fate: an abnormal end of either ends the other, unless it traps exits. Links end with a life."""
+        self.system.link(self.ref, ref)
+
+    def unlink(self, ref: ActorRef) -> None:
+        """Take a link back; an Exit of it that waits to be handled is dropped."""
+        self._alive().unlink(ref)
+
+    def monitor(self, ref: ActorRef) -> int:
+        """Get one Down message when `ref` ends its present life; at once, with NOPROC, if it has none."""
+        return self.system.monitor(self.ref, ref)
+
+    def demonitor(self, monitor: int) -> bool:
+        """Take a monitor back; no Down of it is handled after this. Gives False if it has fired already."""
+        return self.system.demonitor(monitor, owner=self.ref)
+
+    def send_after(self, delay: float, message: object) -> Timer:
+        """Get `message` after `delay` seconds, unless it is cancelled or this life ends."""
+        return self._alive().timers.start(delay, message)
+
+    def every(self, interval: float, message: object) -> Timer:
+        """Get `message` every `interval` seconds. A tick that finds the one before unhandled is left out."""
+        return self._alive().timers.start(interval, message, interval=interval)
+
+    def continue_with(self, message: object) -> None:
+        """Handle `message` right after this handler, before anything that waits; even before requests to stop.
+
+        Source: gen_server {continue, Term}.
+        """
+        self._alive().continuations.append(Envelope(message))
+
+    def defer_reply(self) -> ReplyHandle:
+        """Take over answering the ask in hand: what the handler returns is not sent."""
+        return self._alive().defer_reply()
+
+    def describe(self) -> Description:
+        """Answer Describe(). Those with children override it."""
+        return self._alive().describe()
+
+    def _alive(self) -> Life:
+        if self._life is None:
+            raise NotStarted(type(self).__name__)
+        return self._life
+
+    def stop(self) -> None:
+        """Ask itself to end after all messages that wait already, as in pykka."""
+        self.ref.tell(ActorStop())
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        raise NotStarted("mailbox")
+
+    @staticmethod
+    def _create_future() -> AskFuture[Any]:
+        return AskFuture()
+
+    def _start_actor_loop(self) -> None:
+        raise NotStarted(type(self).__name__)

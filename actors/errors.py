@@ -1,0 +1,178 @@
+"""The errors of the actor runtime: what a caller did wrong, or found dead.
+
+RegrowError
+└── ActorError
+    ├── ActorDeadError(to, reason)   nobody is there to take the message (also a pykka.ActorDeadError)
+    ├── AskTimeout(timeout)          no answer in time (also a pykka.Timeout)
+    ├── CallingSelf(who)             an actor would wait for itself, directly or in a circle
+    ├── MailboxFull(to, maxsize)     a bounded mailbox refused a message
+    ├── NameTaken(name, holder)      the name is held by somebody alive
+    ├── NotStarted(what)             an actor object that no system has started
+    ├── BadTarget(target, got)       `Start.target` does not lead to an actor class
+    ├── StartError(who, reason)      it ended before it was ready
+    │   ├── StartTimeout(who, timeout)
+    │   └── StartIgnored(who)          its on_start raised Ignore()
+    └── SystemClosed(system)         the system has been shut down
+"""
+
+from __future__ import annotations
+
+import pykka
+
+from ..protocol.errors import RegrowError
+from ..protocol.exits import NORMAL, ExitReason, crash_of
+
+__all__ = (
+    "ActorDeadError",
+    "ActorError",
+    "AskTimeout",
+    "BadTarget",
+    "CallingSelf",
+    "MailboxFull",
+    "NameTaken",
+    "NotStarted",
+    "RegrowError",
+    "StartError",
+    "StartIgnored",
+    "StartTimeout",
+    "SystemClosed",
+)
+
+
+class ActorError(RegrowError):
+    """Root of the runtime's own errors."""
+
+
+class ActorDeadError(ActorError, pykka.ActorDeadError):
+    """Nobody is there to take, or to answer, the message. `reason` says how the life ended, if it is known."""
+
+    def __init__(self, to: object = "actor", reason: ExitReason | None = None) -> None:
+        super().__init__(to, reason)
+        self.to = str(to)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.to} is not alive" if self.reason is None else f"{self.to} is not alive: {self.reason}"
+
+
+class AskTimeout(ActorError, pykka.Timeout):
+    """No answer in time. The question is not taken back: the actor may still handle it."""
+
+    def __init__(self, timeout: float, to: object = None) -> None:
+        super().__init__(timeout, to)
+        self.timeout = timeout
+        self.to = to
+
+    def __str__(self) -> str:
+        return (
+            f"{self.timeout} seconds" if self.to is None else f"no answer from {self.to} within {self.timeout} seconds"
+        )
+
+
+class CallingSelf(ActorError):
+    """An actor would wait for an answer that only it can give; `circle` names who waits for whom."""
+
+    def __init__(self, *circle: str) -> None:
+        super().__init__(*circle)
+        self.circle = circle
+
+    def __str__(self) -> str:
+        if len(self.circle) == 1:
+            return f"{self.circle[0]} asks itself and would wait forever"
+        return "asking in a circle would wait forever: " + " -> ".join((*self.circle, self.circle[0]))
+
+
+class MailboxFull(ActorError):
+    """A bounded mailbox refused a message."""
+
+    def __init__(self, to: object, maxsize: int) -> None:
+        super().__init__(to, maxsize)
+        self.to = str(to)
+        self.maxsize = maxsize
+
+    def __str__(self) -> str:
+        return f"the mailbox of {self.to} is full: {self.maxsize} messages wait already"
+
+
+class NameTaken(ActorError):
+    """The name is held by somebody alive."""
+
+    def __init__(self, name: str, holder: object) -> None:
+        super().__init__(name, holder)
+        self.name = name
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return f"name {self.name!r}: expected a free one, it is held by {self.holder}"
+
+
+class NotStarted(ActorError):
+    """An actor object was made by hand; only `start()` or `ActorSystem.spawn()` give it a life."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} has no life: expected it to be started by Actor.start(), spawn() or a supervisor"
+
+
+class BadTarget(ActorError):
+    """`Start.target` does not lead to an actor class."""
+
+    def __init__(self, target: object, got: object) -> None:
+        super().__init__(target, got)
+        self.target = target
+        self.got = got
+
+    def __str__(self) -> str:
+        return (
+            f"start target {self.target!r}: expected an Actor class, a callable that gives a Start, "
+            f"or an import path of either, got {self.got!r}"
+        )
+
+
+class StartError(ActorError):
+    """It ended before it was ready, and not by an error of its own: killed, or it chose to exit."""
+
+    def __init__(self, who: object, reason: ExitReason) -> None:
+        super().__init__(who, reason)
+        self.who = str(who)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.who} ended before it was ready: {self.reason}"
+
+
+class StartTimeout(StartError):
+    """It was not ready in time; its thread cannot be ended and is abandoned."""
+
+    def __init__(self, who: object, timeout: float) -> None:
+        Exception.__init__(self, who, timeout)
+        self.who = str(who)
+        self.timeout = timeout
+        self.reason = crash_of(self)
+
+    def __str__(self) -> str:
+        return f"{self.who} was not ready within {self.timeout} seconds"
+
+
+class StartIgnored(StartError):
+    """Its on_start raised Ignore(): it does not want to run, and that is no failure."""
+
+    def __init__(self, who: object) -> None:
+        super().__init__(who, NORMAL)
+
+    def __str__(self) -> str:
+        return f"{self.who} chose not to start"
+
+
+class SystemClosed(ActorError):
+    """The system has been shut down; nothing starts in it any more."""
+
+    def __init__(self, system: str) -> None:
+        super().__init__(system)
+        self.system = system
+
+    def __str__(self) -> str:
+        return f"actor system {self.system!r} has been shut down"

@@ -1,0 +1,170 @@
+"""The answer to an ask: a pykka Future that costs little, can be awaited, and is answered at most once."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sys
+import threading
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import pykka
+
+from .current import current_life
+from .errors import AskTimeout, CallingSelf
+
+if TYPE_CHECKING:
+    from .life import Life
+
+__all__ = ("AskFuture",)
+
+T = TypeVar("T")
+ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+
+class AskFuture(pykka.Future[T]):
+    """Set once, by whoever comes first: the handler, or the end of the actor.
+
+    `set` and `set_exception` raise queue.Full the second time, as pykka's do; the runtime uses `try_*`.
+    """
+
+    def __init__(self, to: Life | None = None) -> None:
+        super().__init__()
+        self.to = to  # who has to answer, to find circles; None if nobody of this process
+        self.deferred = False  # set by defer_reply(): anybody may answer, so waiting for it is no circle
+        self._lock = threading.Lock()
+        self._done = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._traceback: TracebackType | None = None
+        self._callbacks: list[Callable[[], object]] | None = None
+
+    @property
+    def done(self) -> bool:
+        """True once there is an answer."""
+        return self._done
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """Wait for the answer. Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError."""
+        if self._get_hook is not None:
+            return super().get(timeout=timeout)
+        if not self._done:
+            life = current_life()
+            if life is None:
+                self._wait(timeout)
+            else:
+                self._wait_in(life, timeout)
+        if self._error is not None:
+            raise self._error.with_traceback(self._traceback)
+        return self._value
+
+    def set(self, value: T | None = None) -> None:
+        """Answer. Errors: queue.Full if it has an answer or a hook."""
+        if self._get_hook is not None or not self._settle(value, None, None):
+            raise queue.Full
+
+    def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+        """Answer with an error, by default the one being handled. Errors: queue.Full as for set()."""
+        kind, error, traceback = sys.exc_info() if exc_info is None else exc_info
+        if error is None:
+            if kind is None:
+                raise AssertionError("set_exception() without an exception")
+            error = kind()
+        if self._get_hook is not None or not self._settle(None, error, traceback):
+            raise queue.Full
+
+    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
+        """Let `func` compute the answer when it is asked for. Errors: queue.Full if there is one already."""
+        if self._done:
+            raise queue.Full
+        super().set_get_hook(func)
+
+    def try_set(self, value: object) -> bool:
+        """Answer unless somebody has."""
+        return self._settle(value, None, None)
+
+    def try_fail(self, error: BaseException) -> bool:
+        """Answer with an error unless somebody has answered."""
+        return self._settle(None, error, error.__traceback__)
+
+    def add_done_callback(self, callback: Callable[[], object]) -> None:
+        """Call back once there is an answer: at once if there is, else on the thread that answers."""
+        with self._lock:
+            if not self._done:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Await the answer without holding up the event loop."""
+        if self._get_hook is not None:
+            running = asyncio.get_running_loop().run_in_executor(None, lambda: self.get())
+            return (yield from running.__await__())
+        if not self._done:
+            loop = asyncio.get_running_loop()
+            waiter: asyncio.Future[None] = loop.create_future()
+
+            def wake() -> None:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+            def call() -> None:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(wake)
+
+            self.add_done_callback(call)
+            yield from waiter.__await__()
+        value: T = self.get()
+        return value
+
+    __iter__ = __await__
+
+    def _settle(self, value: Any, error: BaseException | None, traceback: TracebackType | None) -> bool:
+        with self._lock:
+            if self._done:
+                return False
+            self._value = value
+            self._error = error
+            self._traceback = traceback
+            self._done = True
+            callbacks, self._callbacks = self._callbacks, None
+        if callbacks is not None:
+            for callback in callbacks:
+                callback()
+        return True
+
+    def _wait(self, timeout: float | None) -> None:
+        gate = threading.Lock()
+        gate.acquire()
+        self.add_done_callback(gate.release)
+        if timeout is None:
+            gate.acquire()
+        elif not gate.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)) and not self._done:
+            raise AskTimeout(timeout, self.to and self.to.ref)
+
+    def _wait_in(self, life: Life, timeout: float | None) -> None:
+        life.waiting_for = self
+        try:
+            circle = self._circle(life)
+            if circle:
+                raise CallingSelf(*circle)
+            self._wait(timeout)
+        finally:
+            life.waiting_for = None
+
+    def _circle(self, life: Life) -> list[str]:
+        """Who waits for whom, if that leads back to `life`. Deferred answers may come from anywhere: no circle."""
+        names: list[str] = []
+        waits: AskFuture[Any] | None = self
+        while waits is not None and not waits.deferred and not waits._done and waits.to is not None:
+            names.append(str(waits.to.ref))
+            if waits.to is life:
+                return names
+            if len(names) > 64:
+                break
+            waits = waits.to.waiting_for
+        return []

@@ -1,0 +1,326 @@
+"""One life of one local actor: what others can do to it, and its one announced end.
+
+What lives here: the state of a life and who may end it. What must not: how messages are handled (`turn.py`), which
+hook an end runs (`actor.HOOKS`), threads (`dispatchers/`), what an exit sets off elsewhere (`relations.py`).
+
+A life ends once. Whoever sets `_ended` under the lock, the life's own turn or a kill from outside, announces the exit;
+the other one finds it set and keeps quiet.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..protocol.exits import KILLED, ExitReason, crash_of
+from .child_spec import Start
+from .current import current_life, enter_life
+from .describe import Describe, Description
+from .errors import ActorDeadError, MailboxFull, StartTimeout
+from .events import ActorStarted, DeadLetter
+from .mailbox import Envelope, Lane, Mailbox, MailboxOptions
+from .outcome import Ignored, Started, StartFailed, StartOutcome
+from .pykka_seam import ActorStop
+from .replies import ReplyHandle
+from .signals import Down, Exit, ExitReport, ExitSignal, StopRequest
+from .timers import TimerSet
+from .turn import run_turn
+
+if TYPE_CHECKING:
+    from .actor import Actor
+    from .clock import TimerHandle
+    from .futures import AskFuture
+    from .ref import ActorRef
+    from .system import ActorSystem
+
+__all__ = ("Birth", "Life")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """All that is needed to begin one life."""
+
+    start: Start
+    start_timeout: float  # seconds
+    parent: ActorRef | None
+    mailbox: MailboxOptions
+    on_outcome: Callable[[StartOutcome], None]
+
+
+class Life:
+    """Implements Cell (for everybody) and Runnable (for its dispatcher)."""
+
+    def __init__(self, system: ActorSystem, ref: ActorRef, incarnation: int, birth: Birth) -> None:
+        self.system = system
+        self.ref = ref
+        self.incarnation = incarnation
+        self.birth = birth
+        self.mailbox = Mailbox(ref, birth.mailbox, self._overflowed)
+        self.timers = TimerSet(system.clock, self.mailbox)
+        self.continuations: deque[Envelope] = deque()
+        self.actor: Actor | None = None  # set while a thread runs it
+        self.born = False  # set by the first turn
+        self.waiting_for: AskFuture[Any] | None = None  # set while its thread waits for an answer
+        self.stopped = threading.Event()  # set when the exit has been announced
+        self.thread_over = False  # set when no thread runs it any more
+        self.fenced = False  # set when it was ended while its code ran: that code may do no more
+        self._lock = threading.Lock()
+        self._ready = False
+        self._ended = False
+        self._settling = False  # while the starter is told; a kill waits for that: no exit overtakes its "started"
+        self._kill_pending = False
+        self._start_timer: TimerHandle | None = None
+        self._started_at: float | None = None
+        self._deferred: set[ReplyHandle] = set()
+        self._deferred_envelope: Envelope | None = None
+        self._stop_futures: list[AskFuture[Any]] = []  # callers of pykka's stop(), answered when all is over
+
+    # What a cell can do, on any thread.
+
+    @property
+    def alive(self) -> bool:
+        """True as long as it takes messages."""
+        return not self.mailbox.closed
+
+    def put(self, envelope: Envelope) -> None:
+        """Take a message. Errors: ActorDeadError, MailboxFull."""
+        if envelope.reply_to is not None:
+            envelope.reply_to.to = self
+        kind = type(envelope.message)
+        if kind is ActorStop:
+            envelope.exempt = True
+        self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe else Lane.USER)
+
+    def exit_signal(
+        self,
+        sender: ActorRef | None,
+        reason: ExitReason,
+        *,
+        incarnation: int = 0,
+        report: ExitReport | None = None,
+    ) -> None:
+        """Take an exit signal; what it does is decided when its turn comes."""
+        trapping = self.actor is not None and self.actor.trap_exit and sender is not self.birth.parent
+        signal = ExitSignal(Exit(sender, reason, incarnation, report))
+        self._put_signal(signal, Lane.SYSTEM if trapping else Lane.STOP)
+
+    def down_signal(self, down: Down) -> None:
+        """Take the end of something monitored."""
+        self._put_signal(down, Lane.SYSTEM)
+
+    def withdraw_down(self, monitor: int) -> None:
+        """Forget a Down of this monitor that waits."""
+        self.mailbox.discard(lambda message: isinstance(message, Down) and message.monitor == monitor)
+
+    def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
+        """Take a request to end."""
+        self._put_signal(StopRequest(reason, deadline), Lane.STOP)
+
+    def kill(self) -> None:
+        """End at once with KILLED; a busy thread is abandoned."""
+        self._cut(KILLED, None)
+
+    # What its dispatcher can do.
+
+    @property
+    def label(self) -> str:
+        """What to call its thread."""
+        return self.ref.name
+
+    def on_wake(self, wake: Callable[[], object]) -> None:
+        """Learn how to wake the dispatcher."""
+        self.mailbox.wake = wake
+
+    def turn(self) -> bool:
+        """Run until nothing is left to do. False: it is over."""
+        before = enter_life(self)
+        try:
+            return run_turn(self)
+        finally:
+            enter_life(before)
+
+    def finished(self) -> None:
+        """Hear that no thread runs it any more."""
+        self.actor = None
+        self.system.abandoned.ended(self)
+
+    # What its actor and its turns can do, on its own thread.
+
+    def defer_reply(self) -> ReplyHandle:
+        """Take over answering the ask in hand."""
+        envelope = self.mailbox.in_hand
+        future = None if envelope is None else envelope.reply_to
+        if future is not None:
+            future.deferred = True
+        self._deferred_envelope = envelope
+        handle = ReplyHandle(future, self._deferred.discard)
+        self._deferred.add(handle)
+        return handle
+
+    def is_deferred(self, envelope: Envelope) -> bool:
+        """Say whether the answer to this one has been taken over."""
+        return self._deferred_envelope is envelope
+
+    def unlink(self, peer: ActorRef) -> None:
+        """Take a link back, and an Exit that came over it."""
+        self.system.unlink(self.ref, peer)
+        self.mailbox.discard(lambda message: isinstance(message, ExitSignal) and message.exit.sender is peer)
+
+    def describe(self) -> Description:
+        """Say what is known of every actor."""
+        kind = self.ref.actor_class
+        return Description(
+            name=self.ref.name,
+            urn=self.ref.urn,
+            kind=f"{kind.__module__}.{kind.__qualname__}",
+            state="running",
+            incarnation=self.incarnation,
+            waiting_messages=len(self.mailbox),
+            uptime=self._uptime(),
+        )
+
+    # Beginning.
+
+    def arm_start_timeout(self) -> None:
+        """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
+        clock = self.system.clock
+        timeout = self.birth.start_timeout
+        self._start_timer = clock.call_at(clock.now() + timeout, self._time_out)
+
+    def settle_started(self, info: object) -> None:
+        """Tell the starter that it is ready; a kill that came in between waits until this is told."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ready = self._settling = True
+        self._disarm()
+        self._started_at = self.system.clock.now()
+        try:
+            self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
+            self.birth.on_outcome(Started(self.ref, self.incarnation, info))
+        finally:
+            with self._lock:
+                self._settling = False
+                killed = self._kill_pending
+            if killed:
+                self._cut(KILLED, None)
+
+    def fail_to_begin(self, error: Exception) -> None:
+        """End a life that no dispatcher could take. Runs in: the thread of the starter."""
+        self.mailbox.busy = False
+        reason = crash_of(error)
+        self.close(reason)
+        self.end(reason, error=error)
+
+    # Ending.
+
+    @property
+    def over(self) -> bool:
+        """True once its end is decided and announced, or being announced."""
+        return self._ended
+
+    def close(self, reason: ExitReason, stop: AskFuture[Any] | None = None) -> None:
+        """Take no more messages; what waits becomes dead letters, asks are answered. The first step of an end."""
+        left, _ = self.mailbox.close()
+        if stop is not None:
+            self._stop_futures.append(stop)
+        self._reject(left, reason)
+
+    def end(self, reason: ExitReason, *, error: BaseException | None = None, ignored: bool = False) -> None:
+        """Announce the end that its own turn has come to; not if somebody has killed it meanwhile.
+
+        Runs in: its own thread, after `close` and the hook. Whoever is told now may find nobody running as it.
+        """
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        before = enter_life(None)
+        try:
+            self._depart(reason, error, ignored=ignored)
+        finally:
+            enter_life(before)
+
+    def _time_out(self) -> None:
+        error = StartTimeout(self.ref, self.birth.start_timeout)
+        self._cut(error.reason, error, only_starting=True)
+
+    def _cut(self, reason: ExitReason, error: BaseException | None, *, only_starting: bool = False) -> None:
+        """End it from outside of its turn."""
+        own = current_life() is self
+        with self._lock:
+            if self._ended or (only_starting and self._ready):
+                return
+            if self._settling:
+                self._kill_pending = True
+                return
+            self._ended = True
+            left, busy = self.mailbox.close()
+            in_hand = self.mailbox.in_hand
+            self.fenced = busy and not own
+        if in_hand is not None and in_hand.reply_to is not None:
+            left = (in_hand, *left)
+        self._reject(left, reason)
+        self._depart(reason, error, ignored=False)
+        if self.fenced:
+            self.system.abandoned.note(self)
+
+    def _depart(self, reason: ExitReason, error: BaseException | None, *, ignored: bool) -> None:
+        self._disarm()
+        self.timers.close()
+        for handle in tuple(self._deferred):
+            handle.fail(ActorDeadError(self.ref, reason))
+        report = ExitReport(uptime=self._uptime(), in_hand=self._in_hand())
+        parent = self.birth.parent
+        if not self._ready and parent is not None:
+            self.system.unlink(parent, self.ref)
+        self.system.announce_exit(self.ref, self.incarnation, reason, report)
+        self.stopped.set()
+        for future in self._stop_futures:
+            future.try_set(None)
+        if not self._ready:
+            self.birth.on_outcome(
+                Ignored(self.ref, self.incarnation)
+                if ignored
+                else StartFailed(self.ref, self.incarnation, reason, report, error)
+            )
+
+    def _reject(self, left: Iterable[Envelope], reason: ExitReason) -> None:
+        for envelope in left:
+            future = envelope.reply_to
+            if type(envelope.message) is ActorStop:
+                if future is not None:
+                    self._stop_futures.append(future)
+            elif future is not None:
+                future.try_fail(ActorDeadError(self.ref, reason))
+            elif envelope.timer is None and type(envelope.message) not in _SIGNALS:
+                self.system.bus.publish(DeadLetter(self.ref, envelope.message, f"it ended first: {reason}"))
+
+    def _overflowed(self, envelope: Envelope, error: MailboxFull) -> None:
+        if envelope.reply_to is not None:
+            envelope.reply_to.try_fail(error)
+        else:
+            self.system.bus.publish(DeadLetter(self.ref, envelope.message, "mailbox full"))
+
+    def _put_signal(self, message: object, lane: Lane) -> None:
+        try:
+            self.mailbox.put(Envelope(message), lane)
+        except ActorDeadError:
+            return  # signals to the dead are nothing, as in OTP
+
+    def _disarm(self) -> None:
+        if self._start_timer is not None:
+            self._start_timer.cancel()
+
+    def _uptime(self) -> float | None:
+        return None if self._started_at is None else self.system.clock.now() - self._started_at
+
+    def _in_hand(self) -> str | None:
+        envelope = self.mailbox.in_hand
+        return None if envelope is None else type(envelope.message).__name__
+
+
+_SIGNALS = frozenset((ExitSignal, Down, StopRequest))

@@ -1,0 +1,194 @@
+"""The address of an actor: stable through all of its lives."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+
+import pykka
+
+from ..protocol.exits import KILLED, SHUTDOWN, ExitReason
+from .control import ActorExit
+from .current import current_life
+from .errors import ActorDeadError, CallingSelf
+from .events import DeadLetter
+from .futures import AskFuture
+from .mailbox import Envelope
+from .pykka_seam import ActorStop, StableProxy
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as _TypeVar
+
+    from .cell import Cell
+    from .system import ActorSystem
+
+    A = _TypeVar("A", bound=pykka.Actor, default=Any)
+else:
+    A = TypeVar("A", bound=pykka.Actor)
+
+__all__ = ("ActorRef",)
+
+_SHORT_URN: Final = 8
+
+
+class ActorRef(pykka.ActorRef[A]):
+    """Where to send messages. It outlives crashes: a restart binds it to the next life.
+
+    Between two lives messages are refused: `tell` raises ActorDeadError (and a DeadLetter event is published), `ask`
+    answers with ActorDeadError at once. `ask` and `proxy` are typed as loosely as pykka's are.
+
+    Runs in: any thread. Only `ask`, `stop` (with block=True) and a full mailbox with Overflow.BLOCK ever wait.
+    """
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        *,
+        name: str,
+        actor_class: type[A],
+        urn: str | None = None,
+    ) -> None:
+        self.system = system
+        self.name = name  # for people; `system.whereis` knows it only if it was registered
+        self.actor_class = actor_class
+        self.actor_urn = uuid.uuid4().urn if urn is None else urn
+        self._cell: Cell | None = None
+
+    @property
+    def urn(self) -> str:
+        """Unique in the world; one for all lives."""
+        return self.actor_urn
+
+    @property
+    def incarnation(self) -> int:
+        """The number of the latest life, 0 before the first."""
+        cell = self._cell
+        return 0 if cell is None else cell.incarnation
+
+    @property
+    def cell(self) -> Cell | None:
+        """The latest life."""
+        return self._cell
+
+    def bind(self, cell: Cell) -> None:
+        """Let the ref lead to a new life. Only for those who begin lives."""
+        self._cell = cell
+
+    def is_alive(self) -> bool:
+        """Say whether it takes messages now."""
+        cell = self._cell
+        return cell is not None and cell.alive
+
+    def tell(self, message: object) -> None:
+        """Send and forget. Errors: ActorDeadError; MailboxFull."""
+        life = current_life()
+        if life is not None and life.fenced:
+            raise ActorExit(KILLED, killed=True)
+        cell = self._cell
+        try:
+            if cell is None:
+                raise ActorDeadError(self)
+            cell.put(Envelope(message))
+        except ActorDeadError:
+            self.system.bus.publish(DeadLetter(self, message, "not alive"))
+            raise
+
+    @overload
+    def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
+
+    @overload
+    def ask(self, message: object, *, block: Literal[True] = True, timeout: float | None = None) -> Any: ...
+
+    @overload
+    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any: ...
+
+    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Send and get the answer: wait for it, or with `block=False` get a future of it (which can be awaited).
+
+        Errors: what the handler raised (it died of that); ActorDeadError with the exit reason; AskTimeout;
+        CallingSelf; MailboxFull.
+        """
+        future = self._ask(message)
+        return future.get(timeout=timeout) if block else future
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Ask it to end with NORMAL after all messages that wait already (pykka's poison pill).
+
+        Gives True if it has ended by this, False if it was dead; a future of that with `block=False`.
+        Errors: AskTimeout; CallingSelf if an actor waits for its own end.
+        """
+        life = current_life()
+        if block and life is not None and life.ref is self:
+            raise CallingSelf(str(self))
+        return super().stop(block=block, timeout=timeout)
+
+    def proxy(self) -> pykka.ActorProxy[A]:
+        """Wrap it so that methods can be called; the proxy survives restarts. Errors: ActorDeadError."""
+        return StableProxy(actor_ref=self)
+
+    def exit(self, reason: ExitReason) -> None:
+        """Send an exit signal: ends those who do not trap exits; NORMAL is ignored by them.
+
+        From the actor itself NORMAL ends it too. Differs from OTP: KILLED here is the signal that links pass on, so
+        it can be trapped; the untrappable one is `kill()`.
+        Source: erlang:exit/2.
+        """
+        cell = self._cell
+        if cell is not None:
+            life = current_life()
+            if life is None:
+                cell.exit_signal(None, reason)
+            else:
+                cell.exit_signal(life.ref, reason, incarnation=life.incarnation)
+
+    def shutdown(self, reason: ExitReason = SHUTDOWN, *, deadline: float | None = None) -> None:
+        """Ask it to end, ahead of all messages that wait; returns at once. `deadline` is monotonic seconds."""
+        cell = self._cell
+        if cell is not None:
+            cell.stop_request(reason, deadline)
+
+    def kill(self) -> None:
+        """End it at once with KILLED, without any hook.
+
+        An actor that is idle is gone when this returns. A thread that is busy cannot be ended: its exit is announced
+        at once, its messages are refused, what it still does through the runtime is fenced off, and it is reported
+        as unstopped until it comes to its end. Errors: in the actor itself it does not return.
+        """
+        life = current_life()
+        if life is not None and life.ref is self and life is self._cell:
+            raise ActorExit(KILLED, killed=True)
+        cell = self._cell
+        if cell is not None:
+            cell.kill()
+
+    def link_made(self, peer: ActorRef) -> None:
+        """Hear that `peer` has been linked to it; a ref of another process passes it on."""
+
+    def link_dropped(self, peer: ActorRef) -> None:
+        """Hear that `peer` has been unlinked from it."""
+
+    def monitor_made(self, monitor: int, owner: ActorRef) -> None:
+        """Hear that `owner` monitors it; a ref of another process passes it on."""
+
+    def monitor_dropped(self, monitor: int) -> None:
+        """Hear that a monitor on it has been taken back."""
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self}>"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.actor_class.__name__} {self.actor_urn[-_SHORT_URN:]})"
+
+    def _ask(self, message: object) -> AskFuture[Any]:
+        life = current_life()
+        if life is not None and life.fenced:
+            raise ActorExit(KILLED, killed=True)
+        cell = self._cell
+        future: AskFuture[Any] = AskFuture()
+        try:
+            if cell is None:
+                raise ActorDeadError(self)
+            cell.put(Envelope(message, future, exempt=type(message) is ActorStop))
+        except ActorDeadError as error:
+            future.try_fail(error)
+        return future

@@ -1,0 +1,134 @@
+"""Who lives, who is linked, who is monitored; and the one place where every life ends.
+
+What lives here: the lock around the pure tables and the order of what an exit sets off. What must not: why it ended.
+Signals are sent with no lock held.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ..protocol.exits import NOPROC, ExitReason
+from .bus import EventBus
+from .events import ActorExited
+from .links import LinkTable
+from .monitors import MonitorTable
+from .ref import ActorRef
+from .signals import Down, ExitReport
+
+__all__ = ("Relations",)
+
+
+class Relations:
+    """Links and monitors between the living of one system."""
+
+    def __init__(self, bus: EventBus, release_names: Callable[[ActorRef], object]) -> None:
+        self._bus = bus
+        self._release_names = release_names
+        self._lock = threading.Lock()
+        self._living: dict[str, ActorRef] = {}  # by urn, in start order
+        self._links: LinkTable[ActorRef] = LinkTable()
+        self._monitors: MonitorTable[ActorRef] = MonitorTable()
+
+    def enroll(self, ref: ActorRef) -> None:
+        """Count one among the living; before its life can end."""
+        with self._lock:
+            self._living[ref.urn] = ref
+
+    def is_living(self, ref: ActorRef) -> bool:
+        """Say whether it has begun and its exit has not been announced."""
+        return self._living.get(ref.urn) is ref
+
+    def living(self) -> tuple[ActorRef, ...]:
+        """Everybody, in start order."""
+        with self._lock:
+            return tuple(self._living.values())
+
+    def resolve(self, urn: str) -> ActorRef | None:
+        """Who has this urn, None if it does not live here."""
+        return self._living.get(urn)
+
+    def link(self, one: ActorRef, other: ActorRef) -> None:
+        """Link two; if `other` is dead, `one` gets an exit signal with NOPROC at once."""
+        if one is other:
+            return
+        with self._lock:
+            present = self.is_living(other)
+            made = present and self.is_living(one) and self._links.link(one, other)
+        if made:
+            one.link_made(other)
+            other.link_made(one)
+        elif not present:
+            _signal_exit(one, other, NOPROC, other.incarnation, None)
+
+    def unlink(self, one: ActorRef, other: ActorRef) -> bool:
+        """Take a link back: no exit signal passes any more. Gives False if there was none."""
+        with self._lock:
+            dropped = self._links.unlink(one, other)
+        if dropped:
+            one.link_dropped(other)
+            other.link_dropped(one)
+        return dropped
+
+    def links(self, ref: ActorRef) -> tuple[ActorRef, ...]:
+        """Everybody linked to this one."""
+        with self._lock:
+            return self._links.peers(ref)
+
+    def monitor(self, owner: ActorRef, subject: ActorRef) -> int:
+        """Let `owner` get a Down when `subject` ends; at once, with NOPROC, if it is dead. Gives the number."""
+        with self._lock:
+            present = self.is_living(subject)
+            number = self._monitors.monitor(owner, subject) if present else self._monitors.next_number()
+        if present:
+            subject.monitor_made(number, owner)
+        else:
+            _signal_down(owner, Down(number, subject, NOPROC, subject.incarnation))
+        return number
+
+    def demonitor(self, number: int, owner: ActorRef | None = None) -> bool:
+        """Take a monitor back; a Down of it that `owner` has not handled yet is flushed. False if it is gone."""
+        with self._lock:
+            pair = self._monitors.demonitor(number)
+        if pair is not None:
+            pair[1].monitor_dropped(number)
+        holder = pair[0] if pair is not None else owner
+        if holder is not None and holder.cell is not None:
+            holder.cell.withdraw_down(number)
+        return pair is not None
+
+    def announce_exit(
+        self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
+    ) -> None:
+        """Let the world know that a life has ended: names free first, then links, monitors, event.
+
+        Runs in: the thread that ends the life. Never blocks. Called once a life.
+        """
+        self._release_names(ref)
+        with self._lock:
+            self._living.pop(ref.urn, None)
+            peers = self._links.drop(ref)
+            downs = self._monitors.drop_subject(ref)
+            held = self._monitors.drop_owner(ref)
+        # Once more: a name taken between the first release and the end of its living would stay behind.
+        self._release_names(ref)
+        for number, subject in held:
+            subject.monitor_dropped(number)
+        for peer in peers:
+            _signal_exit(peer, ref, reason, incarnation, report)
+        for number, owner in downs:
+            _signal_down(owner, Down(number, ref, reason, incarnation))
+        self._bus.publish(ActorExited(ref, incarnation, reason, report))
+
+
+def _signal_exit(
+    to: ActorRef, sender: ActorRef, reason: ExitReason, incarnation: int, report: ExitReport | None
+) -> None:
+    if to.cell is not None:
+        to.cell.exit_signal(sender, reason, incarnation=incarnation, report=report)
+
+
+def _signal_down(to: ActorRef, down: Down) -> None:
+    if to.cell is not None:
+        to.cell.down_signal(down)

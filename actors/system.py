@@ -1,0 +1,243 @@
+"""The actor system: owns clock, bus, names, relations and the places where lives run. No module-level state.
+
+What lives here: beginning lives, and the doors to everything else. Users make one, `with ActorSystem() as system:`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
+
+import pykka
+
+from ..protocol.exits import ExitReason, crash_of
+from .abandoned import AbandonedLives
+from .births import actor_class_of
+from .bus import EventBus
+from .child_spec import ChildSpec, Isolation, Start
+from .clock import Clock, SystemClock, monotonic
+from .dispatchers.thread import ThreadDispatcher
+from .errors import NameTaken, SystemClosed
+from .events import CallbackFailed
+from .life import Birth, Life
+from .mailbox import MailboxOptions
+from .options import SpawnOptions
+from .outcome import StartOutcome, StartWaiter
+from .ref import ActorRef
+from .registry import NameRegistry
+from .relations import Relations
+from .signals import ExitReport
+from .stopping import refuse_own_actor, stop_everything
+
+if TYPE_CHECKING:
+    from ..protocol.host.messages import LogRecord
+    from .hosting.host import Hosting
+
+__all__ = ("ActorSystem", "HostLink")
+
+A = TypeVar("A", bound=pykka.Actor)
+
+
+class HostLink(Protocol):
+    """In a hosted process: the way to the process that hosts it."""
+
+    @property
+    def parent(self) -> ActorRef:
+        """The supervisor on the other side."""
+
+    def log(self, record: LogRecord) -> None:
+        """Send a log record home. Never blocks."""
+
+
+class ActorSystem:
+    """A world of actors. All of it can be used from any thread.
+
+    `clock` and `rng` are the seams for tests; the system closes the clock it was given when it is shut down.
+    """
+
+    def __init__(self, name: str = "regrow", *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
+        self.name = name
+        self.bus = EventBus()
+        self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
+        self.rng = random.Random() if rng is None else rng
+        self.relations = Relations(self.bus, lambda ref: self.registry.release(ref))
+        self.registry = NameRegistry(self.relations.is_living)
+        self.abandoned = AbandonedLives(self.bus)
+        self.dispatcher = ThreadDispatcher()
+        self.log_sink: Callable[[LogRecord, ActorRef], None] | None = None  # set by whoever wants children's logs
+        self.host_link: HostLink | None = None  # set in a hosted process, by its main
+        self._hosting: Hosting | None = None
+        self._lock = threading.Lock()
+        self._roots: dict[ActorRef, None] = {}  # in start order
+        self._closed = False
+
+    # Beginning lives.
+
+    def spawn(
+        self, cls: type[A], *args: object, options: SpawnOptions = SpawnOptions(), **kwargs: object
+    ) -> ActorRef[A]:
+        """Start an actor and wait until its on_start has returned.
+
+        Errors: what its `__init__` or on_start raised; StartTimeout; StartIgnored; NameTaken; SystemClosed.
+        """
+        waiter = StartWaiter()
+        ref = ActorRef(self, name=options.name or cls.__name__, actor_class=cls)
+        self._begin(
+            ref,
+            Birth(
+                start=Start(cls, args, kwargs),
+                start_timeout=options.start_timeout,
+                parent=options.link,
+                mailbox=options.mailbox,
+                on_outcome=waiter,
+            ),
+            options.name,
+        )
+        return cast("ActorRef[A]", waiter.wait())
+
+    def begin(
+        self,
+        spec: ChildSpec,
+        *,
+        parent: ActorRef | None,
+        ref: ActorRef | None,
+        on_outcome: Callable[[StartOutcome], None],
+    ) -> ActorRef:
+        """Begin one life of a child, linked to `parent` before its on_start runs; never waits for it.
+
+        `ref` is the child's ref from its first life, None for the first. The outcome comes exactly once, on any
+        thread, perhaps before this returns; if the start fails it is all that the parent gets. Whatever is wrong with
+        the start (name taken, no thread, bad target, system closed) is a StartFailed too.
+        """
+        if spec.isolation is Isolation.PROCESS:
+            return self.hosting.begin(spec, parent, ref, on_outcome)
+        if ref is None:
+            ref = ActorRef(self, name=spec.name or spec.id, actor_class=actor_class_of(spec.start))
+        birth = Birth(
+            start=spec.start,
+            start_timeout=spec.start_timeout,
+            parent=parent,
+            mailbox=MailboxOptions(),
+            on_outcome=on_outcome,
+        )
+        self._begin(ref, birth, spec.name)
+        return ref
+
+    def _begin(self, ref: ActorRef, birth: Birth, name: str | None) -> None:
+        if self.relations.is_living(ref):
+            raise ValueError(f"begin: expected a ref whose last life has ended, got {ref}, alive")
+        life = Life(self, ref, ref.incarnation + 1, birth)
+        ref.bind(life)
+        try:
+            self.enroll(ref, name=name, root=birth.parent is None)
+            if birth.parent is not None:
+                self.relations.link(ref, birth.parent)
+            life.arm_start_timeout()
+            self.dispatcher.launch(life)
+        except (RuntimeError, SystemClosed, NameTaken) as error:
+            life.fail_to_begin(error)
+
+    def enroll(self, ref: ActorRef, *, name: str | None = None, root: bool = False) -> None:
+        """Count a new life among the living and register its name. For those who begin lives of their own kind.
+
+        Errors: SystemClosed; NameTaken (the ref is enrolled then, and its end must be announced).
+        """
+        with self._lock:
+            if self._closed:
+                raise SystemClosed(self.name)
+            if root:
+                self._roots[ref] = None
+            self.relations.enroll(ref)
+        if name is not None:
+            self.registry.register(name, ref)
+
+    # Names, links, monitors.
+
+    def whereis(self, name: str) -> ActorRef | None:
+        """Who is registered under this name; never one that takes no messages."""
+        return self.registry.whereis(name)
+
+    def resolve(self, urn: str) -> ActorRef | None:
+        """Who has this urn, None if it does not live."""
+        return self.relations.resolve(urn)
+
+    def link(self, one: ActorRef, other: ActorRef) -> None:
+        """Link two; if `other` is dead, `one` gets an exit signal with NOPROC."""
+        self.relations.link(one, other)
+
+    def unlink(self, one: ActorRef, other: ActorRef) -> bool:
+        """Take a link back. Gives False if there was none."""
+        return self.relations.unlink(one, other)
+
+    def monitor(self, owner: ActorRef, subject: ActorRef) -> int:
+        """Let `owner` get one Down when `subject` ends; at once, with NOPROC, if it is dead."""
+        return self.relations.monitor(owner, subject)
+
+    def demonitor(self, monitor: int, *, owner: ActorRef | None = None) -> bool:
+        """Take a monitor back; with `owner`, also a Down of it that has fired and waits to be handled."""
+        return self.relations.demonitor(monitor, owner)
+
+    def announce_exit(
+        self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
+    ) -> None:
+        """Let the world know that a life has ended: names, links, monitors, event. Exactly once a life."""
+        with self._lock:
+            self._roots.pop(ref, None)
+        self.relations.announce_exit(ref, incarnation, reason, report)
+
+    # The rest.
+
+    @property
+    def hosting(self) -> Hosting:
+        """The host of child processes; made on first use."""
+        with self._lock:
+            if self._hosting is None:
+                from .hosting.host import Hosting
+
+                self._hosting = Hosting(self)
+            return self._hosting
+
+    @property
+    def closed(self) -> bool:
+        """True once shutdown has begun."""
+        return self._closed
+
+    @property
+    def roots(self) -> tuple[ActorRef, ...]:
+        """Who lives without a parent, in start order."""
+        with self._lock:
+            return tuple(self._roots)
+
+    def shutdown(self, timeout: float = 10.0) -> tuple[ActorRef, ...]:
+        """Stop all roots, last started first, then kill what is left, close hosting and clock.
+
+        Blocks up to `timeout` seconds. Gives those whose threads or processes still run: past the deadline a thread
+        can only be abandoned. Safe to call twice. Errors: CallingSelf from inside one of its actors.
+        """
+        deadline = monotonic() + timeout
+        refuse_own_actor(self)
+        with self._lock:
+            self._closed = True
+        stop_everything(self, deadline)
+        if self._hosting is not None:
+            self._hosting.close(max(0.0, deadline - monotonic()))
+        self.clock.close()
+        self.dispatcher.close(deadline)
+        return self.abandoned.refs()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"<ActorSystem {self.name!r}: {len(self.relations.living())} alive>"
+
+    def _callback_failed(self, error: Exception) -> None:
+        self.bus.publish(CallbackFailed(crash_of(error)))

@@ -1,0 +1,203 @@
+"""What an actor does when it is its turn: be born, handle messages one at a time, run its hook, end.
+
+What lives here: what messages and exceptions mean to the life they meet. Everything runs on the actor's own thread.
+The one broad `except` of an actor's thread is here: it turns whatever escapes into a Crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ..protocol.exits import NORMAL, ExitReason, Normal, crash_of
+from .actor import HOOKS, Actor, Cause
+from .births import resolve_start
+from .control import ActorExit, Ignore, Reply
+from .describe import Describe
+from .errors import ActorDeadError
+from .events import HookFailed
+from .mailbox import CLOSED, Envelope
+from .pykka_seam import PROXY_MESSAGES, ActorStop, bind_actor, bind_ref, handle_proxy
+from .signals import ExitSignal, StopRequest
+
+if TYPE_CHECKING:
+    from .futures import AskFuture
+    from .life import Life
+
+__all__ = ("run_turn",)
+
+
+class _End(BaseException):
+    """Carries the end that a signal has decided out to where messages are handled."""
+
+    def __init__(self, cause: Cause, reason: ExitReason) -> None:
+        super().__init__(cause, reason)
+        self.cause = cause
+        self.reason = reason
+
+
+def run_turn(life: Life) -> bool:
+    """Run until nothing is left to do. True: idle, the mailbox will wake it. False: over."""
+    if not life.born:
+        life.born = True
+        if not life.over:
+            _be_born(life)
+    while not life.over:
+        if life.continuations:
+            envelope = life.continuations.popleft()
+            life.mailbox.in_hand = envelope
+        else:
+            taken = life.mailbox.take()
+            if taken is None:
+                return True
+            if taken is CLOSED:
+                return False
+            envelope = taken
+        if envelope.timer is None or life.timers.accept(envelope.timer):
+            _handle(life, envelope)
+    return False
+
+
+def _be_born(life: Life) -> None:
+    try:
+        actor = _construct(life)
+        actor.on_start()
+        life.settle_started(actor.start_info)
+    except Ignore:
+        _end(life, Cause.DECLINED, NORMAL, ignored=True)
+    except ActorExit as chosen:
+        _end(life, Cause.KILLED if chosen.killed else Cause.DECLINED, chosen.reason)
+    except BaseException as error:
+        _end(life, Cause.START_FAILED, crash_of(error), error=error)
+
+
+def _construct(life: Life) -> Actor:
+    cls, start = resolve_start(life.birth.start)
+    actor = cls.__new__(cls, *start.args, **start.kwargs)
+    actor._life = life
+    actor.actor_inbox = life.mailbox
+    actor.actor_stopped = life.stopped
+    bind_ref(life.ref, actor)
+    life.actor = actor
+    actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
+    bind_actor(life.ref, actor)
+    return actor
+
+
+def _handle(life: Life, envelope: Envelope) -> None:
+    future = envelope.reply_to
+    try:
+        answer = _receive(life, envelope.message)
+    except Reply as reply:
+        answer = reply
+    except _End as end:
+        _end(life, end.cause, end.reason, future=future, stopped=type(envelope.message) is ActorStop)
+        return
+    except ActorExit as chosen:
+        _end(life, Cause.KILLED if chosen.killed else Cause.EXITED, chosen.reason, future=future)
+        return
+    except BaseException as error:
+        _end(life, Cause.CRASHED, crash_of(error), error=error, future=future)
+        return
+    if future is not None and not life.is_deferred(envelope):
+        _answer(future, answer)
+
+
+def _answer(future: AskFuture[Any], answer: object) -> None:
+    if isinstance(answer, Reply):
+        answer = answer.answer
+        if isinstance(answer, BaseException):
+            future.try_fail(answer)
+            return
+    future.try_set(answer)
+
+
+def _receive(life: Life, message: object) -> object:
+    actor = life.actor
+    if actor is None:
+        raise AssertionError("a turn without an actor")
+    kind = type(message)
+    special = _SPECIAL.get(kind)
+    if special is not None:
+        return special(life, actor, message)
+    if kind in PROXY_MESSAGES:
+        return handle_proxy(actor, message)
+    return actor.on_receive(message)
+
+
+def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
+    """Decide what an exit signal does. Source: the signal rules of erlang:exit/2 and gen_server's of the parent."""
+    signal = message.exit
+    parent = life.birth.parent
+    if actor.trap_exit:
+        if signal.sender is not None and signal.sender is parent:
+            actor.stop_deadline = None
+            return actor.on_stop_request(signal.reason)
+        return actor.on_receive(signal)
+    if isinstance(signal.reason, Normal) and signal.sender is not life.ref:
+        return None
+    raise _End(Cause.SIGNALED, signal.reason)
+
+
+def _receive_stop_request(_life: Life, actor: Actor, message: StopRequest) -> object:
+    actor.stop_deadline = message.deadline
+    try:
+        return actor.on_stop_request(message.reason)
+    except ActorExit as chosen:
+        if chosen.killed:
+            raise
+        raise _End(Cause.STOPPED, chosen.reason) from None
+
+
+def _receive_stop(_life: Life, _actor: Actor, _message: object) -> object:
+    raise _End(Cause.STOPPED, NORMAL)
+
+
+def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
+    return actor.describe()
+
+
+_SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {
+    ExitSignal: _receive_exit,
+    StopRequest: _receive_stop_request,
+    ActorStop: _receive_stop,
+    Describe: _receive_describe,
+}
+
+
+def _end(
+    life: Life,
+    cause: Cause,
+    reason: ExitReason,
+    *,
+    error: BaseException | None = None,
+    future: AskFuture[Any] | None = None,
+    stopped: bool = False,
+    ignored: bool = False,
+) -> None:
+    """Close the mailbox, answer who waits, run the hook that the cause demands, announce."""
+    life.close(reason, stop=future if stopped else None)
+    if future is not None and not stopped:
+        # SystemExit and the like are this actor's own affair: raised in the asker they would end it as well.
+        answer = error if isinstance(error, Exception) else ActorDeadError(life.ref, reason)
+        future.try_fail(answer)
+    if life.actor is not None and not life.over:
+        reason = _run_hook(life, life.actor, cause, reason, error)
+    life.end(reason, error=error, ignored=ignored)
+
+
+def _run_hook(life: Life, actor: Actor, cause: Cause, reason: ExitReason, error: BaseException | None) -> ExitReason:
+    """Run the one hook of this cause. What on_stop raises is the reason from then on; on_failure changes nothing."""
+    hook = HOOKS[cause]
+    try:
+        if hook == "on_stop":
+            actor.on_stop()
+        elif hook == "on_failure" and error is not None:
+            actor.on_failure(type(error), error, error.__traceback__)
+    except ActorExit as chosen:
+        return chosen.reason if hook == "on_stop" else reason
+    except BaseException as failure:
+        if hook == "on_stop":
+            return crash_of(failure)
+        life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", crash_of(failure)))
+    return reason
