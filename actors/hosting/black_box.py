@@ -1,0 +1,188 @@
+"""The black box: one page that a hosted process writes and its parent reads, also after a SIGKILL.
+
+Layout: 8-byte little-endian words, each with one writer, so a load never sees half a store; then a text slot under a
+sequence lock. Advisory only: nothing is published through it; the socket orders messages.
+
+Source: PROCESSES.md section 4 (107 ns a store, 51 ns a load; no surveyed system can say what was in hand when it died).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+__all__ = ("BlackBox", "BlackBoxState", "BlackBoxWriter", "Recorded", "create_page")
+
+PAGE_BYTES: Final = 4096
+_MAGIC: Final = 0x5267_426F_7801_0001  # "RgBox", layout 1
+_TEXT_LOCK: Final = 31  # word: odd while the text is being written
+_TEXT_LENGTH: Final = 32
+_TEXT_AT: Final = 33 * 8
+TEXT_MAX_BYTES: Final = 512  # a handler's name and a request id; more belongs in a log
+
+
+class BlackBoxState(IntEnum):
+    """How far a life got, as the process itself wrote it."""
+
+    EMPTY = 0
+    BOOTED = 1  # the child's main runs
+    IMPORTED = 2  # its target is imported
+    READY = 3
+    STOPPING = 4
+    EXITED = 5  # it said its last words
+
+
+class _Word(IntEnum):
+    MAGIC = 0
+    INCARNATION = 1
+    STATE = 2
+    STARTED_NS = 3
+    LOG_SEQUENCE = 4
+    RECEIVED = 5
+    STARTED = 6
+    DONE = 7
+    MESSAGE = 8  # number of the message in hand, 0 when idle
+    MESSAGE_NS = 9  # when it was taken
+    BEATS = 10
+    BEAT_NS = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the page said at one moment. `in_hand` is the text of the message being handled, None when idle."""
+
+    incarnation: int
+    state: BlackBoxState
+    started_ns: int
+    log_sequence: int
+    received: int
+    started: int
+    done: int
+    message: int
+    message_ns: int
+    beats: int
+    beat_ns: int
+    in_hand: str | None
+
+    @property
+    def in_flight(self) -> int:
+        """Messages received and not done."""
+        return max(0, self.received - self.done)
+
+
+def create_page() -> int:
+    """Give the descriptor of a fresh zeroed page, close-on-exec, without a name in any file system."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("regrow-black-box", os.MFD_CLOEXEC)
+    else:  # macOS: an unlinked file is the same to us
+        fd, path = tempfile.mkstemp(prefix="regrow-black-box-")
+        Path(path).unlink()
+    os.ftruncate(fd, PAGE_BYTES)
+    return fd
+
+
+class BlackBox:
+    """The reader's side. Runs in: any thread; never blocks; does not need the writer to be alive."""
+
+    def __init__(self, fd: int) -> None:
+        self._map = mmap.mmap(fd, PAGE_BYTES, prot=mmap.PROT_READ)
+        self._words = memoryview(self._map).cast("Q")
+        self._last: Recorded | None = None  # set by close(), so that reading goes on after the page is gone
+
+    def read(self) -> Recorded:
+        """Read the page now; after `close`, what it said last."""
+        words = self._words
+        if self._last is not None:
+            return self._last
+        message = words[_Word.MESSAGE]
+        state = words[_Word.STATE]
+        return Recorded(
+            incarnation=words[_Word.INCARNATION],
+            state=BlackBoxState(state) if state in BlackBoxState._value2member_map_ else BlackBoxState.EMPTY,
+            started_ns=words[_Word.STARTED_NS],
+            log_sequence=words[_Word.LOG_SEQUENCE],
+            received=words[_Word.RECEIVED],
+            started=words[_Word.STARTED],
+            done=words[_Word.DONE],
+            message=message,
+            message_ns=words[_Word.MESSAGE_NS],
+            beats=words[_Word.BEATS],
+            beat_ns=words[_Word.BEAT_NS],
+            in_hand=self._text() if message else None,
+        )
+
+    def close(self) -> Recorded:
+        """Unmap the page and give what it said last."""
+        if self._last is None:
+            self._last = self.read()
+            self._words.release()
+            self._map.close()
+        return self._last
+
+    def _text(self) -> str:
+        for _ in range(3):  # the writer needs well under a microsecond
+            before = self._words[_TEXT_LOCK]
+            length = min(self._words[_TEXT_LENGTH], TEXT_MAX_BYTES)
+            data = self._map[_TEXT_AT : _TEXT_AT + length]
+            if before % 2 == 0 and self._words[_TEXT_LOCK] == before:
+                return data.decode("utf-8", "replace")
+        return "<was being written>"
+
+
+class BlackBoxWriter:
+    """The one writer. Runs in: the hosted process; each word is written by one thread only; never blocks."""
+
+    def __init__(self, fd: int) -> None:
+        self._map = mmap.mmap(fd, PAGE_BYTES)
+        self._words = memoryview(self._map).cast("Q")
+        self._words[_Word.MAGIC] = _MAGIC
+
+    def begin(self, incarnation: int, now_ns: int) -> None:
+        """Open the record of one life."""
+        self._words[_Word.INCARNATION] = incarnation
+        self._words[_Word.STARTED_NS] = now_ns
+        self.state(BlackBoxState.BOOTED)
+
+    def state(self, state: BlackBoxState) -> None:
+        """Note how far this life got."""
+        self._words[_Word.STATE] = state
+
+    def logged(self, sequence: int) -> None:
+        """Note the number of the last log record that was given to the lane."""
+        self._words[_Word.LOG_SEQUENCE] = sequence
+
+    def received(self, count: int) -> None:
+        """Note how many messages have come in."""
+        self._words[_Word.RECEIVED] = count
+
+    def take(self, number: int, text: str, now_ns: int) -> None:
+        """Note the message that is in hand from now on."""
+        words = self._words
+        data = text.encode("utf-8", "replace")[:TEXT_MAX_BYTES]
+        words[_TEXT_LOCK] += 1
+        self._map[_TEXT_AT : _TEXT_AT + len(data)] = data
+        words[_TEXT_LENGTH] = len(data)
+        words[_TEXT_LOCK] += 1
+        words[_Word.STARTED] += 1
+        words[_Word.MESSAGE_NS] = now_ns
+        words[_Word.MESSAGE] = number
+
+    def put_down(self) -> None:
+        """Note that the message in hand is done."""
+        self._words[_Word.MESSAGE] = 0
+        self._words[_Word.DONE] += 1
+
+    def beat(self, now_ns: int) -> None:
+        """Note that the pump is alive."""
+        self._words[_Word.BEATS] += 1
+        self._words[_Word.BEAT_NS] = now_ns
+
+    def close(self) -> None:
+        """Unmap the page; what was written stays for the reader. Safe to call twice."""
+        self._words.release()
+        self._map.close()

@@ -1,0 +1,50 @@
+"""What can go wrong with an OS process that hosts an actor, as errors with fields.
+
+What lives here: the classes, all below `HostingError`, with their fields and texts. What must not: who raises them.
+"""
+
+from __future__ import annotations
+
+from ...protocol.errors import RegrowError
+
+__all__ = ("HostingError", "LaunchFailed", "NotImportable", "OutboxFull")
+
+
+class HostingError(RegrowError):
+    """Root of the errors of hosted processes."""
+
+
+class NotImportable(HostingError):
+    """`subject` cannot be named by an import path, or the path leads nowhere; `why` says what to do about it."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(subject, why)
+        self.subject = subject
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"cannot import {self.subject} in another process: {self.why}"
+
+
+class LaunchFailed(HostingError):
+    """No process came to be; `why` says what the operating system or the zygote answered."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"cannot launch a process: {self.why}"
+
+
+class OutboxFull(HostingError):
+    """A message was refused because what waits to be written to the process is over its bound."""
+
+    def __init__(self, to: str, *, waiting_bytes: int, limit_bytes: int) -> None:
+        super().__init__(to, waiting_bytes, limit_bytes)
+        self.to = to
+        self.waiting_bytes = waiting_bytes
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return f"outbox of {self.to} is full: {self.waiting_bytes} bytes wait, the limit is {self.limit_bytes}"

@@ -1,0 +1,53 @@
+"""What a system and its zygote say to each other: one msgpack list a packet, descriptors beside it.
+
+Packets (SOCK_SEQPACKET), so a message and its descriptors always arrive together, and none of them is ever cut.
+To the zygote: preload, fork, guard, release. From it: forked, refused, ended, warned.
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+import msgpack
+
+__all__ = ("ENDED", "FORK", "FORKED", "GUARD", "PRELOAD", "REFUSED", "RELEASE", "WARNED", "receive", "transmit")
+
+PRELOAD: Final = "preload"  # [modules]: import these before the next fork
+FORK: Final = "fork"  # [id, name, path, cwd, env changes, grace] + socket, black box, stdout, stderr
+GUARD: Final = "guard"  # [id, pid, first signal, grace] + pidfd: end this one too if the system dies
+RELEASE: Final = "release"  # [id]: that one has ended
+FORKED: Final = "forked"  # [id, pid] + pidfd
+REFUSED: Final = "refused"  # [id, why]
+ENDED: Final = "ended"  # [id, wait status, peak resident bytes]: reaped
+WARNED: Final = "warned"  # [text]
+
+PACKET_MAX_BYTES: Final = 160 * 1024  # below Linux's default send buffer (212,992), which bounds a packet
+DESCRIPTORS_MAX: Final = 4
+
+
+def transmit(sock: socket.socket, kind: str, *fields: object, fds: Sequence[int] = ()) -> None:
+    """Send one packet. Errors: BlockingIOError: the buffer is full; OSError: the peer is gone, or it is too long."""
+    data: bytes = msgpack.packb([kind, *fields])
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    sock.sendmsg([data], rights, socket.MSG_NOSIGNAL if hasattr(socket, "MSG_NOSIGNAL") else 0)
+
+
+def receive(sock: socket.socket) -> tuple[str, list[object], list[int]] | None:
+    """Read one packet: kind, fields, descriptors (close-on-exec). None: the peer is gone."""
+    room = socket.CMSG_SPACE(DESCRIPTORS_MAX * 4)
+    flags = socket.MSG_CMSG_CLOEXEC if hasattr(socket, "MSG_CMSG_CLOEXEC") else 0
+    try:
+        data, rights, _, _ = sock.recvmsg(PACKET_MAX_BYTES, room, flags)
+    except ConnectionResetError:
+        return None
+    fds = array.array("i")
+    for _, kind, content in rights:
+        if kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    if not data:
+        return None
+    message: list[object] = msgpack.unpackb(data, strict_map_key=False)
+    return str(message[0]), message[1:], list(fds)

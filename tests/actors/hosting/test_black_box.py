@@ -1,0 +1,75 @@
+"""The black box page: what one side writes the other reads, also after the writer is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from regrow.actors.hosting.black_box import TEXT_MAX_BYTES, BlackBox, BlackBoxState, BlackBoxWriter, create_page
+
+
+@pytest.fixture
+def page() -> Iterator[tuple[BlackBoxWriter, BlackBox]]:
+    fd = create_page()
+    writer, reader = BlackBoxWriter(fd), BlackBox(fd)
+    os.close(fd)
+    yield writer, reader
+    writer.close()
+    reader.close()
+
+
+def test_a_fresh_page_says_that_nothing_has_begun() -> None:
+    fd = create_page()
+    reader = BlackBox(fd)
+    os.close(fd)
+    assert reader.read().state is BlackBoxState.EMPTY
+    assert reader.read().in_hand is None
+    reader.close()
+
+
+def test_every_word_reaches_the_reader(page: tuple[BlackBoxWriter, BlackBox]) -> None:
+    writer, reader = page
+    writer.begin(7, 1_000)
+    writer.logged(42)
+    writer.received(3)
+    writer.take(1, "tell Greeting", 2_000)
+    writer.beat(3_000)
+    said = reader.read()
+    assert (said.incarnation, said.state, said.started_ns) == (7, BlackBoxState.BOOTED, 1_000)
+    assert (said.log_sequence, said.received, said.started, said.done, said.in_flight) == (42, 3, 1, 0, 3)
+    assert (said.message, said.message_ns, said.in_hand) == (1, 2_000, "tell Greeting")
+    assert (said.beats, said.beat_ns) == (1, 3_000)
+
+
+def test_nothing_is_in_hand_once_the_message_is_put_down(page: tuple[BlackBoxWriter, BlackBox]) -> None:
+    writer, reader = page
+    writer.take(1, "work", 1)
+    writer.put_down()
+    assert reader.read().in_hand is None
+    assert reader.read().done == 1
+
+
+def test_the_text_is_cut_and_never_breaks_the_reader(page: tuple[BlackBoxWriter, BlackBox]) -> None:
+    writer, reader = page
+    writer.take(1, "ä" * TEXT_MAX_BYTES, 1)
+    text = reader.read().in_hand
+    assert text is not None
+    assert text.startswith("ä" * 200)
+    writer.take(2, "short", 2)
+    assert reader.read().in_hand == "short"
+
+
+def test_a_closed_reader_still_says_what_it_said_last(page: tuple[BlackBoxWriter, BlackBox]) -> None:
+    writer, reader = page
+    writer.take(1, "the last thing", 1)
+    writer.close()
+    assert reader.close().in_hand == "the last thing"
+    assert reader.read().in_hand == "the last thing"
+
+
+def test_a_garbled_state_is_read_as_empty(page: tuple[BlackBoxWriter, BlackBox]) -> None:
+    writer, reader = page
+    writer._words[2] = 999
+    assert reader.read().state is BlackBoxState.EMPTY

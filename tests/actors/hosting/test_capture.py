@@ -1,0 +1,60 @@
+"""Captured output: lines of any cut, bounded, rate-limited, with a tail."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regrow.actors.hosting.capture import Capture, CapturedLine, LineSplitter, RateLimit, Tail
+
+
+def test_lines_come_out_when_they_are_complete() -> None:
+    splitter = LineSplitter()
+    assert splitter.feed(b"one\ntw") == ["one"]
+    assert splitter.feed(b"o\r\n\nthr") == ["two", ""]
+    assert splitter.flush() == ["thr"]
+    assert splitter.flush() == []
+
+
+@given(st.lists(st.text(alphabet="ab\u00e4 ", max_size=8), max_size=8), st.integers(1, 7))
+def test_lines_do_not_depend_on_how_the_bytes_were_cut(lines: list[str], cut: int) -> None:
+    data = "".join(line + "\n" for line in lines).encode()
+    splitter = LineSplitter()
+    got = [line for at in range(0, len(data), cut) for line in splitter.feed(data[at : at + cut])]
+    assert got == lines
+    assert splitter.flush() == []
+
+
+def test_a_line_without_end_comes_in_pieces_of_bounded_length() -> None:
+    splitter = LineSplitter(max_bytes=4)
+    assert splitter.feed(b"abcdefghij") == ["abcd", "efgh"]
+    assert splitter.feed(b"\nABCDEF\n") == ["ij", "ABCD", "EF"]
+
+
+def test_what_is_not_text_is_still_a_line() -> None:
+    assert LineSplitter().feed(b"\xff\xfe\n") == ["\ufffd\ufffd"]
+
+
+def test_the_rate_limit_lets_a_burst_pass_and_counts_what_it_drops() -> None:
+    limit = RateLimit(per_second=1.0, burst=2)
+    assert [limit.admit(0.0) for _ in range(4)] == [True, True, False, False]
+    assert limit.suppressed == 2
+    assert limit.admit(1.0)
+    assert limit.take_suppressed() == 2
+    assert limit.take_suppressed() == 0
+
+
+def test_the_tail_keeps_the_last_bytes_only() -> None:
+    tail = Tail(max_bytes=5)
+    for chunk in (b"abc", b"def", b"gh"):
+        tail.feed(chunk)
+    assert tail.text() == "defgh"
+    tail.feed(b"0123456789")
+    assert tail.text() == "56789"
+
+
+def test_the_tail_has_also_what_the_limit_dropped() -> None:
+    capture = Capture(limit=RateLimit(per_second=0.0, burst=1))
+    assert capture.feed(b"one\ntwo\nthree\n", 0.0) == [CapturedLine("one")]
+    assert capture.flush(0.0) == [CapturedLine("", suppressed=2)]
+    assert capture.tail.text() == "one\ntwo\nthree\n"
