@@ -1,0 +1,29 @@
+"""The service: `Gateway`, and the `Worker`s and `Client`s that connect to it. Each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .client import Client as Client
+    from .client_async import AsyncClient as AsyncClient
+    from .gateway import Gateway as Gateway
+    from .worker import Worker as Worker
+
+__all__ = ("AsyncClient", "Client", "Gateway", "Worker")
+
+_HOMES: Final = {"AsyncClient": "client_async", "Client": "client", "Gateway": "gateway", "Worker": "worker"}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,373 @@
+"""The broker: who gets which request, under which lease, and how it ends. Pure; the gateway is its shell.
+
+What lives here: every decision. What must not: sockets, clocks, threads, files, chance (the rng is passed in).
+
+At-least-once, with fencing: a request runs again when its worker went silent for a whole lease, and then the result of
+the newest lease is the one that counts. Rules in one place:
+
+1. A lease id is greater than every lease id before it, over restarts too (the store's generation is its upper half).
+2. A connection that drops takes no lease with it: the same instance may come back and adopt what it still runs.
+   What it does not name when it comes back is queued again at once.
+3. A result is accepted under the last lease granted, also when that lease has expired and the request merely waits
+   again; it is refused once somebody else has been given the request. The first accepted result settles.
+4. Every result is acknowledged, accepted or not, so that the worker can forget it.
+5. An attempt counts once the worker may have begun: Busy, a give-back and an Invoke that never arrived count as none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, assert_never
+
+from regrow.connect import close_codes
+from regrow.connect.store.changes import Ending, StoredRequest
+from regrow.protocol.session.messages import (
+    Accepted,
+    Ack,
+    Await,
+    Busy,
+    Cancel,
+    Closing,
+    Connect,
+    Drain,
+    ErrorMessage,
+    ExtendLease,
+    Failure,
+    FailureKind,
+    Heartbeat,
+    HeartbeatAck,
+    Lease,
+    Message,
+    Pause,
+    Progress,
+    Ready,
+    Result,
+    ResultAck,
+    Settled,
+    Status,
+    StatusRequest,
+    Submit,
+    Success,
+)
+
+from .agenda import Agenda
+from .book import RequestBook
+from .events import Command, Disconnect, DrainStarted, Event, PeerJoined, PeerLeft, PeerSaid, Report, Send, TimePassed
+from .leases import LeaseDesk
+from .requests import HELD, Request, RequestState, Step
+from .retry import RetryPolicy
+from .routing import LeastBusy, Routing
+from .settings import BrokerSettings
+from .status import broker_status
+from .timers import Due, Timer
+from .workers import Worker
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ("BrokerCore",)
+
+
+class BrokerCore:
+    """`receive(event, now)` says what to do; `due()` says when to come back with `TimePassed` at the latest."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        generation: int,
+        rng: random.Random,
+        routing: Routing | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self.settings = settings
+        self._agenda: Agenda[Due] = Agenda()
+        self._out: list[Command] = []
+        self._book = RequestBook(settings, self._agenda, self._out)
+        self._desk = LeaseDesk(
+            settings, self._agenda, self._out, self._book, LeastBusy() if routing is None else routing
+        )
+        self._desk.begin(generation)
+        self._retry = RetryPolicy() if retry is None else retry
+        self._rng = rng
+        self._clients: set[str] = set()  # connections
+
+    def restore(self, stored: Iterable[StoredRequest], now: float) -> None:
+        """Take over what the store remembers, before anything is received.
+
+        A request that a worker had keeps its lease, for as long as a lease lasts from now, so that it can be adopted.
+        """
+        for item in sorted(stored, key=lambda item: item.settled if item.outcome is not None else item.submitted):
+            request = self._book.restore(item)
+            if request.state is RequestState.SETTLED:
+                continue
+            if item.instance:
+                self._desk.restore(request, item.instance, item.lease_id, now)
+            else:
+                self._book.enqueue(request)
+
+    def receive(self, event: Event, now: float) -> list[Command]:
+        """Take one event and give what to do about it, in order.
+
+        Shape: O(log n) for nearly everything; TimePassed and a worker's coming and going by what they concern.
+        """
+        match event:
+            case PeerSaid(connection, message):
+                self._said(connection, message, now)
+            case PeerJoined(connection, connect):
+                self._joined(connection, connect, now)
+            case PeerLeft(connection):
+                self._left(connection)
+            case DrainStarted(grace_ms):
+                self._drain(grace_ms)
+            case TimePassed():
+                pass
+            case _:
+                assert_never(event)
+        while (due := self._agenda.pop_due(now)) is not None:
+            self._fire(due, now)
+        if self._desk.needs_dispatch:
+            self._desk.dispatch(now)
+        commands = self._out.copy()
+        self._out.clear()
+        return commands
+
+    def due(self) -> float | None:
+        """Give the moment at which `TimePassed` is wanted next, or None."""
+        return self._agenda.due()
+
+    def in_flight(self) -> int:
+        """Count the requests that connected workers have."""
+        return sum(len(worker.slots) for worker in self._desk.by_connection.values())
+
+    def status(self) -> dict[str, object]:
+        """Give plain values about the queue, the workers and the counts."""
+        return broker_status(self._book, self._desk.workers.values(), clients=len(self._clients))
+
+    # ── coming and going ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _joined(self, connection: str, connect: Connect, now: float) -> None:
+        if connect.role == "client":
+            self._clients.add(connection)
+            self._welcome(connection)
+            return
+        known = self._desk.workers.get(connect.instance)
+        if known is not None and connect.epoch < known.epoch:
+            self._refuse(connection, connect, known)
+            return
+        if known is not None and known.connection:
+            self._out.append(Send(known.connection, Closing(reason="superseded by a newer connection")))
+            self._out.append(Disconnect(known.connection, close_codes.SUPERSEDED, "superseded"))
+        self._desk.bind(connection, connect)
+        self._welcome(connection)
+        worker = self._desk.by_connection[connection]
+        self._desk.adopt(worker, {item.request_id: item.lease_id for item in connect.in_flight}, now)
+
+    def _refuse(self, connection: str, connect: Connect, known: Worker) -> None:
+        text = f"epoch {connect.epoch} of instance {connect.instance} is over, the current one is {known.epoch}"
+        self._out.append(Report("warning", "stale worker refused", {"instance": connect.instance, "why": text}))
+        self._out.append(Send(connection, ErrorMessage(scope="connection", code="stale_epoch", text=text, fatal=True)))
+        self._out.append(Disconnect(connection, close_codes.STALE_EPOCH, "stale epoch"))
+
+    def _left(self, connection: str) -> None:
+        self._desk.leave(connection)
+        if connection in self._clients:
+            self._clients.discard(connection)
+            self._book.unwatch(connection)
+
+    def _drain(self, grace_ms: int) -> None:
+        self._desk.draining = True
+        for connection in (*self._desk.by_connection, *self._clients):
+            self._out.append(Send(connection, Drain(grace_ms=grace_ms)))
+
+    def _said(self, connection: str, message: Message, now: float) -> None:
+        worker = self._desk.by_connection.get(connection)
+        if worker is not None:
+            self._worker_said(worker, message, now)
+        elif connection in self._clients:
+            self._client_said(connection, message, now)
+
+    def _welcome(self, connection: str) -> None:
+        settings = self.settings
+        self._out.append(
+            Send(
+                connection,
+                Ready(
+                    connection_id=connection,
+                    heartbeat_interval_ms=round(settings.heartbeat_interval * 1000),
+                    heartbeat_misses=settings.heartbeat_misses,
+                    lease_ms=round(settings.lease * 1000),
+                    lease_renew_ms=round(settings.lease_renew * 1000),
+                    max_message_bytes=settings.max_message_bytes,
+                ),
+            )
+        )
+
+    # ── what workers say ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _worker_said(self, worker: Worker, message: Message, now: float) -> None:
+        match message:
+            case Result():
+                self._result(worker, message, now)
+            case Ack(request_id=request_id, lease_id=lease_id):
+                if (request := self._desk.held(worker, request_id, lease_id)) is not None:
+                    request.step(Step.TAKE)
+            case Heartbeat():
+                self._heartbeat(worker, message, now)
+            case ExtendLease():
+                self._extend(worker, message, now)
+            case Progress():
+                self._progress(worker, message)
+            case Busy():
+                self._busy(worker, message, now)
+            case Pause():
+                worker.paused = True
+                self._desk.changed.add(worker.instance)
+            case Closing(release=release):
+                worker.paused = True
+                self._desk.changed.add(worker.instance)
+                if release:
+                    self._desk.release(worker)
+            case _:
+                pass  # a word that this version has no use for
+
+    def _heartbeat(self, worker: Worker, message: Heartbeat, now: float) -> None:
+        worker.punctuality.beat(now, message.due_ns)
+        self._out.append(Send(worker.connection, HeartbeatAck(sequence=message.sequence)))
+        capacity = message.capacity or worker.capacity
+        if capacity != worker.capacity or message.executor_alive != worker.executor_alive:
+            worker.capacity, worker.executor_alive = capacity, message.executor_alive
+            self._desk.changed.add(worker.instance)
+
+    def _busy(self, worker: Worker, message: Busy, now: float) -> None:
+        request = self._desk.held(worker, message.request_id, message.lease_id)
+        self._desk.vacate(worker, message.request_id, message.lease_id)
+        worker.busy = True
+        self._agenda.at((Timer.BUSY, worker.instance, ""), now + self.settings.busy_pause)
+        if request is not None:
+            self._book.give_back(request, counted=False)
+
+    def _progress(self, worker: Worker, message: Progress) -> None:
+        request = self._book.get(message.request_id)
+        if request is None or request.state not in HELD or request.instance != worker.instance:
+            return
+        for waiter in request.waiters:
+            self._out.append(Send(waiter, message))
+
+    def _result(self, worker: Worker, message: Result, now: float) -> None:
+        self._desk.vacate(worker, message.request_id, message.lease_id)
+        accepted = self._accept(worker, message, now)
+        ack = ResultAck(request_id=message.request_id, lease_id=message.lease_id, accepted=accepted)
+        self._out.append(Send(worker.connection, ack, after_commit=True))
+
+    def _accept(self, worker: Worker, message: Result, now: float) -> bool:
+        request = self._book.get(message.request_id)
+        if request is None or message.lease_id != request.lease_id or worker.instance != request.instance:
+            return False
+        if request.concluded == message.lease_id:
+            return True
+        if request.state is RequestState.SETTLED:
+            return False
+        request.concluded = message.lease_id
+        worker.settled += 1
+        if isinstance(message.outcome, Success):
+            self._book.settle(request, message.outcome, Ending.COMPLETED, now)
+        else:
+            self._failed(request, message.outcome, now)
+        return True
+
+    def _failed(self, request: Request, failure: Failure, now: float) -> None:
+        worth_it = self._retry.worth_it(failure)
+        if worth_it and request.attempts < request.max_attempts:
+            self._book.delay(request, now + self._retry.delay(request.attempts, self._rng))
+        elif worth_it or failure.kind == "quarantined":
+            self._desk.bury(request, failure, now)
+        else:
+            self._book.settle(request, failure, Ending.FAILED, now)
+
+    def _extend(self, worker: Worker, message: ExtendLease, now: float) -> None:
+        for item in message.requests:
+            slot = worker.slots.get(item.request_id)
+            if slot is not None and slot.lease_id == item.lease_id:
+                self._desk.renew(worker, item.request_id, now)
+            lost = self._desk.held(worker, item.request_id, item.lease_id) is None
+            self._out.append(
+                Send(worker.connection, Lease(request_id=item.request_id, lease_id=item.lease_id, lost=lost))
+            )
+
+    # ── what clients say ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _client_said(self, connection: str, message: Message, now: float) -> None:
+        match message:
+            case Submit():
+                self._submit(connection, message, now)
+            case Await(request_ids=request_ids):
+                self._await(connection, request_ids)
+            case Cancel():
+                self._cancel(connection, message, now)
+            case Heartbeat(sequence=sequence):
+                self._out.append(Send(connection, HeartbeatAck(sequence=sequence)))
+            case StatusRequest():
+                self._out.append(Send(connection, Status(values=self.status())))
+            case _:
+                pass  # a word that this version has no use for
+
+    def _submit(self, connection: str, message: Submit, now: float) -> None:
+        if self._book.get(message.request_id) is None:
+            if self._desk.draining:
+                self._complain(connection, message.request_id, "draining", "the gateway is going away, submit again")
+                return
+            if not self._book.has_room(len(message.arguments)):
+                text = f"expected at most {self.settings.max_requests} open requests, got one more"
+                failure = Failure("rejected", "GatewayFull", text, retryable=True)
+                self._out.append(Send(connection, Settled(request_id=message.request_id, outcome=failure, attempts=0)))
+                return
+            self._book.submit(message, now)
+        self._out.append(Send(connection, Accepted(request_id=message.request_id), after_commit=True))
+
+    def _await(self, connection: str, request_ids: tuple[str, ...]) -> None:
+        for request_id in request_ids:
+            request = self._book.get(request_id)
+            if request is None:
+                text = "no such request here: never accepted, or its result was kept long enough"
+                self._complain(connection, request_id, "unknown_request", text)
+            elif request.state is RequestState.SETTLED:
+                self._book.tell(request, connection)
+            else:
+                self._book.watch(request, connection)
+
+    def _cancel(self, connection: str, message: Cancel, now: float) -> None:
+        request = self._book.get(message.request_id)
+        if request is None:
+            self._complain(connection, message.request_id, "unknown_request", "no such request here, nothing to cancel")
+        elif request.state is not RequestState.SETTLED:
+            self._desk.call_off(request, Failure("cancelled", "Cancelled", message.reason), now)
+
+    def _complain(self, connection: str, request_id: str, code: str, text: str) -> None:
+        self._out.append(Send(connection, ErrorMessage(scope="request", code=code, text=text, request_id=request_id)))
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _fire(self, due: Due, now: float) -> None:
+        timer, name, other = due
+        match timer:
+            case Timer.LEASE:
+                self._desk.expire(name, other, now)
+            case Timer.DEADLINE:
+                request = self._book.need(name)
+                kind: FailureKind = "deadline" if request.attempts else "expired"
+                word = "finished" if request.attempts else "taken by any worker"
+                text = f"{request.function} was not {word} within {now - request.submitted:.3f} s"
+                self._desk.call_off(request, Failure(kind, "DeadlineExceeded", text), now)
+            case Timer.RETRY:
+                self._book.wake(self._book.need(name))
+            case Timer.BUSY:
+                if (worker := self._desk.workers.get(name)) is not None:
+                    worker.busy = False
+                    self._desk.changed.add(name)
+            case Timer.UNSERVED:
+                self._desk.nobody_serves(name, now)
+            case Timer.FORGET:
+                self._book.forget_old(now)
+            case _:
+                assert_never(timer)

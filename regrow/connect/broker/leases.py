@@ -1,0 +1,273 @@
+"""The lease desk: the workers, what each of them holds, and who gets what waits.
+
+What lives here: granting, renewing, losing and adopting leases, and the dispatch. What must not: what peers say (that
+is the core's) and what becomes of a request that nobody holds (that is the book's).
+"""
+
+from __future__ import annotations
+
+from regrow.connect.store.changes import Ending, SaveLease
+from regrow.protocol.session.messages import Cancel, Connect, Failure, Invoke, Lease
+
+from .agenda import Agenda
+from .book import RequestBook
+from .events import Command, Report, Send
+from .heartbeats import Punctuality
+from .requests import HELD, Request, RequestState, Step
+from .routing import Routing
+from .settings import BrokerSettings
+from .timers import Due, Timer
+from .workers import Slot, Worker
+
+__all__ = ("LeaseDesk",)
+
+
+class LeaseDesk:
+    """Workers by instance and by connection. What has to be done about a change is appended to `out`."""
+
+    def __init__(
+        self, settings: BrokerSettings, agenda: Agenda[Due], out: list[Command], book: RequestBook, routing: Routing
+    ) -> None:
+        self.workers: dict[str, Worker] = {}  # by instance; those without a connection still hold leases
+        self.by_connection: dict[str, Worker] = {}
+        self.changed: set[str] = set()  # instances whose room changed in this turn
+        self.draining = False
+        self._settings = settings
+        self._agenda = agenda
+        self._out = out
+        self._book = book
+        self._routing = routing
+        self._lease_id = 0
+        self._serving_changed = False
+        self._ever_served: set[str] = set()
+
+    def begin(self, generation: int) -> None:
+        """Make every lease id from now on greater than those of earlier generations."""
+        self._lease_id = generation << 32
+
+    def restore(self, request: Request, instance: str, lease_id: int, now: float) -> None:
+        """Let a request stay with the worker that had it before the gateway started, for one lease from now."""
+        request.step(Step.GRANT)
+        request.step(Step.TAKE)
+        self._occupy(self.workers.get(instance) or self._stub(instance), request.request_id, lease_id, now)
+
+    def bind(self, connection: str, connect: Connect) -> None:
+        """Let a worker be reached by this connection, and by no other any more."""
+        worker = self.workers.get(connect.instance) or self._stub(connect.instance)
+        if worker.connection:
+            self._unbind(worker)
+        if connect.epoch != worker.epoch:
+            worker.epoch, worker.punctuality = connect.epoch, Punctuality(self._settings.heartbeat_interval)
+        worker.name, worker.functions, worker.capacity = connect.name, frozenset(connect.functions), connect.capacity
+        worker.paused, worker.executor_alive, worker.busy = connect.paused, True, False
+        worker.connection = connection
+        self.by_connection[connection] = worker
+        self.changed.add(worker.instance)
+        self._ever_served |= worker.functions
+        self._serving_changed = True
+
+    def leave(self, connection: str) -> None:
+        """Note that a connection is gone; the leases of its worker stay until they expire."""
+        worker = self.by_connection.get(connection)
+        if worker is not None:
+            self._unbind(worker)
+
+    def release(self, worker: Worker) -> None:
+        """Take back everything that a worker holds, because it said so."""
+        for request_id, slot in list(worker.slots.items()):
+            request = self.held(worker, request_id, slot.lease_id)
+            self.vacate(worker, request_id)
+            if request is not None:
+                self._book.give_back(request, counted=False)
+
+    @property
+    def needs_dispatch(self) -> bool:
+        """Whether this turn changed anything that may let a request go out."""
+        return bool(self.changed or self._book.fresh or self._serving_changed)
+
+    def adopt(self, worker: Worker, claimed: dict[str, int], now: float) -> None:
+        """Compare what a worker says that it holds with what we think, and bring both in line."""
+        for request_id, slot in list(worker.slots.items()):
+            if claimed.get(request_id) == slot.lease_id:
+                self.renew(worker, request_id, now)
+                del claimed[request_id]
+                if self.held(worker, request_id, slot.lease_id) is None:
+                    self._out.append(Send(worker.connection, Cancel(request_id=request_id)))
+                continue
+            request = self.held(worker, request_id, slot.lease_id)
+            self.vacate(worker, request_id)
+            if request is not None:
+                self._lose(request, now, counted=request.state is RequestState.RUNNING)
+        for request_id, lease_id in claimed.items():
+            request = self._book.get(request_id)
+            if request is not None and request.adoptable(lease_id):
+                self._book.waiting.discard(request.function, request_id)
+                request.step(Step.GRANT)
+                request.step(Step.TAKE)
+                request.instance = worker.instance
+                self._occupy(worker, request_id, lease_id, now)
+                self._out.append(
+                    SaveLease(
+                        request_id=request_id, instance=worker.instance, lease_id=lease_id, attempts=request.attempts
+                    )
+                )
+            elif request is None or request.concluded != lease_id:
+                self._out.append(Send(worker.connection, Lease(request_id=request_id, lease_id=lease_id, lost=True)))
+
+    def _unbind(self, worker: Worker) -> None:
+        del self.by_connection[worker.connection]
+        worker.connection = ""
+        self.changed.add(worker.instance)
+        self._serving_changed = True
+
+    def _stub(self, instance: str) -> Worker:
+        worker = Worker(instance=instance, epoch=0, punctuality=Punctuality(self._settings.heartbeat_interval))
+        self.workers[instance] = worker
+        return worker
+
+    def held(self, worker: Worker, request_id: str, lease_id: int) -> Request | None:
+        """Give the request if `worker` has it under this very lease, and the lease is good."""
+        request = self._book.get(request_id)
+        if request is None or request.state not in HELD:
+            return None
+        return request if request.lease_id == lease_id and request.instance == worker.instance else None
+
+    def _grant(self, worker: Worker, request: Request, now: float) -> None:
+        self._book.waiting.discard(request.function, request.request_id)
+        self._lease_id += 1
+        request.step(Step.GRANT)
+        request.attempts += 1
+        request.instance, request.lease_id = worker.instance, self._lease_id
+        self._occupy(worker, request.request_id, self._lease_id, now)
+        self._place(worker)
+        self._out.append(
+            SaveLease(
+                request_id=request.request_id,
+                instance=worker.instance,
+                lease_id=self._lease_id,
+                attempts=request.attempts,
+            )
+        )
+        deadline_ms = None if request.deadline is None else max(1, round((request.deadline - now) * 1000))
+        self._out.append(
+            Send(
+                worker.connection,
+                Invoke(
+                    request_id=request.request_id,
+                    function=request.function,
+                    arguments=request.arguments,
+                    lease_id=self._lease_id,
+                    attempt=request.attempts,
+                    deadline_ms=deadline_ms,
+                ),
+            )
+        )
+
+    def _occupy(self, worker: Worker, request_id: str, lease_id: int, now: float) -> None:
+        expires = now + self._settings.lease
+        worker.slots[request_id] = Slot(lease_id, expires)
+        self._agenda.at((Timer.LEASE, worker.instance, request_id), expires)
+
+    def renew(self, worker: Worker, request_id: str, now: float) -> None:
+        """Let the lease of a slot run from now. Idempotent."""
+        expires = worker.slots[request_id].expires = now + self._settings.lease
+        self._agenda.at((Timer.LEASE, worker.instance, request_id), expires)
+
+    def vacate(self, worker: Worker, request_id: str, lease_id: int | None = None) -> None:
+        """Free a slot, if it is there, and under this lease if one is named."""
+        slot = worker.slots.get(request_id)
+        if slot is None or (lease_id is not None and slot.lease_id != lease_id):
+            return
+        del worker.slots[request_id]
+        self._agenda.cancel((Timer.LEASE, worker.instance, request_id))
+        self.changed.add(worker.instance)
+
+    def expire(self, instance: str, request_id: str, now: float) -> None:
+        """End a lease that was not renewed in time."""
+        worker = self.workers[instance]
+        slot = worker.slots[request_id]
+        request = self.held(worker, request_id, slot.lease_id)
+        self.vacate(worker, request_id)
+        if worker.connection:
+            self._out.append(Send(worker.connection, Lease(request_id=request_id, lease_id=slot.lease_id, lost=True)))
+        if request is not None:
+            context: dict[str, object] = {"request_id": request_id, "instance": worker.instance}
+            self._out.append(Report("warning", "lease lost", context | {"connected": bool(worker.connection)}))
+            self._lose(request, now, counted=True)
+
+    def _lose(self, request: Request, now: float, *, counted: bool) -> None:
+        if counted and request.attempts >= request.max_attempts:
+            text = f"{request.attempts} workers went silent while they had {request.function}"
+            self.bury(request, Failure("lease_lost", "LeaseLost", text), now)
+        else:
+            self._book.give_back(request, counted=counted)
+
+    def bury(self, request: Request, failure: Failure, now: float) -> None:
+        """Settle a request that failed in a way that a person may want to look at."""
+        context: dict[str, object] = {"request_id": request.request_id, "attempts": request.attempts}
+        self._out.append(Report("error", f"{request.function} is dead: {failure.kind}: {failure.text}", context))
+        self._book.settle(request, failure, Ending.DEAD, now)
+
+    def call_off(self, request: Request, failure: Failure, now: float) -> None:
+        """Settle a request from our side, and tell the worker that has it. Its slot stays taken until it is free."""
+        if request.state in HELD:
+            worker = self.workers[request.instance]
+            if worker.connection:
+                self._out.append(
+                    Send(worker.connection, Cancel(request_id=request.request_id, reason=failure.text or failure.kind))
+                )
+        self._book.settle(request, failure, Ending.FAILED, now)
+
+    def _place(self, worker: Worker) -> None:
+        if worker.available:
+            self._routing.put(worker.instance, worker.functions, len(worker.slots), worker.capacity)
+        else:
+            self._routing.remove(worker.instance)
+
+    def dispatch(self, now: float) -> None:
+        """Give out what can be given out: afterwards no request waits for a function that a worker has room for."""
+        changed = [worker for instance in self.changed if (worker := self.workers.get(instance)) is not None]
+        self.changed.clear()
+        for worker in changed:
+            self._place(worker)
+            if not worker.connection and not worker.slots:
+                del self.workers[worker.instance]
+        waiting = self._book.waiting
+        watch = list(waiting.functions()) if self._serving_changed else list(self._book.fresh)
+        if not self.draining:
+            for function in self._book.fresh:
+                while (place := waiting.head(function)) and (instance := self._routing.choose(function)) is not None:
+                    self._grant(self.workers[instance], self._book.need(place[2]), now)
+            for worker in changed:
+                while worker.available and (found := waiting.next_for(worker.functions)) is not None:
+                    self._grant(worker, self._book.need(found[1]), now)
+        self._book.fresh.clear()
+        self._serving_changed = False
+        if self._settings.unknown_function_grace is not None:
+            for function in watch:
+                key = (Timer.UNSERVED, function, "")
+                if waiting.head(function) is not None and self._unserved(function):
+                    if key not in self._agenda:
+                        self._agenda.at(key, now + self._settings.unknown_function_grace)
+                else:
+                    self._agenda.cancel(key)
+
+    def nobody_serves(self, function: str, now: float) -> None:
+        """Fail what has waited for the whole grace for a function that nobody serves."""
+        grace = self._settings.unknown_function_grace
+        if grace is None or not self._unserved(function):
+            return
+        later: float | None = None
+        for request_id in self._book.waiting.of(function):
+            request = self._book.need(request_id)
+            if request.submitted + grace > now:
+                later = request.submitted + grace if later is None else min(later, request.submitted + grace)
+                continue
+            text = f"none of {len(self.by_connection)} connected workers serves {function!r}"
+            self._book.settle(request, Failure("unknown_function", "UnknownFunction", text), Ending.FAILED, now)
+        if later is not None:
+            self._agenda.at((Timer.UNSERVED, function, ""), later)
+
+    def _unserved(self, function: str) -> bool:
+        """Whether workers are there, none serves it, and none ever did: a typo, not a deployment in progress."""
+        return bool(self.by_connection) and function not in self._ever_served

@@ -1,0 +1,105 @@
+"""Which worker gets a request: a seam, and the one policy that is built in.
+
+What lives here: `Routing`, what the broker asks of a policy, and `LeastBusy`. What must not: who is available; the
+broker puts a worker in when it can take work and takes it out when it cannot.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ("LeastBusy", "Routing")
+
+
+class Routing(Protocol):
+    """Chooses among the workers that can take work now."""
+
+    def put(self, instance: str, functions: frozenset[str], running: int, capacity: int) -> None:
+        """Note a worker that has room, or that its load changed."""
+
+    def remove(self, instance: str) -> None:
+        """Forget a worker that has no room, is paused or has gone; an unknown one is fine."""
+
+    def choose(self, function: str) -> str | None:
+        """Name the worker that the next request for `function` goes to, or None if none can take it."""
+
+
+@dataclass(slots=True, order=True)
+class _Entry:
+    """A worker's standing: how full it is, and since when; a stale one stays in the heap until it surfaces."""
+
+    load: float
+    turn: int
+    instance: str = field(compare=False)
+    pool: _Pool = field(compare=False)
+    valid: bool = field(default=True, compare=False)
+
+
+@dataclass(slots=True, eq=False)
+class _Pool:
+    """The workers that serve exactly the same functions; a fleet of equal workers is one pool whatever its size."""
+
+    functions: frozenset[str]
+    heap: list[_Entry] = field(default_factory=list)
+    live: int = 0
+
+    def head(self) -> _Entry | None:
+        while self.heap and not self.heap[0].valid:
+            heapq.heappop(self.heap)
+        return self.heap[0] if self.heap else None
+
+
+class LeastBusy:
+    """The worker with the smallest share of its capacity in use; among equals, the one that has waited longest.
+
+    Shape: put and remove O(log workers), choose O(pools that serve the function).
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[frozenset[str], _Pool] = {}
+        self._by_function: dict[str, list[_Pool]] = {}
+        self._entries: dict[str, _Entry] = {}
+        self._turn = 0
+
+    def put(self, instance: str, functions: frozenset[str], running: int, capacity: int) -> None:
+        """Put the worker last among those of its load."""
+        self.remove(instance)
+        pool = self._pools.get(functions) or self._open(functions)
+        self._turn += 1
+        entry = _Entry(running / capacity, self._turn, instance, pool)
+        self._entries[instance] = entry
+        pool.live += 1
+        heapq.heappush(pool.heap, entry)
+        if len(pool.heap) > 2 * pool.live + 64:
+            pool.heap = [entry for entry in pool.heap if entry.valid]
+            heapq.heapify(pool.heap)
+
+    def remove(self, instance: str) -> None:
+        """Strike the worker's entry; it leaves the heap when it surfaces."""
+        entry = self._entries.pop(instance, None)
+        if entry is not None:
+            entry.valid = False
+            entry.pool.live -= 1
+
+    def choose(self, function: str) -> str | None:
+        """Compare the heads of the pools that serve the function."""
+        best: _Entry | None = None
+        for pool in self._by_function.get(function, ()):
+            head = pool.head()
+            if head is not None and (best is None or head < best):
+                best = head
+        return None if best is None else best.instance
+
+    def _open(self, functions: frozenset[str]) -> _Pool:
+        for stale in [pool for pool in self._pools.values() if not pool.live]:
+            del self._pools[stale.functions]
+            for function in stale.functions:
+                self._by_function[function].remove(stale)
+                if not self._by_function[function]:
+                    del self._by_function[function]
+        pool = self._pools[functions] = _Pool(functions)
+        for function in functions:
+            self._by_function.setdefault(function, []).append(pool)
+        return pool
