@@ -87,7 +87,7 @@ class Actor(pykka.Actor):
         """Set up state. The runtime's members work here already, whether or not this is called."""
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:  # type: ignore[override]
+    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Start one, unsupervised: in the system of the calling actor, else in the default system.
 
         Waits until on_start has returned. Errors: what it raised; StartTimeout; StartIgnored.
@@ -112,7 +112,7 @@ class Actor(pykka.Actor):
     @property
     def parent(self) -> ActorRef | None:
         """Who began this life and is linked to it, None for a root."""
-        return self._alive().parent
+        return self._alive().birth.parent
 
     @property
     def name(self) -> str:

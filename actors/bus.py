@@ -33,6 +33,7 @@ class EventQueue:
         self.unsubscribe: Callable[[], None] = lambda: None  # set when subscribed
 
     def __call__(self, event: object) -> None:
+        """Keep an event: the subscriber that the bus calls."""
         with self._condition:
             if len(self._events) >= self._maxlen:
                 self._events.popleft()
@@ -98,7 +99,7 @@ class EventBus:
                 continue
             try:
                 subscription.callback(event)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a subscriber is not the publisher's concern
                 if not subscription.failed:
                     subscription.failed = True
                     self.publish(SubscriberFailed(subscription.callback, event, error))

@@ -124,7 +124,7 @@ class SystemClock:
                 return
             try:
                 callback()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one bad callback must not end all timers
                 if self._on_error is None:
                     threading.excepthook(
                         threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pykka
 
+from ..protocol.exits import KILLED
+from .control import ActorExit
 from .current import current_life
 from .errors import AskTimeout, CallingSelf
 
@@ -49,7 +51,7 @@ class AskFuture(pykka.Future[T]):
     def get(self, *, timeout: float | None = None) -> Any:
         """Wait for the answer. Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError."""
         if self._get_hook is not None:
-            return super().get(timeout=timeout)
+            return self._get_by_hook(timeout)
         if not self._done:
             life = current_life()
             if life is None:
@@ -102,7 +104,7 @@ class AskFuture(pykka.Future[T]):
     def __await__(self) -> Generator[Any, None, T]:
         """Await the answer without holding up the event loop."""
         if self._get_hook is not None:
-            running = asyncio.get_running_loop().run_in_executor(None, lambda: self.get())
+            running = asyncio.get_running_loop().run_in_executor(None, self.get)
             return (yield from running.__await__())
         if not self._done:
             loop = asyncio.get_running_loop()
@@ -123,6 +125,9 @@ class AskFuture(pykka.Future[T]):
 
     __iter__ = __await__
 
+    def _get_by_hook(self, timeout: float | None) -> Any:
+        return super().get(timeout=timeout)
+
     def _settle(self, value: Any, error: BaseException | None, traceback: TracebackType | None) -> bool:
         with self._lock:
             if self._done:
@@ -138,13 +143,9 @@ class AskFuture(pykka.Future[T]):
         return True
 
     def _wait(self, timeout: float | None) -> None:
-        gate = threading.Lock()
-        gate.acquire()
+        gate = threading.Semaphore(0)
         self.add_done_callback(gate.release)
-        if timeout is None:
-            gate.acquire()
-        elif not gate.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX)) and not self._done:
-            raise AskTimeout(timeout, self.to and self.to.ref)
+        self._pass(gate, timeout)
 
     def _wait_in(self, life: Life, timeout: float | None) -> None:
         life.waiting_for = self
@@ -152,9 +153,20 @@ class AskFuture(pykka.Future[T]):
             circle = self._circle(life)
             if circle:
                 raise CallingSelf(*circle)
-            self._wait(timeout)
+            gate = threading.Semaphore(0)
+            life.waiting_at = gate
+            self.add_done_callback(gate.release)
+            if not life.fenced:
+                self._pass(gate, timeout)
+            if life.fenced:
+                raise ActorExit(KILLED, killed=True)
         finally:
-            life.waiting_for = None
+            life.waiting_for = life.waiting_at = None
+
+    def _pass(self, gate: threading.Semaphore, timeout: float | None) -> None:
+        bound = None if timeout is None else min(max(timeout, 0.0), threading.TIMEOUT_MAX)
+        if not gate.acquire(timeout=bound) and not self._done and timeout is not None:
+            raise AskTimeout(timeout, None if self.to is None else self.to.ref)
 
     def _circle(self, life: Life) -> list[str]:
         """Who waits for whom, if that leads back to `life`. Deferred answers may come from anywhere: no circle."""

@@ -64,6 +64,7 @@ class Life:
         self.actor: Actor | None = None  # set while a thread runs it
         self.born = False  # set by the first turn
         self.waiting_for: AskFuture[Any] | None = None  # set while its thread waits for an answer
+        self.waiting_at: threading.Semaphore | None = None  # set while its thread waits for an answer: a kill opens it
         self.stopped = threading.Event()  # set when the exit has been announced
         self.thread_over = False  # set when no thread runs it any more
         self.fenced = False  # set when it was ended while its code ran: that code may do no more
@@ -266,6 +267,9 @@ class Life:
         self._reject(left, reason)
         self._depart(reason, error, ignored=False)
         if self.fenced:
+            gate = self.waiting_at
+            if gate is not None:
+                gate.release()
             self.system.abandoned.note(self)
 
     def _depart(self, reason: ExitReason, error: BaseException | None, *, ignored: bool) -> None:

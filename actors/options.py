@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .mailbox import MailboxOptions
@@ -20,4 +20,4 @@ class SpawnOptions:
     name: str | None = None  # registered as long as it lives
     start_timeout: float = 10.0  # seconds
     link: ActorRef | None = None
-    mailbox: MailboxOptions = MailboxOptions()
+    mailbox: MailboxOptions = field(default_factory=MailboxOptions)

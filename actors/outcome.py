@@ -55,6 +55,7 @@ class StartWaiter:
         self._outcome: StartOutcome | None = None
 
     def __call__(self, outcome: StartOutcome) -> None:
+        """Take the outcome."""
         if self._outcome is not None:
             raise AssertionError(f"a start has one outcome: {self._outcome}, then {outcome}")
         self._outcome = outcome

@@ -6,6 +6,7 @@ Private API used: `messages._ActorStop`, `ActorRef._actor_weakref`, `Actor._acto
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -25,10 +26,12 @@ ActorStop: Final = _ActorStop
 PROXY_MESSAGES: Final = frozenset((ProxyCall, ProxyGetAttr, ProxySetAttr))
 
 
-def bind_ref(ref: pykka.ActorRef[Any], actor: pykka.Actor) -> None:
-    """Give an actor object, whose `__init__` has not run yet, its ref."""
+def bind_ref(ref: pykka.ActorRef[Any], actor: pykka.Actor, mailbox: Any, stopped: threading.Event) -> None:
+    """Give an actor object, whose `__init__` has not run yet, what pykka's `__init__` would make."""
     actor._actor_ref = ref
     actor.actor_urn = ref.actor_urn
+    actor.actor_inbox = ref.actor_inbox = mailbox
+    actor.actor_stopped = ref.actor_stopped = stopped
 
 
 def bind_actor(ref: pykka.ActorRef[Any], actor: pykka.Actor) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from ..protocol.exits import SHUTDOWN
 from .clock import monotonic
 from .current import current_life
 from .errors import CallingSelf
-from .life import Life
+from .events import ActorExited
 
 if TYPE_CHECKING:
     from .ref import ActorRef
@@ -26,17 +27,26 @@ def refuse_own_actor(system: ActorSystem) -> None:
 
 def stop_everything(system: ActorSystem, deadline: float) -> None:
     """Ask every root to end, one after the other; kill those past the deadline, and who is left without a root."""
-    for ref in reversed(system.roots):
-        ref.shutdown(SHUTDOWN, deadline=deadline)
-        if not _wait(ref, deadline):
-            ref.kill()
+    exits = threading.Condition()
+
+    def heard(_event: object) -> None:
+        with exits:
+            exits.notify_all()
+
+    def gone(ref: ActorRef) -> bool:
+        with exits:
+            while system.relations.is_living(ref):
+                if not exits.wait(max(0.0, deadline - monotonic())):
+                    return not system.relations.is_living(ref)
+        return True
+
+    unsubscribe = system.bus.subscribe(heard, ActorExited)
+    try:
+        for ref in reversed(system.roots):
+            ref.shutdown(SHUTDOWN, deadline=deadline)
+            if not gone(ref):
+                ref.kill()
+    finally:
+        unsubscribe()
     for ref in reversed(system.relations.living()):
         ref.kill()
-
-
-def _wait(ref: ActorRef, deadline: float) -> bool:
-    cell = ref.cell
-    if not isinstance(cell, Life):
-        # Hosted roots have a stop ladder of their own, which `Hosting.close` walks with the same deadline.
-        return True
-    return cell.stopped.wait(max(0.0, deadline - monotonic()))

@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 import pykka
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ("ActorSystem", "HostLink")
 
+DEFAULT_OPTIONS: Final = SpawnOptions()
+
 A = TypeVar("A", bound=pykka.Actor)
 
 
@@ -62,8 +64,8 @@ class ActorSystem:
         self.name = name
         self.bus = EventBus()
         self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
-        self.rng = random.Random() if rng is None else rng
-        self.relations = Relations(self.bus, lambda ref: self.registry.release(ref))
+        self.rng = random.Random() if rng is None else rng  # noqa: S311 - jitter, not secrets
+        self.relations = Relations(self.bus, self._release_names)
         self.registry = NameRegistry(self.relations.is_living)
         self.abandoned = AbandonedLives(self.bus)
         self.dispatcher = ThreadDispatcher()
@@ -77,7 +79,7 @@ class ActorSystem:
     # Beginning lives.
 
     def spawn(
-        self, cls: type[A], *args: object, options: SpawnOptions = SpawnOptions(), **kwargs: object
+        self, cls: type[A], *args: object, options: SpawnOptions = DEFAULT_OPTIONS, **kwargs: object
     ) -> ActorRef[A]:
         """Start an actor and wait until its on_start has returned.
 
@@ -238,6 +240,9 @@ class ActorSystem:
 
     def __repr__(self) -> str:
         return f"<ActorSystem {self.name!r}: {len(self.relations.living())} alive>"
+
+    def _release_names(self, ref: ActorRef) -> None:
+        self.registry.release(ref)
 
     def _callback_failed(self, error: Exception) -> None:
         self.bus.publish(CallbackFailed(crash_of(error)))

@@ -67,7 +67,7 @@ def _be_born(life: Life) -> None:
         _end(life, Cause.DECLINED, NORMAL, ignored=True)
     except ActorExit as chosen:
         _end(life, Cause.KILLED if chosen.killed else Cause.DECLINED, chosen.reason)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
         _end(life, Cause.START_FAILED, crash_of(error), error=error)
 
 
@@ -75,9 +75,7 @@ def _construct(life: Life) -> Actor:
     cls, start = resolve_start(life.birth.start)
     actor = cls.__new__(cls, *start.args, **start.kwargs)
     actor._life = life
-    actor.actor_inbox = life.mailbox
-    actor.actor_stopped = life.stopped
-    bind_ref(life.ref, actor)
+    bind_ref(life.ref, actor, life.mailbox, life.stopped)
     life.actor = actor
     actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
     bind_actor(life.ref, actor)
@@ -96,7 +94,7 @@ def _handle(life: Life, envelope: Envelope) -> None:
     except ActorExit as chosen:
         _end(life, Cause.KILLED if chosen.killed else Cause.EXITED, chosen.reason, future=future)
         return
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
         _end(life, Cause.CRASHED, crash_of(error), error=error, future=future)
         return
     if future is not None and not life.is_deferred(envelope):
@@ -132,7 +130,8 @@ def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
     if actor.trap_exit:
         if signal.sender is not None and signal.sender is parent:
             actor.stop_deadline = None
-            return actor.on_stop_request(signal.reason)
+            actor.on_stop_request(signal.reason)
+            return None
         return actor.on_receive(signal)
     if isinstance(signal.reason, Normal) and signal.sender is not life.ref:
         return None
@@ -142,11 +141,12 @@ def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
 def _receive_stop_request(_life: Life, actor: Actor, message: StopRequest) -> object:
     actor.stop_deadline = message.deadline
     try:
-        return actor.on_stop_request(message.reason)
+        actor.on_stop_request(message.reason)
     except ActorExit as chosen:
         if chosen.killed:
             raise
         raise _End(Cause.STOPPED, chosen.reason) from None
+    return None
 
 
 def _receive_stop(_life: Life, _actor: Actor, _message: object) -> object:
@@ -196,7 +196,7 @@ def _run_hook(life: Life, actor: Actor, cause: Cause, reason: ExitReason, error:
             actor.on_failure(type(error), error, error.__traceback__)
     except ActorExit as chosen:
         return chosen.reason if hook == "on_stop" else reason
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 - as above, in a hook
         if hook == "on_stop":
             return crash_of(failure)
         life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", crash_of(failure)))
