@@ -17,8 +17,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
-from msgpack import ExtType, Packer
-
 from .errors import CodecError, RemoteProtocolError, shown
 from .exits import ExitReason, crash_of, exit_to_wire
 from .ext import (
@@ -38,7 +36,7 @@ from .ext import (
 )
 from .frames import Buffer
 from .limits import ARGUMENTS_KEPT
-from .packing import PACK_FAILURES, unpack
+from .packing import PACK_FAILURES, is_extension, make_packer, unpack
 from .paths import path_of
 from .records import record_for_type
 from .ref_token import RefToken
@@ -121,7 +119,7 @@ class Encoder:
     def __init__(self) -> None:
         self.refs: SayRef | None = None
         self.full = True
-        self.pack: Callable[[object], bytes] = Packer(default=self.say, strict_types=True, buf_size=1024).pack
+        self.pack = make_packer(self.say)
 
     def say(self, value: object) -> object:
         """Give what msgpack can say instead of `value`. Errors: Refusal."""
@@ -179,6 +177,7 @@ class Decoder:
         self.buffers: dict[int, memoryview] = {}
 
     def read_ext(self, code: int, data: bytes) -> object:
+        """Read an extension: a mark, a body beside the message, or a scalar."""
         if not data and code in MARKS:
             self._marks += 1
             return MARKS[code]
@@ -187,6 +186,7 @@ class Decoder:
         return _read_scalar(code, data)
 
     def read_list(self, items: list[object]) -> object:
+        """Read an array that is complete: a compound if it begins with a mark."""
         if not items or type(items[0]) is not Mark:
             return items
         self._marks -= 1
@@ -233,7 +233,7 @@ def _explain(value: object, encoder: Encoder, root: str, error: Exception) -> No
     """Turn msgpack's refusal into one that says where."""
 
     def refuse(part: object) -> str | None:
-        if type(part) in _NATIVE or type(part) is ExtType:
+        if type(part) in _NATIVE or is_extension(part):
             return None
         if type(part) is int and -(2**63) <= part < 2**64:
             return None

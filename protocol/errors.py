@@ -34,7 +34,7 @@ def shown(value: object) -> str:
     """Show a value in few characters, whatever its `__repr__` does."""
     try:
         return _SHORT.repr(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # a report must not fail on what it reports
         return f"<{type(value).__qualname__}, __repr__ raised {type(error).__name__}>"
 
 
@@ -74,7 +74,7 @@ class CodecError(LocalProtocolError):
         return f"cannot encode {self.path}: expected {self.expected}, got {name} {shown(self.got)}"
 
 
-class FrameTooLarge(LocalProtocolError):
+class FrameTooLarge(LocalProtocolError):  # noqa: N818  # says more than FrameTooLargeError
     """A frame of this side is over the limit that both sides agreed on."""
 
 
@@ -82,7 +82,7 @@ class RemoteProtocolError(ProtocolError):
     """The peer broke the protocol."""
 
 
-class GarbageReceived(RemoteProtocolError):
+class GarbageReceived(RemoteProtocolError):  # noqa: N818  # as above
     """What came is not even a frame; `head` keeps its first bytes for the report."""
 
     def __init__(self, what: str, *, expected: str, head: bytes) -> None:

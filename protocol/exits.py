@@ -157,16 +157,16 @@ def is_abnormal(reason: ExitReason) -> bool:
 
 
 def crash_of(exc: BaseException) -> Crash:
-    """Turn an exception into data: type name, text, formatted traceback. Never raises, whatever `__str__` does."""
+    """Turn an exception into data: type name, text, formatted traceback, each bounded. Never raises, whatever it is."""
     cls = type(exc)
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     try:
         text = str(exc)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
         text = f"<text unavailable: __str__ raised {type(error).__name__}>"
     try:
         lines = "".join(_traceback.format_exception(exc))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
         lines = f"<traceback unavailable: {type(error).__name__}>"
     return Crash(name, _sayable(text, CRASH_TEXT_MAX_CHARS), _sayable(lines, CRASH_TRACEBACK_MAX_CHARS))
 

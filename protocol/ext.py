@@ -15,11 +15,10 @@ from struct import Struct
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from msgpack import ExtType
-
 from .errors import RemoteProtocolError
 from .exits import Crash, exit_from_wire
 from .limits import INTEGER_MAX_BYTES
+from .packing import extension
 from .records import record_for_tag
 from .ref_token import RefToken
 from .remote_error import RemoteError
@@ -44,7 +43,7 @@ BUFFER: Final = 32
 """A large body beside the message; its bytes are the index of the buffer."""
 
 
-class Refusal(TypeError):
+class Refusal(TypeError):  # noqa: N818  # as StopIteration: a signal between two modules
     """A part of a value that cannot be said; the codec adds where it is."""
 
     def __init__(self, expected: str) -> None:
@@ -72,14 +71,16 @@ def _make_exception(items: list[object]) -> RemoteError:
     match items[1:]:
         case [str(name), str(text), str(traceback), list(arguments)]:
             return RemoteError(Crash(name, text, traceback), tuple(arguments))
-    raise RemoteProtocolError("exception", expected="[type, text, traceback, arguments]", got=items[1:])
+        case _:
+            raise RemoteProtocolError("exception", expected="[type, text, traceback, arguments]", got=items[1:])
 
 
 def _make_ref(items: list[object]) -> RefToken:
     match items[1:]:
         case [str(urn), str(name), str(origin)]:
             return RefToken(urn, name, origin)
-    raise RemoteProtocolError("ref", expected="[urn, name, origin]", got=items[1:])
+        case _:
+            raise RemoteProtocolError("ref", expected="[urn, name, origin]", got=items[1:])
 
 
 MARKS: Final[dict[int, Mark]] = {
@@ -91,7 +92,7 @@ MARKS: Final[dict[int, Mark]] = {
     6: Mark("exit reason", lambda items: exit_from_wire(items[1:])),
     7: Mark("ref", _make_ref),
 }
-TUPLE, SET, FROZENSET, RECORD, EXCEPTION, EXIT, REF = (ExtType(code, b"") for code in MARKS)
+TUPLE, SET, FROZENSET, RECORD, EXCEPTION, EXIT, REF = (extension(code, b"") for code in MARKS)
 
 
 _TIMEDELTA: Final = Struct("<iii")
@@ -140,11 +141,11 @@ def _fixed(layout: Struct, make: Callable[..., object]) -> Callable[[bytes], obj
     return read
 
 
-_Writer: TypeAlias = Callable[[object], ExtType]
+_Writer: TypeAlias = Callable[[object], object]
 
 
 def _writer(code: int, write: Callable[..., bytes]) -> _Writer:
-    return lambda value: ExtType(code, write(value))
+    return lambda value: extension(code, write(value))
 
 
 SCALAR_WRITERS: Final[dict[type, _Writer]] = {

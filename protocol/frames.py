@@ -61,7 +61,7 @@ class FrameReader:
     """Cuts frames out of whatever pieces arrive.
 
     Errors: GarbageReceived with the first bytes of what is no frame: at once if no frame came before it in the same
-    piece, else on the next call, so that the last good words of a broken peer are not lost. `failure` is set either way.
+    piece, else on the next call, so that the last good words of a broken peer are not lost; `failure` is set at once.
     A reader that has failed stays failed: after garbage there is no way to know where a frame begins.
     """
 
@@ -80,7 +80,7 @@ class FrameReader:
         return len(self._rest) + (FRAME_HEADER_BYTES + self._filled if self._body is not None else 0)
 
     def wanted(self) -> memoryview | None:
-        """Give the unfilled rest of a large payload, to receive into without a copy; then call `filled`. None: `feed`."""
+        """Give the unfilled rest of a large payload, to receive into it and then call `filled`. None: `feed`."""
         return None if self._body is None else memoryview(self._body[0])[self._filled :]
 
     def filled(self, count: int) -> list[Frame]:
@@ -108,22 +108,21 @@ class FrameReader:
             position = min(len(room), len(data))
             room[:position] = data[:position]
             frames = self.filled(position)
-            if position == len(data):
-                return frames
         chunk = self._rest + bytes(data) if self._rest else bytes(data)
         self._rest = b""
-        self._cut(chunk, position, frames)
-        if self.failure is not None and not frames:
-            raise self.failure
+        failure = self._cut(chunk, position, frames)
+        if failure is not None:
+            self.failure = failure
+            if not frames:
+                raise failure
         return frames
 
-    def _cut(self, chunk: bytes, position: int, frames: list[Frame]) -> None:
+    def _cut(self, chunk: bytes, position: int, frames: list[Frame]) -> GarbageReceived | None:
         size = len(chunk)
         while size - position >= FRAME_HEADER_BYTES:
             magic, version, number, length, sequence, acked = _HEADER.unpack_from(chunk, position)
             if magic != MAGIC or version != VERSION or length > self._max_bytes:
-                self.failure = self._garbage(chunk[position : position + HEAD_KEPT_BYTES], magic, version, length)
-                return
+                return self._garbage(chunk[position : position + HEAD_KEPT_BYTES], magic, version, length)
             begin = position + FRAME_HEADER_BYTES
             end = begin + length
             if end > size:
@@ -132,7 +131,7 @@ class FrameReader:
                     self._filled = size - begin
                     body[: self._filled] = memoryview(chunk)[begin:]
                     self._body = (body, number, sequence, acked)
-                    return
+                    return None
                 break
             payload: Buffer = chunk[begin:end] if length < INLINE_MAX_BYTES else memoryview(chunk)[begin:end]
             frames.append(Frame(number, payload, sequence, acked))
@@ -140,7 +139,8 @@ class FrameReader:
         self._rest = chunk[position:]
         # A text printed into the stream is recognized by its first bytes, not only after sixteen of them.
         if len(self._rest) < FRAME_HEADER_BYTES and not _PREFIX.startswith(self._rest[: len(_PREFIX)]):
-            self.failure = self._garbage(self._rest, -1, -1, 0)
+            return self._garbage(self._rest, -1, -1, 0)
+        return None
 
     def _garbage(self, head: bytes, magic: int, version: int, length: int) -> GarbageReceived:
         if magic == MAGIC and version == VERSION:

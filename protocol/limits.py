@@ -1,4 +1,4 @@
-"""Every bound of what is said, with its unit, its reason and whom it follows. Plain constants; anyone may import them."""
+"""Every bound of what is said, with its unit, its reason and whom it follows. Anyone may import them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """msgpack, bounded: what may be claimed is checked before it is believed, and every failure is an error of ours.
 
-What lives here: plain packing and unpacking, with the hooks that the codec adds. Only this module and the codec know
-msgpack. Plain values are those of every language's msgpack; tuples come back as lists.
+What lives here: plain packing and unpacking, and the hooks that the codec adds. Only this module knows msgpack.
+Plain values are those of every language's msgpack; tuples come back as lists.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from msgpack import Packer, unpackb
+from msgpack import ExtType, Packer, unpackb  # type: ignore[import-untyped]
 
 from .errors import CodecError, ProtocolError, RemoteProtocolError
 from .limits import ITEMS_MAX, SESSION_MAX_BYTES
@@ -18,24 +18,43 @@ from .paths import path_of
 if TYPE_CHECKING:
     from .frames import Buffer
 
-__all__ = ("PACK_FAILURES", "pack_plain", "unpack", "unpack_plain")
+__all__ = ("PACK_FAILURES", "extension", "is_extension", "make_packer", "pack_plain", "unpack", "unpack_plain")
 
 PACK_FAILURES = (TypeError, ValueError, OverflowError, BufferError, RecursionError)
 """What msgpack raises for a value that it cannot say."""
 
 
 def pack_plain(value: object, *, root: str = "message") -> bytes:
-    """Say None, bool, int, float, str, bytes, lists, tuples (as lists) and dicts, and subclasses of them as what they are.
+    """Say None, bool, int, float, str, bytes, lists, tuples (as lists) and dicts, and subclasses as what they extend.
 
     Errors: CodecError with the path of the first thing that is none of these.
     """
-    packer = Packer(buf_size=1024)
     try:
-        packed: bytes = packer.pack(value)
+        packed: bytes = Packer(buf_size=1024).pack(value)
     except PACK_FAILURES as error:
         path, expected, got = path_of(value, root, _plain_or_refuse)
         raise CodecError(path, expected=expected or f"a plain value ({error})", got=got) from error
     return packed
+
+
+def extension(code: int, data: bytes) -> object:
+    """Give what msgpack packs as an extension."""
+    return ExtType(code, data)
+
+
+def is_extension(value: object) -> bool:
+    """Say whether msgpack would pack this as an extension."""
+    return type(value) is ExtType
+
+
+def make_packer(say: Callable[[object], object]) -> Callable[[object], bytes]:
+    """Give a function that packs exact plain classes and asks `say` what to pack instead of any other value.
+
+    The buffer stays with it, so that the next small message allocates nothing.
+    Errors: PACK_FAILURES, and what `say` raises.
+    """
+    pack: Callable[[object], bytes] = Packer(default=say, strict_types=True, buf_size=1024).pack
+    return pack
 
 
 def unpack_plain(data: Buffer, *, what: str = "message", max_bytes: int = SESSION_MAX_BYTES) -> object:

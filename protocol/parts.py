@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgpack import ExtType
-
 from .codec import Decoder, ReadRef, SayRef, encode
 from .errors import CodecError, RemoteProtocolError
 from .ext import BUFFER, RECORD, TUPLE
 from .frames import Buffer
 from .limits import INLINE_MAX_BYTES
-from .packing import unpack
+from .packing import extension, unpack
 from .records import record_for_type
 
 __all__ = ("decode_parts", "encode_parts")
@@ -88,7 +86,7 @@ def _lift_body(value: bytes | bytearray | memoryview, threshold: int, buffers: l
     if type(value) not in _BYTES or view.nbytes < max(threshold, 1) or not view.c_contiguous:
         return value
     buffers.append(view.cast("B"))
-    return ExtType(BUFFER, (len(buffers) - 1).to_bytes(4, "little"))
+    return extension(BUFFER, (len(buffers) - 1).to_bytes(4, "little"))
 
 
 def _may_carry(values: Iterable[object]) -> bool:

@@ -7,7 +7,7 @@ Both sides must have imported the module that registers a tag before a message w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from enum import Enum
 from operator import attrgetter
 from typing import Final, TypeVar
@@ -60,8 +60,7 @@ class RecordType:
             raise RemoteProtocolError(f"record {self.tag!r}", expected="a map of fields", got=content)
         try:
             return self.cls(*arguments, **named)
-        except Exception as error:
-            # The class is the user's, its __post_init__ may raise anything, and the values are the peer's.
+        except Exception as error:  # the class is the user's, and the values are the peer's
             raise RemoteProtocolError(
                 f"record {self.tag!r}", expected=f"what {self.cls.__qualname__} accepts ({error!r})", got=content
             ) from error
@@ -81,11 +80,11 @@ def record(tag: str) -> Callable[[type[T]], type[T]]:
     ... class Greeting:
     ...     text: str
     """
-    if not isinstance(tag, str) or not tag:
+    if not _is_tag(tag):
         raise TypeError(f'@record: expected a tag, as in @record("orders.placed"), got {tag!r}')
 
     def register(cls: type[T]) -> type[T]:
-        if not (isinstance(cls, type) and (issubclass(cls, Enum) or _is_frozen_dataclass(cls))):
+        if not _is_recordable(cls):
             raise TypeError(f"@record({tag!r}): expected a frozen dataclass or an enum, got {cls!r}")
         known = _BY_TAG.get(tag)
         if known is not None and not _same_definition(known.cls, cls):
@@ -109,11 +108,18 @@ def record_for_tag(tag: object) -> RecordType:
     return known
 
 
-def _is_frozen_dataclass(cls: type) -> bool:
-    return is_dataclass(cls) and bool(cls.__dataclass_params__.frozen)  # type: ignore[attr-defined]
+def _is_tag(tag: object) -> bool:
+    return isinstance(tag, str) and tag != ""
+
+
+def _is_recordable(cls: object) -> bool:
+    if not isinstance(cls, type):
+        return False
+    params: object = getattr(cls, "__dataclass_params__", None)
+    return issubclass(cls, Enum) or bool(getattr(params, "frozen", False))
 
 
 def _same_definition(known: type, cls: type) -> bool:
-    """A module that is imported twice (reloaded, or once more because it ran as __main__) registers its classes again."""
+    """A module that is imported twice (reloaded, or again because it ran as __main__) registers its classes again."""
     modules = {known.__module__, cls.__module__}
     return known.__qualname__ == cls.__qualname__ and (len(modules) == 1 or "__main__" in modules)

@@ -1,6 +1,7 @@
 """Message classes as maps of plain values and back, checked against their own annotations.
 
-What lives here: from a frozen dataclass to a reader that refuses every wrong type. What must not: which messages there are.
+What lives here: from a frozen dataclass to a reader that refuses every wrong type. What must not: which messages
+there are.
 Wire form: a map from field name to value. A nested dataclass is such a map; one of a union of dataclasses is
 `[kind, map]`, where the kind is the class name in snake_case; tuples are arrays. Unknown fields are ignored.
 Exit reasons and ref tokens are values that the codec carries by itself.
@@ -27,10 +28,11 @@ _Read: TypeAlias = Callable[[object], object]
 _Write: TypeAlias = Callable[..., object]
 
 _ATOMS: Final[frozenset[type]] = frozenset({*get_args(ExitReason), RefToken})
+_EXACT: Final[frozenset[type]] = frozenset({str, int, bool, bytes})
 _BUFFERS: Final[frozenset[type]] = frozenset({bytes, bytearray, memoryview})
 
 
-class _Wrong(Exception):
+class _Wrong(Exception):  # noqa: N818  # a signal inside this module
     """A value that does not fit; `where` grows outwards while it is raised."""
 
     def __init__(self, expected: str, got: object, where: str = "") -> None:
@@ -119,16 +121,19 @@ def _parts_of_union(hint: object) -> tuple[object, ...]:
 
 
 def _reader(hint: object) -> _Read:
-    parts = _parts_of_union(hint)
+    return _reader_of_any(_parts_of_union(hint))
+
+
+def _reader_of_any(parts: tuple[object, ...]) -> _Read:
     if type(None) in parts:
         return _read_optional(parts)
     if all(isinstance(part, type) and part in _BUFFERS for part in parts):
         return _read_exact(bytes, bytearray, memoryview)
     if all(isinstance(part, type) and part in _ATOMS for part in parts):
         return _read_exact(*parts)
-    if len(parts) > 1:
-        return _read_tagged({snake_case(part.__name__): _fields_and_class(part) for part in parts})
-    return _single_reader(hint)
+    if len(parts) == 1:
+        return _single_reader(parts[0])
+    return _read_tagged(dict(_tagged_reader(part) for part in parts))
 
 
 def _single_reader(hint: object) -> _Read:
@@ -137,7 +142,7 @@ def _single_reader(hint: object) -> _Read:
         return lambda value: value
     if hint is float:
         return _read_float
-    if hint in (str, int, bool, bytes):
+    if isinstance(hint, type) and hint in _EXACT:
         return _read_exact(hint)
     if origin is Literal:
         return _read_literal(arguments)
@@ -180,8 +185,7 @@ def _read_literal(allowed: tuple[object, ...]) -> _Read:
 
 
 def _read_optional(parts: tuple[object, ...]) -> _Read:
-    rest = tuple(part for part in parts if part is not type(None))
-    read_rest = _reader(Union[rest])
+    read_rest = _reader_of_any(tuple(part for part in parts if part is not type(None)))
 
     def read(value: object) -> object:
         if value is None:
@@ -234,9 +238,9 @@ def _read_nested(cls: type, known: tuple[_Field, ...]) -> _Read:
     return lambda value: cls(**_read_fields(known, value))
 
 
-def _fields_and_class(part: object) -> _Read:
+def _tagged_reader(part: object) -> tuple[str, _Read]:
     if isinstance(part, type) and is_dataclass(part):
-        return _read_nested(part, _fields_of(part))
+        return snake_case(part.__name__), _read_nested(part, _fields_of(part))
     raise TypeError(f"message field: expected a union of dataclasses, got {part!r} in it")
 
 
@@ -247,7 +251,8 @@ def _read_tagged(readers: dict[str, _Read]) -> _Read:
         match value:
             case [str(kind), content] if kind in readers:
                 return readers[kind](content)
-        raise _Wrong(expected, value)
+            case _:
+                raise _Wrong(expected, value)
 
     return read
 
@@ -261,7 +266,9 @@ def _writer(hint: object) -> _Write | None:
         return None if item is None else lambda values: [item(value) for value in values]
     if not classes:
         return None
-    known = {cls: (snake_case(cls.__name__), _fields_of(cls)) for cls in classes}
+    known: dict[type, tuple[str, tuple[_Field, ...]]] = {
+        cls: (snake_case(cls.__name__), _fields_of(cls)) for cls in classes
+    }
 
     def write(value: object) -> object:
         if value is None:

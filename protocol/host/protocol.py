@@ -24,8 +24,9 @@ _WRAP: Final = 1 << 32
 class LinkProtocol:
     """The state of one link as `side` sees it.
 
-    Runs in: whatever owns the socket; it is not locked. Never blocks. After `receive_data`, and after `send`, write what
-    `data_to_send` gives. A broken peer stays broken: `failure` holds the error and every further `receive_data` raises it.
+    Runs in: whatever owns the socket; it is not locked. Never blocks. After `receive_data`, and after `send`, write
+    what `data_to_send` gives. A broken peer stays broken: `failure` holds the error and every further `receive_data`
+    raises it.
 
     `incarnation` is the life that this end belongs to. Frames of an older life are ignored, those of a later one are an
     error; None takes the first that comes. With `acknowledge_on_receipt=False` the shell calls `acknowledge` when a
@@ -179,7 +180,7 @@ class LinkProtocol:
         return frame_header(outgoing.number, outgoing.size, self._sent, self._finished)
 
     def _owes_credit(self) -> bool:
-        """Credit goes alone only when nothing else went out and half of the window is gone; acks per message cost 3x."""
+        """Credit goes alone only if nothing else went out and half of the window is gone: one per message costs 3x."""
         allowed = Acknowledge in TRANSITIONS[self.side][self.state] and self.state is not State.ENDED
         return allowed and self._finished - self._told >= max(1, self._window_messages // 2)
 

@@ -115,8 +115,8 @@ class SessionProtocol:
         if isinstance(message, Connect):
             if self.connect is not None:
                 raise error("connect", expected="one on a connection", got="another one")
-            if self.role is not Role.GATEWAY and message.role != self.role:
-                raise error("connect.role", expected=str(self.role), got=message.role)
+            if self.role is not Role.GATEWAY and Role(message.role) is not self.role:
+                raise error("connect.role", expected=self.role.value, got=message.role)
         elif isinstance(message, Ready):
             if self.connect is None:
                 raise error("ready", expected="a connect before it", got="none")
