@@ -28,6 +28,7 @@ from .current import current_life
 from .describe import Description
 from .errors import NotStarted
 from .futures import AskFuture
+from .handshake import StartHandle
 from .mailbox import Envelope
 from .pykka_seam import ActorStop
 
@@ -125,7 +126,7 @@ class Actor(pykka.Actor):
         return self._alive().incarnation
 
     def on_stop_request(self, reason: ExitReason) -> None:
-        """Answer a request to stop, from `ref.shutdown()` or the end of the parent; by default, end at once.
+        """Answer a request to stop, from `shutdown()`, `stop()` or the end of the parent; by default, end at once.
 
         Whoever has to wait for something overrides this and calls `self.exit(reason)` when all is done.
         """
@@ -170,6 +171,12 @@ class Actor(pykka.Actor):
     def defer_reply(self) -> ReplyHandle:
         """Take over answering the ask in hand: what the handler returns is not sent."""
         return self._alive().defer_reply()
+
+    def defer_start(self) -> StartHandle:
+        """In on_start: be ready when the handle says so, not when it returns; messages are handled meanwhile."""
+        life = self._alive()
+        life.start_deferred = True
+        return StartHandle(life)
 
     def describe(self) -> Description:
         """Answer Describe(). Those with children override it."""

@@ -63,6 +63,7 @@ class Life:
         self.continuations: deque[Envelope] = deque()
         self.actor: Actor | None = None  # set while a thread runs it
         self.born = False  # set by the first turn
+        self.start_deferred = False  # set by Actor.defer_start: on_start alone does not make it ready
         self.waiting_for: AskFuture[Any] | None = None  # set while its thread waits for an answer
         self.waiting_at: threading.Semaphore | None = None  # set while its thread waits for an answer: a kill opens it
         self.stopped = threading.Event()  # set when the exit has been announced
@@ -194,7 +195,7 @@ class Life:
     def settle_started(self, info: object) -> None:
         """Tell the starter that it is ready; a kill that came in between waits until this is told."""
         with self._lock:
-            if self._ended:
+            if self._ended or self._ready:
                 return
             self._ready = self._settling = True
         self._disarm()
@@ -208,6 +209,10 @@ class Life:
                 killed = self._kill_pending
             if killed:
                 self._cut(KILLED, None)
+
+    def answer_when_over(self, stop: AskFuture[Any]) -> None:
+        """Keep a caller of pykka's stop() waiting until it has ended."""
+        self._stop_futures.append(stop)
 
     def fail_to_begin(self, error: Exception) -> None:
         """End a life that no dispatcher could take. Runs in: the thread of the starter."""

@@ -62,7 +62,8 @@ def _be_born(life: Life) -> None:
     try:
         actor = _construct(life)
         actor.on_start()
-        life.settle_started(actor.start_info)
+        if not life.start_deferred:
+            life.settle_started(actor.start_info)
     except Ignore:
         _end(life, Cause.DECLINED, NORMAL, ignored=True)
     except ActorExit as chosen:
@@ -98,7 +99,10 @@ def _handle(life: Life, envelope: Envelope) -> None:
         _end(life, Cause.CRASHED, crash_of(error), error=error, future=future)
         return
     if future is not None and not life.is_deferred(envelope):
-        _answer(future, answer)
+        if type(envelope.message) is ActorStop:
+            life.answer_when_over(future)  # it has work to finish first, see on_stop_request
+        else:
+            _answer(future, answer)
 
 
 def _answer(future: AskFuture[Any], answer: object) -> None:
@@ -139,18 +143,23 @@ def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
 
 
 def _receive_stop_request(_life: Life, actor: Actor, message: StopRequest) -> object:
-    actor.stop_deadline = message.deadline
+    _ask_to_stop(actor, message.reason, message.deadline)
+    return None
+
+
+def _receive_stop(_life: Life, actor: Actor, _message: object) -> object:
+    _ask_to_stop(actor, NORMAL, None)
+    return None
+
+
+def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> None:
+    actor.stop_deadline = deadline
     try:
-        actor.on_stop_request(message.reason)
+        actor.on_stop_request(reason)
     except ActorExit as chosen:
         if chosen.killed:
             raise
         raise _End(Cause.STOPPED, chosen.reason) from None
-    return None
-
-
-def _receive_stop(_life: Life, _actor: Actor, _message: object) -> object:
-    raise _End(Cause.STOPPED, NORMAL)
 
 
 def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:

@@ -1,0 +1,38 @@
+"""A start that is not over when on_start returns: for actors that have to wait for others before they are ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from ..protocol.exits import ExitReason
+from .control import ActorExit
+
+if TYPE_CHECKING:
+    from .life import Life
+
+__all__ = ("StartHandle",)
+
+
+class StartHandle:
+    """Finishes one start, on the actor's own thread. Until then the starter waits, and its start_timeout runs on.
+
+    An actor that ends before, however that comes, has failed to start.
+    Source: OTP proc_lib:init_ack/1.
+    """
+
+    __slots__ = ("_life",)
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def ready(self, info: object = None) -> None:
+        """Tell the starter that it is ready. Nothing happens the second time."""
+        self._life.settle_started(info)
+
+    def fail(self, error: BaseException) -> NoReturn:
+        """End, with this error as the outcome of the start. Does not return."""
+        raise error
+
+    def end(self, reason: ExitReason) -> NoReturn:
+        """End with this reason, before being ready. Does not return."""
+        raise ActorExit(reason)
