@@ -1,0 +1,79 @@
+"""Options that several verbs have, so that they have one name, one environment variable and one meaning.
+
+What lives here: decorators. What must not: what the verbs do with the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+__all__ = ("LOG_LEVELS", "app_dir_option", "control_option", "duration", "json_option", "log_options")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LOG_LEVELS: Final = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
+
+
+def duration(_ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Read an option's text as policy files do, "250ms", "2m", and also plain seconds: a click callback."""
+    from regrow.supervision.policy.durations import parse_duration
+
+    try:
+        return parse_duration(float(value) if value.replace(".", "", 1).isdigit() else value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=param) from error
+
+
+def app_dir_option(command: F) -> F:
+    """--app-dir, for verbs that import what users name."""
+    return click.option(
+        "--app-dir",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        default=".",
+        show_default=True,
+        envvar="REGROW_APP_DIR",
+        show_envvar=True,
+        help="Where imports look first.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """--json, for verbs that show something."""
+    option = click.option(
+        "--json", "as_json", is_flag=True, envvar="REGROW_JSON", show_envvar=True, help="Print one JSON object."
+    )
+    return option(command)
+
+
+def control_option(text: str) -> Callable[[F], F]:
+    """--control, for both ends of the socket."""
+    return click.option(
+        "--control", type=click.Path(path_type=Path), envvar="REGROW_CONTROL", show_envvar=True, help=text
+    )
+
+
+def log_options(command: F) -> F:
+    """--log-level and --log-format, for verbs that stay in the foreground."""
+    level = click.option(
+        "--log-level",
+        type=click.Choice(LOG_LEVELS, case_sensitive=False),
+        default="INFO",
+        show_default=True,
+        envvar="REGROW_LOG_LEVEL",
+        show_envvar=True,
+        help="What is worth a line.",
+    )
+    form = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        envvar="REGROW_LOG_FORMAT",
+        show_envvar=True,
+        help="Lines for people, or one JSON object a line.",
+    )
+    return level(form(command))

@@ -1,0 +1,256 @@
+"""A tree in the foreground: started, watched, stopped by signals, explained when it gives up.
+
+What lives here: the life of one `regrow run`. What must not: options, loading, log sinks.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import click
+
+from regrow.actors import (
+    ActorExited,
+    ActorRef,
+    ActorSystem,
+    ChildSpec,
+    ChildType,
+    Describe,
+    Description,
+    Restart,
+    Start,
+    Started,
+    StartOutcome,
+)
+from regrow.cli import exit_codes
+from regrow.cli.control import ControlServer
+from regrow.cli.targets import Target
+from regrow.observe.history import History
+from regrow.observe.nodes import node_of_description
+from regrow.observe.post_mortem import post_mortem, reason_tail
+from regrow.protocol.exits import ExitReason, is_abnormal
+from regrow.supervision.policy import format_duration
+from regrow.supervision.policy.apply import inner_spec
+from regrow.supervision.spec import SupervisorSpec
+from regrow.supervision.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+__all__ = ("Runner",)
+
+DESCRIBE_TIMEOUT: Final = 5.0  # seconds; a supervisor answers while its children hang
+HURRY_TIMEOUT: Final = 3.0  # seconds for killing, after a second signal
+START_MARGIN: Final = 10.0  # seconds on top of what all children may take to start
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """The system is down; `unstopped` are those whose threads or processes still run."""
+
+    unstopped: tuple[ActorRef, ...]
+
+
+_News: TypeAlias = signal.Signals | StartOutcome | _Ended | _Stopped
+
+
+class Runner:
+    """Runs one tree. Everything that happens comes to the main thread as news, through one queue."""
+
+    def __init__(self, target: Target, *, grace: float, logger: Logger, control: Path | None) -> None:
+        self._target = target
+        self._grace = grace
+        self._logger = logger
+        self._control = control
+        # SimpleQueue may be put to from a signal handler; what arrives is bounded by signals and by one end.
+        self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
+        self._signal: signal.Signals | None = None  # the first one that asked for the end
+        self._hurried = False
+
+    def run(self, system: ActorSystem) -> int:
+        """Start the tree, stay until it has ended, and give the exit code.
+
+        Runs in: the main thread (signals). Leaves no thread, socket or process behind, except threads that cannot be
+        stopped, which it reports. Errors: Failure if the control socket cannot be had.
+        """
+        history = History(system.bus, now=system.clock.now)
+        with self._signals(), self._controlled() as watch:
+            root = system.begin(self._child(), parent=None, ref=None, on_outcome=self._news.put)
+            watch(root)
+            unsubscribe = system.bus.subscribe(self._ended_if(root), ActorExited)
+            try:
+                return self._live(system, history)
+            finally:
+                unsubscribe()
+                history.close()
+                self._stop(system, timeout=HURRY_TIMEOUT)
+
+    def _live(self, system: ActorSystem, history: History) -> int:
+        outcome = self._started(system)
+        if not isinstance(outcome, Started):
+            return self._not_started(outcome)
+        self._say("INFO", f"{self._target.root} is up")
+        while True:
+            match self._news.get():
+                case signal.SIGHUP:
+                    self._say("WARNING", "SIGHUP: reloading is not supported; nothing has changed")
+                case signal.Signals() as signo:
+                    return self._end_by_signal(system, signo, history)
+                case _Ended(reason):
+                    return self._end_by_itself(reason, history)
+                case _:
+                    raise AssertionError("a tree that is up can only end or be signaled")
+
+    def _started(self, system: ActorSystem) -> StartOutcome:
+        """Wait for the outcome of the start; a signal kills what has not started yet."""
+        while True:
+            news = self._news.get()
+            if isinstance(news, signal.Signals):
+                if news is not signal.SIGHUP:
+                    self._signal = self._signal or news
+                    self._say("WARNING", f"{news.name} while the tree starts: killing it")
+                    _kill_all(system)
+            elif not isinstance(news, _Ended | _Stopped):
+                return news
+
+    def _not_started(self, outcome: StartOutcome) -> int:
+        if self._signal is not None:
+            return exit_codes.after_signal(self._signal, in_order=False)
+        reason: ExitReason | None = getattr(outcome, "reason", None)
+        text = "it chose not to run" if reason is None else str(reason)
+        lines = [] if reason is None else [f"    {line}" for line in reason_tail(reason)]
+        click.echo("\n".join([f"regrow: {self._target.root} did not start: {text}", *lines]), err=True)
+        return exit_codes.START_FAILED
+
+    def _end_by_itself(self, reason: ExitReason, history: History) -> int:
+        significant = history.significant_end
+        root = self._target.root
+        if significant is not None and significant.supervisor == root:
+            self._say("INFO", f"{root} has finished: {significant.child_id} ended")
+            return exit_codes.OK
+        if history.gave_up:
+            click.echo(f"regrow: {root} gave up\n{_indented(post_mortem(history))}", err=True)
+            return exit_codes.GAVE_UP
+        if is_abnormal(reason):
+            tail = "".join(f"\n    {line}" for line in reason_tail(reason))
+            click.echo(f"regrow: {root} ended: {reason}{tail}", err=True)
+            return exit_codes.GAVE_UP
+        self._say("INFO", f"{root} has ended: {reason}")
+        return exit_codes.OK
+
+    def _end_by_signal(self, system: ActorSystem, signo: signal.Signals, history: History) -> int:
+        self._signal = signo
+        self._say("INFO", f"{signo.name}: stopping in reverse order, within {format_duration(self._grace)}")
+        begun = system.clock.now()
+        stopped = self._stop(system, timeout=self._grace)
+        took = format_duration(system.clock.now() - begun)
+        late = [f"{item.supervisor}/{item.child_id}" for item in history.trouble]
+        late += [ref.name for ref in (stopped.unstopped if stopped else ())]
+        if stopped is None or late or self._hurried:
+            what = f": {', '.join(dict.fromkeys(late))}" if late else ""
+            self._say("WARNING", f"stopped after {took}, not in order{what}")
+            return exit_codes.after_signal(signo, in_order=False)
+        self._say("INFO", f"stopped in order after {took}")
+        return exit_codes.after_signal(signo, in_order=True)
+
+    def _stop(self, system: ActorSystem, *, timeout: float) -> _Stopped | None:
+        """Stop the system while signals are still heard: one more and the rest is killed. None: it did not end."""
+        stopper = threading.Thread(
+            target=lambda: self._news.put(_Stopped(system.shutdown(timeout))), name="regrow-stop", daemon=True
+        )
+        stopper.start()
+        deadline = time.monotonic() + timeout + HURRY_TIMEOUT
+        while True:
+            try:
+                news = self._news.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return None
+            if isinstance(news, _Stopped):
+                stopper.join(HURRY_TIMEOUT)
+                return news
+            if isinstance(news, signal.Signals) and news is not signal.SIGHUP:
+                self._hurried = True
+                self._say("WARNING", f"{news.name} again: killing what is left")
+                deadline = min(deadline, time.monotonic() + HURRY_TIMEOUT)
+                _kill_all(system)
+
+    def _say(self, level: str, text: str) -> None:
+        self._logger.log(level, "{}", text)
+
+    def _child(self) -> ChildSpec:
+        """The root as a child of nobody: it starts for as long as all below it may take, one after the other."""
+        return ChildSpec(
+            id=self._target.root,
+            start=Start(Supervisor, (replace(self._target.spec, name=self._target.root),)),
+            restart=Restart.TEMPORARY,
+            type=ChildType.SUPERVISOR,
+            start_timeout=_start_timeout(self._target.spec) + START_MARGIN,
+        )
+
+    def _ended_if(self, root: ActorRef) -> Callable[[object], None]:
+        def hear(event: object) -> None:
+            if isinstance(event, ActorExited) and event.ref is root:
+                self._news.put(_Ended(event.reason))
+
+        return hear
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def hear(signo: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's signature
+            self._news.put(signal.Signals(signo))
+
+        before = {signo: signal.signal(signo, hear) for signo in _SIGNALS}
+        try:
+            yield
+        finally:
+            for signo, handler in before.items():
+                signal.signal(signo, handler)
+
+    @contextmanager
+    def _controlled(self) -> Iterator[Callable[[ActorRef], None]]:
+        """Answer on the control socket, if there is one; gives the function that says which ref is the root."""
+        roots: list[ActorRef] = []
+        if self._control is None:
+            yield roots.append
+            return
+
+        def describe(_request: object) -> dict[str, object]:
+            found = roots[-1].ask(Describe(), timeout=DESCRIBE_TIMEOUT)
+            assert isinstance(found, Description)
+            return {"tree": node_of_description(found, path=self._target.root).to_json()}
+
+        server = ControlServer(self._control, {"describe": describe})
+        try:
+            yield roots.append
+        finally:
+            server.close()
+
+
+def _kill_all(system: ActorSystem) -> None:
+    for ref in reversed(system.relations.living()):
+        ref.kill()
+
+
+def _start_timeout(spec: SupervisorSpec) -> float:
+    inner = [(child, inner_spec(child)) for child in spec.children]
+    return sum(child.start_timeout if below is None else _start_timeout(below) for child, below in inner)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

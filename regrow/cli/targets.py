@@ -1,0 +1,78 @@
+"""What `regrow run` and `regrow tree` are pointed at: a policy file, or a tree in a module.
+
+What lives here: telling the two apart and loading them. What must not: starting anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from regrow.actors.hosting.errors import NotImportable
+from regrow.actors.hosting.import_path import resolve
+from regrow.cli import exit_codes
+from regrow.cli.failure import Failure
+from regrow.supervision.policy import ROOT, Policy, PolicyError, load_policy
+from regrow.supervision.spec import SupervisorSpec
+
+__all__ = ("Target", "import_from", "load_target", "read_policy")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A tree that can be started. `root` is the first segment of its paths."""
+
+    spec: SupervisorSpec
+    root: str
+
+
+def import_from(directory: Path) -> None:
+    """Let imports find what is in a directory, first of all; hosted processes get the same path."""
+    entry = str(directory.resolve())
+    if entry in sys.path:
+        sys.path.remove(entry)
+    sys.path.insert(0, entry)
+
+
+def read_policy(path: Path) -> Policy:
+    """Load a policy. Errors: Failure (usage) with all of its mistakes."""
+    try:
+        return load_policy(path)
+    except PolicyError as error:
+        raise Failure(str(error), exit_code=exit_codes.USAGE) from error
+
+
+def load_target(text: str, *, overrides: Path | None = None) -> Target:
+    """Load "policy.toml" or "package.module:tree"; `overrides` is one more policy file to lay over it.
+
+    `tree` is a SupervisorSpec, or a callable without arguments that gives one.
+    Errors: Failure (usage) with what was expected.
+    """
+    try:
+        target = _from_file(Path(text)) if text.endswith(".toml") or "/" in text else _from_module(text)
+        if overrides is None:
+            return target
+        return Target(read_policy(overrides).apply(target.spec, target.root), target.root)
+    except PolicyError as error:
+        raise Failure(str(error), exit_code=exit_codes.USAGE) from error
+
+
+def _from_file(path: Path) -> Target:
+    policy = read_policy(path)
+    return Target(policy.tree(), policy.root)
+
+
+def _from_module(text: str) -> Target:
+    try:
+        found = resolve(text)
+    except NotImportable as error:
+        hint = "" if ":" in text else '; expected "policy.toml" or "package.module:tree"'
+        raise Failure(f"{error.subject}: {error.why}{hint}", exit_code=exit_codes.USAGE) from error
+    if callable(found) and not isinstance(found, type):
+        found = cast(object, found())
+    if not isinstance(found, SupervisorSpec):
+        expected = "a SupervisorSpec, or a function without arguments that gives one"
+        raise Failure(f"{text}: expected {expected}, got {found!r}", exit_code=exit_codes.USAGE)
+    return Target(found, found.name or ROOT)

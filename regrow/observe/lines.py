@@ -1,0 +1,147 @@
+"""The words for each event: level, text, and whom it is about.
+
+What lives here: one pure function and its table. What must not: loggers, rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from regrow.actors import events as runtime
+from regrow.actors.bus import SubscriberFailed
+from regrow.protocol.exits import is_abnormal
+from regrow.supervision import events as supervision
+from regrow.supervision.policy import format_duration
+
+__all__ = ("Line", "line_of")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What to log of an event. `subject` is whom lines are counted for; `always` passes every rate."""
+
+    level: str
+    text: str
+    subject: Hashable
+    context: Mapping[str, object] = field(default_factory=dict)
+    always: bool = False
+    said_by_child: bool = False  # not about a child, but from it
+
+
+def line_of(event: object) -> Line | None:
+    """Give the line of an event, None for one that is not for logs."""
+    write = _LINES.get(type(event))
+    return None if write is None else write(event)
+
+
+def _about(event: Any, level: str, text: str, *, always: bool = False) -> Line:
+    path = f"{event.supervisor}/{event.child_id}"
+    context = {"event": type(event).__name__, "supervisor": event.supervisor, "child": event.child_id}
+    return Line(level=level, text=f"{path} {text}", subject=path, context=context, always=always)
+
+
+def _child_started(event: supervision.ChildStarted) -> Line:
+    return _about(event, "INFO", "is running" if not event.restarts else f"is running again, restart {event.restarts}")
+
+
+def _child_terminated(event: supervision.ChildTerminated) -> Line:
+    if event.expected:
+        return _about(event, "DEBUG", f"has stopped ({event.reason})")
+    return _about(event, "WARNING" if is_abnormal(event.reason) else "INFO", f"ended: {_short(event.reason)}")
+
+
+def _restart_scheduled(event: supervision.RestartScheduled) -> Line:
+    others = [child for child in event.group if child != event.child_id]
+    with_others = f", together with {', '.join(others)}" if others else ""
+    when = f"in {format_duration(event.delay)}" if event.delay else "now"
+    return _about(event, "INFO", f"restarts {when} (failure {event.failures} in a row{with_others})")
+
+
+def _intensity_reached(event: supervision.IntensityReached) -> Line:
+    allowed = f"{event.max_restarts} restarts in {format_duration(event.max_seconds)}"
+    return _about(event, "ERROR", f"was one restart too many; {event.supervisor} gives up ({allowed})", always=True)
+
+
+def _actor(event: Any, level: str, text: str) -> Line:
+    return Line(
+        level=level, text=f"{event.ref.name} {text}", subject=event.ref.urn, context={"event": type(event).__name__}
+    )
+
+
+def _log_received(event: runtime.LogReceived) -> Line:
+    record = event.record
+    trace = f"\n{record.exception.traceback.rstrip()}" if record.exception and record.exception.traceback else ""
+    context = {**record.context, "event": "LogReceived", "pid": record.pid, "source": record.source}
+    return Line(
+        level=record.level,
+        text=f"[{event.ref.name}] {record.text}{trace}",
+        subject=(event.ref.urn, "log"),
+        context=context,
+        said_by_child=True,
+    )
+
+
+def _output_captured(event: runtime.OutputCaptured) -> Line:
+    return Line(
+        level="INFO",
+        text=f"[{event.ref.name} {event.stream}] {event.line}",
+        subject=(event.ref.urn, "output"),
+        context={"event": "OutputCaptured", "stream": event.stream},
+        said_by_child=True,
+    )
+
+
+def _dead_letter(event: runtime.DeadLetter) -> Line:
+    return _actor(event, "DEBUG", f"was sent a {type(event.message).__name__} that nobody will handle: {event.why}")
+
+
+def _subscriber_failed(event: SubscriberFailed) -> Line:
+    name = getattr(event.subscriber, "__qualname__", repr(event.subscriber))
+    text = f"subscriber {name} raised {type(event.error).__name__}: {event.error} (told once)"
+    return Line(level="ERROR", text=text, subject="bus", context={"event": "SubscriberFailed"}, always=True)
+
+
+def _callback_failed(event: runtime.CallbackFailed) -> Line:
+    text = f"a timer's callback raised: {_short(event.reason)}"
+    return Line(level="ERROR", text=text, subject="clock", context={"event": "CallbackFailed"})
+
+
+def _short(reason: object) -> str:
+    """The first line, cut: the traceback is for the report at the end, not for every line."""
+    text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+_LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
+    supervision.SupervisorStarted: lambda event: Line(
+        level="INFO",
+        text=f"{event.supervisor} is running, all of its children have started",
+        subject=event.supervisor,
+        context={"event": "SupervisorStarted", "supervisor": event.supervisor},
+    ),
+    supervision.ChildStarted: _child_started,
+    supervision.ChildStartFailed: lambda event: _about(event, "WARNING", f"failed to start: {_short(event.reason)}"),
+    supervision.ChildTerminated: _child_terminated,
+    supervision.RestartScheduled: _restart_scheduled,
+    supervision.BackoffWasReset: lambda event: _about(event, "DEBUG", "is stable; its next failure is the first again"),
+    supervision.IntensityReached: _intensity_reached,
+    supervision.SignificantChildEnded: lambda event: _about(
+        event, "INFO", f"ended ({event.reason}) and ends {event.supervisor}, because it is significant", always=True
+    ),
+    supervision.ShutdownError: lambda event: _about(event, "WARNING", f"did not stop cleanly: {_short(event.reason)}"),
+    supervision.Unstopped: lambda event: _about(
+        event, "ERROR", "could not be stopped; its thread is abandoned and may still run", always=True
+    ),
+    runtime.ActorAbandoned: lambda event: _actor(
+        event, "WARNING", "was ended while its code ran; the thread goes on, fenced"
+    ),
+    runtime.AbandonedEnded: lambda event: _actor(event, "INFO", "was abandoned, and its thread has ended now"),
+    runtime.HookFailed: lambda event: _actor(event, "WARNING", f"raised in {event.hook}: {_short(event.reason)}"),
+    runtime.CallbackFailed: _callback_failed,
+    runtime.DeadLetter: _dead_letter,
+    runtime.LogReceived: _log_received,
+    runtime.OutputCaptured: _output_captured,
+    SubscriberFailed: _subscriber_failed,
+}
