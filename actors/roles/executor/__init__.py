@@ -1,0 +1,5 @@
+"""The role that runs user functions: a pure core, a shell, and the places where functions run."""
+
+from .core import ExecutorCore, ExecutorSettings, ExecutorStatistics
+
+__all__ = ("ExecutorCore", "ExecutorSettings", "ExecutorStatistics")

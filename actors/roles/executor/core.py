@@ -1,0 +1,400 @@
+"""What an executor decides: who runs where, what is refused, what a death means, when a run must end.
+
+What lives here: the pure rules, `receive(event, now) -> [command]`. What must not: processes, threads, clocks, codecs
+of user values. The shell (`actor.py`) executes the commands and asks again at `next_wake`.
+
+A request waits, runs, has ended (until the outbox has stored its outcome), and is forgotten. A run that must end
+(deadline, cancel, lost lease) climbs a ladder: flag, interrupt, kill of that one process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Literal, assert_never
+
+from ....protocol.session.messages import Failure, FailureKind
+from ..messages import (
+    Adopt,
+    Adopted,
+    CancelInvocation,
+    ExecutorBeat,
+    FunctionTarget,
+    Held,
+    InvocationFinished,
+    InvocationOffered,
+    InvocationRefused,
+    InvocationTaken,
+    ResultStored,
+    RunFinished,
+    RunFunction,
+)
+from ..outcomes import outcome_to_bytes
+from .events import (
+    CancelSlot,
+    Command,
+    Drained,
+    DrainStarted,
+    Event,
+    InterruptSlot,
+    KillSlot,
+    SlotDown,
+    SlotUp,
+    StartRun,
+    TimeReached,
+)
+from .slots import SlotTable
+
+__all__ = ("ExecutorCore", "ExecutorSettings", "ExecutorStatistics")
+
+_REMEMBERED_DEATHS: Final = 1024  # requests whose deaths are remembered; the oldest is forgotten first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings:
+    """How much an executor takes on, and how patient it is. Shape: the graces in seconds."""
+
+    capacity: int
+    queue_bound: int = 0  # requests that may wait beyond `capacity` before the answer is BUSY
+    deaths_before_quarantine: int = 3
+    cancel_grace: float = 1.0  # from the flag to the interrupt
+    interrupt_grace: float = 1.0  # from the interrupt to the kill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorStatistics:
+    """Counts since the executor started."""
+
+    taken: int = 0
+    refused: int = 0
+    finished: int = 0
+    deaths: int = 0
+    rerun: int = 0
+    quarantined: int = 0
+    killed: int = 0
+    stale: int = 0  # reports of runs that were over for us already
+
+
+class _Phase(Enum):
+    WAITING = auto()
+    RUNNING = auto()
+    ENDED = auto()
+
+
+class _Rung(Enum):
+    """How far up the ladder a run is that must end."""
+
+    NONE = auto()
+    FLAGGED = auto()
+    INTERRUPTED = auto()
+    KILLED = auto()
+
+
+@dataclass(slots=True)
+class _Request:
+    request_id: str
+    lease_id: int
+    function: FunctionTarget
+    arguments: bytes
+    attempt: int
+    deadline: float | None
+    phase: _Phase = _Phase.WAITING
+    slot: int = -1
+    rung: _Rung = _Rung.NONE
+    next_at: float | None = None  # when the next rung, or the deadline, is due
+    ending: tuple[FailureKind, str] | None = None  # why it must end; set on the first rung
+    lost: bool = False  # nobody waits for its outcome
+    reruns: int = 0
+    outcome: bytes = b""
+
+
+class ExecutorCore:
+    """The rules of an executor. Runs in: whatever thread calls it, one at a time. Never blocks."""
+
+    def __init__(
+        self,
+        settings: ExecutorSettings,
+        functions: Mapping[str, FunctionTarget],
+        slots: Iterable[tuple[int, Literal["process", "thread", "inline"]]],
+    ) -> None:
+        self.settings = settings
+        self.functions = functions
+        self.slots = SlotTable(slots)
+        self._counts: Counter[str] = Counter()
+        self.draining = False
+        self._drained_said = False
+        self._requests: dict[str, _Request] = {}
+        self._waiting: deque[str] = deque()
+        self._running = 0
+        self._deaths: OrderedDict[str, int] = OrderedDict()
+
+    # ── what others may read ────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def next_wake(self) -> float | None:
+        """When `TimeReached` is wanted next."""
+        return min((r.next_at for r in self._requests.values() if r.next_at is not None), default=None)
+
+    @property
+    def running(self) -> int:
+        """Runs in progress."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """Requests that were taken and wait for a slot."""
+        return len(self._waiting)
+
+    @property
+    def unstored(self) -> int:
+        """Outcomes that the outbox has not stored yet."""
+        return sum(r.phase is _Phase.ENDED for r in self._requests.values())
+
+    def held(self) -> tuple[Held, ...]:
+        """Everything that this executor is still responsible for."""
+        return tuple(
+            Held(request_id=r.request_id, lease_id=r.lease_id, running=r.phase is not _Phase.ENDED)
+            for r in self._requests.values()
+            if not r.lost
+        )
+
+    def beat(self) -> ExecutorBeat:
+        """What the leases are told."""
+        return ExecutorBeat(
+            alive=self.slots.alive, running=self._running, capacity=self.settings.capacity, held=self.held()
+        )
+
+    @property
+    def statistics(self) -> ExecutorStatistics:
+        """Counts since this executor started."""
+        return ExecutorStatistics(**self._counts)
+
+    # ── the one entry ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, event: Event, now: float) -> list[Command]:
+        """Decide what follows from `event` at `now` (monotonic seconds)."""
+        commands: list[Command] = []
+        match event:
+            case InvocationOffered():
+                self._offered(event, now, commands)
+            case CancelInvocation():
+                self._cancel(event, now, commands)
+            case ResultStored():
+                self._stored(event)
+            case RunFinished():
+                self._run_finished(event, commands)
+            case SlotUp():
+                self.slots.up(event.slot, event.incarnation, event.pid)
+            case SlotDown():
+                self._slot_down(event, commands)
+            case TimeReached():
+                self._time_reached(now, commands)
+            case DrainStarted():
+                self.draining = True
+            case Adopt():
+                self._adopt(event, commands)
+            case _:
+                assert_never(event)
+        self._fill_slots(now, commands)
+        if self.draining and not self._requests and not self._drained_said:
+            self._drained_said = True
+            commands.append(Drained())
+        return commands
+
+    # ── taking work ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _offered(self, offer: InvocationOffered, now: float, commands: list[Command]) -> None:
+        known = self._requests.get(offer.request_id)
+        if known is not None:
+            self._offered_again(known, offer, commands)
+            return
+        if self.draining:
+            self._refuse(offer, "draining", commands)
+            return
+        if self._running + len(self._waiting) >= self.settings.capacity + self.settings.queue_bound:
+            self._refuse(offer, "at capacity", commands)
+            return
+        self._counts["taken"] += 1
+        commands.append(InvocationTaken(request_id=offer.request_id, lease_id=offer.lease_id))
+        function = self.functions.get(offer.function)
+        if function is None:
+            names = ", ".join(sorted(self.functions)) or "none"
+            text = f"function {offer.function!r}: expected one that this worker serves ({names})"
+            request = self._new_request(offer, FunctionTarget(name=offer.function, target=""), None)
+            self._end(request, Failure("unknown_function", "UnknownFunction", text), commands)
+            return
+        request = self._new_request(offer, function, _deadline(offer, function, now))
+        deaths = self._deaths.get(offer.request_id, 0)
+        if deaths >= self.settings.deaths_before_quarantine:
+            self._end(request, self._quarantine(request, deaths), commands)
+            return
+        request.next_at = request.deadline
+        self._waiting.append(request.request_id)
+
+    def _new_request(self, offer: InvocationOffered, function: FunctionTarget, deadline: float | None) -> _Request:
+        request = _Request(offer.request_id, offer.lease_id, function, offer.arguments, offer.attempt, deadline)
+        self._requests[offer.request_id] = request
+        return request
+
+    def _offered_again(self, known: _Request, offer: InvocationOffered, commands: list[Command]) -> None:
+        """The gateway delivered a request twice: it runs once, under the newer lease."""
+        if offer.lease_id < known.lease_id:
+            return
+        if known.lost:
+            self._refuse(offer, "ending an earlier run of the same request", commands)
+            return
+        known.lease_id = offer.lease_id
+        commands.append(InvocationTaken(request_id=known.request_id, lease_id=known.lease_id))
+        if known.phase is _Phase.ENDED:
+            commands.append(_finished(known))
+
+    def _refuse(self, offer: InvocationOffered, reason: str, commands: list[Command]) -> None:
+        self._counts["refused"] += 1
+        commands.append(InvocationRefused(request_id=offer.request_id, lease_id=offer.lease_id, reason=reason))
+
+    def _fill_slots(self, now: float, commands: list[Command]) -> None:
+        passed: list[str] = []
+        while self._waiting and self._running < self.settings.capacity:
+            request = self._requests[self._waiting.popleft()]
+            slot = self.slots.take(request.function.isolation, request.request_id)
+            if slot is None:
+                passed.append(request.request_id)
+                continue
+            request.phase, request.slot = _Phase.RUNNING, slot.index
+            self._running += 1
+            left = None if request.deadline is None else max(0.0, request.deadline - now)
+            run = RunFunction(
+                request_id=request.request_id,
+                function=request.function,
+                arguments=request.arguments,
+                attempt=request.attempt + request.reruns,
+                deadline=left,
+            )
+            commands.append(StartRun(slot=slot.index, incarnation=slot.incarnation, run=run))
+        self._waiting.extendleft(reversed(passed))
+
+    # ── ends ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run_finished(self, event: RunFinished, commands: list[Command]) -> None:
+        slot = self.slots.release(event.slot, event.incarnation, event.request_id)
+        request = self._requests.get(event.request_id)
+        if slot is None or request is None or request.slot != event.slot or request.phase is not _Phase.RUNNING:
+            self._counts["stale"] += 1
+            return
+        self._deaths.pop(request.request_id, None)
+        self._end(request, event.outcome, commands)
+
+    def _slot_down(self, event: SlotDown, commands: list[Command]) -> None:
+        request_id = self.slots.down(event.slot, event.incarnation)
+        request = self._requests.get(request_id) if request_id is not None else None
+        if request is None or request.phase is not _Phase.RUNNING:
+            return
+        self._counts["deaths"] += 1
+        if request.ending is not None:
+            kind, text = request.ending
+            if request.rung is _Rung.KILLED:
+                text = f"{text}; its process did not heed the interrupt and was killed"
+            self._end(request, Failure(kind, kind.capitalize(), text), commands)
+            return
+        deaths = self._remember_death(request.request_id)
+        if deaths >= self.settings.deaths_before_quarantine:
+            self._end(request, self._quarantine(request, deaths), commands)
+        elif request.reruns < request.function.retries:
+            request.reruns += 1
+            request.phase, request.slot = _Phase.WAITING, -1
+            self._running -= 1
+            self._counts["rerun"] += 1
+            self._waiting.appendleft(request.request_id)
+        else:
+            text = f"the process that ran {request.function.name!r} died: {event.reason}"
+            failure = Failure("executor_died", "ExecutorDied", text, event.detail, retryable=True)
+            self._end(request, failure, commands)
+
+    def _remember_death(self, request_id: str) -> int:
+        deaths = self._deaths.pop(request_id, 0) + 1
+        self._deaths[request_id] = deaths
+        while len(self._deaths) > _REMEMBERED_DEATHS:
+            self._deaths.popitem(last=False)
+        return deaths
+
+    def _quarantine(self, request: _Request, deaths: int) -> Failure:
+        self._counts["quarantined"] += 1
+        name = request.function.name
+        text = f"request {request.request_id} of {name!r} killed its process {deaths} times; not run again"
+        return Failure("quarantined", "Quarantined", text)
+
+    def _end(self, request: _Request, outcome: Failure | bytes, commands: list[Command]) -> None:
+        if request.phase is _Phase.RUNNING:
+            self._running -= 1
+        request.phase, request.slot, request.next_at, request.arguments = _Phase.ENDED, -1, None, b""
+        self._counts["finished"] += 1
+        if request.lost:
+            del self._requests[request.request_id]
+            return
+        request.outcome = outcome if isinstance(outcome, bytes) else outcome_to_bytes(outcome)
+        commands.append(_finished(request))
+
+    def _stored(self, event: ResultStored) -> None:
+        request = self._requests.get(event.request_id)
+        if request is not None and request.phase is _Phase.ENDED and event.lease_id >= request.lease_id:
+            del self._requests[event.request_id]
+
+    def _adopt(self, event: Adopt, commands: list[Command]) -> None:
+        commands.append(Adopted(epoch=event.epoch, held=self.held(), paused=self.draining))
+        commands.extend(_finished(r) for r in self._requests.values() if r.phase is _Phase.ENDED and not r.lost)
+
+    # ── the ladder ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _cancel(self, event: CancelInvocation, now: float, commands: list[Command]) -> None:
+        request = self._requests.get(event.request_id)
+        if request is None:
+            return
+        request.lost = request.lost or event.lost
+        if request.phase is _Phase.ENDED:
+            if request.lost:
+                del self._requests[request.request_id]
+        elif request.ending is None:
+            self._climb(request, "cancelled", event.reason, now, commands)
+
+    def _time_reached(self, now: float, commands: list[Command]) -> None:
+        due = [r for r in self._requests.values() if r.next_at is not None and r.next_at <= now]
+        for request in due:
+            where = "while it waited for a free slot" if request.phase is _Phase.WAITING else "while it ran"
+            self._climb(request, "deadline", f"the deadline of {request.function.name!r} passed {where}", now, commands)
+
+    def _climb(self, request: _Request, kind: FailureKind, text: str, now: float, commands: list[Command]) -> None:
+        """Take the next rung. The first one fixes why the run ends."""
+        if request.ending is None:
+            request.ending = (kind, text)
+        kind, text = request.ending
+        if request.phase is _Phase.WAITING:
+            self._waiting.remove(request.request_id)
+            self._end(request, Failure(kind, kind.capitalize(), text), commands)
+            return
+        match request.rung:
+            case _Rung.NONE:
+                request.rung, request.next_at = _Rung.FLAGGED, now + self.settings.cancel_grace
+                commands.append(CancelSlot(slot=request.slot, request_id=request.request_id, reason=text))
+            case _Rung.FLAGGED:
+                request.rung, request.next_at = _Rung.INTERRUPTED, now + self.settings.interrupt_grace
+                commands.append(InterruptSlot(slot=request.slot, request_id=request.request_id, reason=text))
+            case _Rung.INTERRUPTED:
+                request.rung, request.next_at = _Rung.KILLED, None
+                self._counts["killed"] += 1
+                incarnation = self.slots.incarnation(request.slot)
+                commands.append(KillSlot(slot=request.slot, incarnation=incarnation, reason=text))
+            case _Rung.KILLED:
+                raise AssertionError("a killed run has no next rung")
+
+
+def _finished(request: _Request) -> InvocationFinished:
+    return InvocationFinished(request_id=request.request_id, lease_id=request.lease_id, outcome=request.outcome)
+
+
+def _deadline(offer: InvocationOffered, function: FunctionTarget, now: float) -> float | None:
+    limits = [function.deadline] if function.deadline is not None else []
+    if offer.deadline_ms is not None:
+        limits.append(offer.deadline_ms / 1000)
+    return now + min(limits) if limits else None

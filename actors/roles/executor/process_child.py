@@ -1,0 +1,120 @@
+"""The process that runs functions, one at a time: what lives in it.
+
+What lives here: the root actor of an executor process. Its own thread only takes orders, so that a cancel is heard
+while a function runs; the function runs in the Runner's thread. The process is named by import path:
+"regrow.actors.roles.executor.process_child:slot".
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from ....protocol.exits import Crash
+from ...actor import Actor
+from ...child_spec import Start
+from ...errors import ActorDeadError
+from ...ref import ActorRef
+from ..calling import FunctionTable
+from ..invocation import Invocation
+from ..log_sender import LogSender, refuse_record
+from ..logger import Logger, StdlibHandler, set_process_sink
+from ..messages import CancelRun, InterruptRun, InvocationProgressed, RunFinished, RunFunction, SlotReady
+from .runner import Runner
+
+__all__ = ("FunctionSlot", "slot")
+
+_PROGRESS_SECONDS: Final = 0.05  # progress is advisory: a loop that reports every step must not fill the lane
+
+
+def slot(index: int, executor: ActorRef, log_level: str) -> Start:
+    """Name what an executor process hosts."""
+    return Start(FunctionSlot, (index, executor, log_level))
+
+
+class FunctionSlot(Actor):
+    """Takes orders for one slot."""
+
+    def __init__(self, index: int, executor: ActorRef, log_level: str) -> None:
+        super().__init__()
+        self._index = index
+        self._executor = executor
+        self._log_level = log_level
+        self._runner: Runner | None = None  # set by on_start
+        self._handler: StdlibHandler | None = None
+        self._progress_at = 0.0
+
+    def on_start(self) -> None:
+        """Make the thread for functions and say that this slot is ready."""
+        link = self.system.host_link
+        self._sender = LogSender(
+            link.log if link is not None else refuse_record,
+            source=f"executor-{self._index}",
+            epoch=self.system.clock.epoch,
+            level=self._log_level,
+            pid=os.getpid(),
+            incarnation=self.incarnation,
+        )
+        set_process_sink(self._log)
+        self._handler = StdlibHandler(Logger(self._log))
+        root = logging.getLogger()
+        if not root.handlers:  # the user's module may configure logging itself; then its own handlers do
+            root.addHandler(self._handler)
+            root.setLevel(self._log_level.upper() if self._log_level != "trace" else logging.DEBUG)
+        self._runner = Runner("regrow-function", FunctionTable(), context=self._context, finished=self._finished)
+        self._executor.tell(SlotReady(slot=self._index, pid=os.getpid(), incarnation=self.incarnation))
+
+    def on_receive(self, message: object) -> None:
+        """Run, cancel, interrupt."""
+        if self._runner is None:
+            raise AssertionError("on_start makes the runner before any message")
+        match message:
+            case RunFunction():
+                self._runner.submit(message)
+            case CancelRun():
+                self._runner.cancel(message.request_id, message.reason)
+            case InterruptRun():
+                self._runner.interrupt(message.request_id, message.reason)
+
+    def on_stop(self) -> None:
+        """Let go of the thread; a function that still runs ends with the process."""
+        if self._handler is not None:
+            logging.getLogger().removeHandler(self._handler)
+        set_process_sink(None)
+        if self._runner is not None:
+            self._runner.close(wait=False)
+
+    def _context(self, run: RunFunction) -> Invocation:
+        now = self.system.clock.now
+        context = {"function": run.function.name, "request_id": run.request_id, "attempt": run.attempt}
+        return Invocation(
+            request_id=run.request_id,
+            function=run.function.name,
+            attempt=run.attempt,
+            deadline=None if run.deadline is None else now() + run.deadline,
+            logger=Logger(self._log, context),
+            report=self._progress,
+            now=now,
+        )
+
+    def _finished(self, request_id: str, outcome: bytes) -> None:
+        finished = RunFinished(slot=self._index, incarnation=self.incarnation, request_id=request_id, outcome=outcome)
+        self._tell(finished)
+
+    def _progress(self, request_id: str, done: float, total: float | None, note: str) -> None:
+        now = self.system.clock.now()
+        if now - self._progress_at < _PROGRESS_SECONDS and done != total:
+            return
+        self._progress_at = now
+        self._tell(InvocationProgressed(request_id=request_id, done=done, total=total, note=note))
+
+    def _log(self, level: str, text: str, context: Mapping[str, object], exception: Crash | None) -> None:
+        self._sender.log(level, text, context, exception)
+
+    def _tell(self, message: object) -> None:
+        try:
+            self._executor.tell(message)
+        except ActorDeadError:
+            return  # the main process is going; so are we

@@ -1,0 +1,160 @@
+"""A thread that runs user functions one after another, and in which a function can be interrupted.
+
+What lives here: the thread, the cancel flag and the interrupt (an asynchronous exception). C code that never returns
+to the interpreter cannot be interrupted; then only the death of its process helps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import inspect
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Final
+
+from ....protocol.session.messages import Failure
+from ..calling import FunctionTable, decode_arguments, outcome_of_error, outcome_of_value
+from ..invocation import Interrupted, Invocation, running
+from ..messages import RunFunction
+from ..outcomes import failure_of, outcome_to_bytes
+
+__all__ = ("Runner",)
+
+ContextMaker = Callable[[RunFunction], Invocation]
+_JOIN_SECONDS: Final = 0.5
+
+
+class Runner:
+    """One thread for user code. `finished(request_id, outcome)` is called on it."""
+
+    def __init__(
+        self,
+        name: str,
+        table: FunctionTable,
+        *,
+        context: ContextMaker,
+        finished: Callable[[str, bytes], None],
+    ) -> None:
+        self._table = table
+        self._context = context
+        self._finished = finished
+        self._queue: SimpleQueue[RunFunction | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._in_user_code: str | None = None  # the request whose code may be interrupted now
+        self._current: Invocation | None = None  # set from submit to the end of the run
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def thread(self) -> threading.Thread:
+        """The thread, to join or to look at."""
+        return self._thread
+
+    def submit(self, run: RunFunction) -> None:
+        """Run this when what is here is done. Never blocks."""
+        self._queue.put(run)
+
+    def cancel(self, request_id: str, reason: str) -> None:
+        """Raise the flag of the current run, if it is this request. Runs in: any thread."""
+        with self._lock:
+            current = self._current
+            if current is not None and current.request_id == request_id:
+                current.cancel(reason)
+
+    def interrupt(self, request_id: str, reason: str) -> bool:
+        """Raise `Interrupted` in the current run, if it is this request and in user code."""
+        with self._lock:
+            if self._in_user_code != request_id:
+                return False
+            if self._current is not None:
+                self._current.cancel(reason)
+            _raise_in(self._thread, Interrupted)
+            return True
+
+    def close(self, *, wait: bool = True) -> bool:
+        """Take no more runs; wait a moment for the current one. Gives whether the thread has ended."""
+        self._queue.put(None)
+        if wait and threading.current_thread() is not self._thread:
+            self._thread.join(_JOIN_SECONDS)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (run := self._take()) is not None:
+            try:
+                outcome = self._run(run)
+            except BaseException as error:  # noqa: BLE001 - an interrupt that landed between two lines, or a fault of ours
+                outcome = outcome_to_bytes(
+                    failure_of("cancelled" if isinstance(error, Interrupted) else "error", error)
+                )
+            with self._lock:
+                self._current = None
+            self._finished(run.request_id, outcome)
+
+    def _take(self) -> RunFunction | None:
+        return self._queue.get()
+
+    def _run(self, run: RunFunction) -> bytes:
+        invocation = self._context(run)
+        with self._lock:
+            self._current = invocation
+        value, error = self._guarded(run, invocation)
+        if isinstance(error, _CallRefusedError):
+            return outcome_to_bytes(error.failure)
+        if error is not None:
+            return outcome_to_bytes(outcome_of_error(error, *self._called))
+        return outcome_to_bytes(outcome_of_value(value))
+
+    def _guarded(self, run: RunFunction, invocation: Invocation) -> tuple[object, BaseException | None]:
+        """Call the function so that an interrupt lands inside of it or not at all."""
+        value: object = None
+        error: BaseException | None = None
+        try:
+            try:
+                with self._lock:
+                    self._in_user_code = run.request_id
+                value = self._call(run, invocation)
+            except BaseException as raised:  # noqa: BLE001 - whatever user code raises is an outcome, sys.exit() included
+                error = raised
+        except Interrupted as late:
+            error = late
+        while True:
+            with suppress(Interrupted):
+                with self._lock:
+                    self._in_user_code = None
+                    _raise_in(self._thread, None)  # takes back an interrupt that has not landed yet
+                return value, error
+
+    def _call(self, run: RunFunction, invocation: Invocation) -> object:
+        found = self._table.find(run.function)
+        if isinstance(found, Failure):
+            raise _CallRefusedError(found)
+        decoded = decode_arguments(run.arguments)
+        if isinstance(decoded, Failure):
+            raise _CallRefusedError(decoded)
+        args, kwargs = decoded
+        self._called = (found, args, kwargs)
+        with running(invocation):
+            value = found(*args, **kwargs)
+            if inspect.iscoroutine(value):
+                return asyncio.run(value)
+            return value
+
+
+class _CallRefusedError(Exception):
+    """The call did not happen; `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
+def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
+    """Set (or with None: take back) the asynchronous exception of a thread. Source: CPython,
+    PyThreadState_SetAsyncExc.
+    """
+    if thread.ident is not None:
+        exception = ctypes.py_object(error) if error is not None else None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), exception)

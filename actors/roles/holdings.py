@@ -1,0 +1,91 @@
+"""What a worker holds, as the connection has to say it in Connect: its identity, what runs, what it owes.
+
+What lives here: the settings of a connection and the pure ledger of requests. What must not: sockets, actors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...protocol.session.messages import Connect, InFlight
+from ..child_spec import Delays
+
+__all__ = ("ConnectionSettings", "Holdings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """Where to, as whom, and how often to try."""
+
+    url: str
+    token: str
+    instance: str
+    name: str
+    functions: tuple[str, ...]
+    capacity: int
+    delays: Delays
+    ca_file: str | None = None  # PEM file of the authority that signed the gateway's certificate
+
+
+class Holdings:
+    """The requests of this worker, as the link knows them between two Connects.
+
+    Complete once the outbox has said the epoch and the executor what runs; before that nobody may be told anything.
+    """
+
+    def __init__(self) -> None:
+        self.epoch: int | None = None  # set by the outbox
+        self.paused = False
+        self._held: dict[str, int] | None = None  # request -> lease of what runs; set by the executor
+        self._owed: dict[str, int] = {}  # request -> lease of results that wait for their acknowledgement
+
+    @property
+    def complete(self) -> bool:
+        """Whether both have spoken."""
+        return self.epoch is not None and self._held is not None
+
+    def adopt(self, held: Iterable[tuple[str, int]], *, paused: bool) -> None:
+        """The executor has said what it holds."""
+        self._held = dict(held)
+        self.paused = paused
+
+    def owe(self, results: Iterable[tuple[str, int]]) -> None:
+        """These have ended; their results are on disk."""
+        for request_id, lease_id in results:
+            self._owed[request_id] = lease_id
+            if self._held is not None:
+                self._held.pop(request_id, None)
+
+    def owes(self, request_id: str) -> bool:
+        """Whether there is a result of this request already."""
+        return request_id in self._owed
+
+    def taken(self, request_id: str, lease_id: int) -> None:
+        """The executor has taken it."""
+        if self._held is not None:
+            self._held[request_id] = lease_id
+
+    def lost(self, request_id: str) -> None:
+        """Its lease is another worker's now."""
+        if self._held is not None:
+            self._held.pop(request_id, None)
+
+    def acknowledged(self, request_id: str) -> None:
+        """The gateway has its result."""
+        self._owed.pop(request_id, None)
+
+    def connect(self, settings: ConnectionSettings) -> Connect:
+        """Give the introduction."""
+        in_flight = (self._held or {}) | self._owed
+        return Connect(
+            role="worker",
+            token=settings.token,
+            instance=settings.instance,
+            epoch=self.epoch or 0,
+            name=settings.name,
+            functions=settings.functions,
+            capacity=settings.capacity,
+            in_flight=tuple(InFlight(request_id=request, lease_id=lease) for request, lease in in_flight.items()),
+            paused=self.paused,
+        )

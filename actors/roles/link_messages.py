@@ -1,0 +1,137 @@
+"""What the roles inside the connection process say to each other; none of it leaves that process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ...protocol.session.protocol import Intervals
+from .outbox_store import OwedResult
+from .reconnect import Loss
+
+if TYPE_CHECKING:
+    from ..ref import ActorRef
+    from .wire import Wire
+
+__all__ = (
+    "BeatAcknowledged",
+    "DialNow",
+    "HandshakeOverdue",
+    "Joined",
+    "OwedKnown",
+    "ResultAcknowledged",
+    "ResultWanted",
+    "RetiringOverdue",
+    "RoleLogged",
+    "SendResult",
+    "SessionEnded",
+    "SessionLost",
+    "SessionReady",
+    "Tick",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """heartbeat, leases, outbox -> connection, once a life: tell me when a session is ready and when it ends."""
+
+    ref: ActorRef
+    role: Literal["heartbeat", "leases", "outbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLogged:
+    """A role -> the bus of its process: worth a line in the user's log. The logger_proxy takes it home."""
+
+    source: str
+    level: str
+    text: str
+    context: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedKnown:
+    """outbox -> connection, once a life: this is our epoch, and these results are on disk from before."""
+
+    epoch: int
+    results: tuple[OwedResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReady:
+    """connection -> all that have joined: this wire can be used, under these intervals."""
+
+    wire: Wire
+    intervals: Intervals
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """connection -> all that have joined: the wire is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLost:
+    """heartbeat -> connection: the gateway has fallen silent; the wire has been aborted."""
+
+    wire: Wire
+    loss: Loss
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """outbox -> connection: send this, stored result."""
+
+    result: OwedResult
+
+
+@dataclass(frozen=True, slots=True)
+class ResultAcknowledged:
+    """connection -> outbox: the gateway has it, or does not want it."""
+
+    request_id: str
+    lease_id: int
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWanted:
+    """connection -> outbox: the gateway asks again, under a newer lease, for what has a result already."""
+
+    request_id: str
+    lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeatAcknowledged:
+    """connection -> heartbeat."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialNow:
+    """connection -> itself: the wait is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeOverdue:
+    """connection -> itself: this dial should be ready by now."""
+
+    dial: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetiringOverdue:
+    """connection -> itself: the old session's grace is over."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A role -> itself: time to do your duty. `order` tells a tick of an earlier schedule from one of this."""
+
+    order: int = 0

@@ -1,0 +1,236 @@
+"""The role that takes log records home: two ends of one proxy.
+
+What lives here: `LoggerProxy`, the receiving end in the main process, which hands every record to the user's own
+logger as if it had been logged there; `LogForwarder`, the sending end in the connection process. What must not: the
+kinds of loggers (`log_sinks.py`) and the making of records (`log_sender.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ...protocol.exits import is_abnormal
+from ...protocol.host.messages import LogRecord
+from ..actor import Actor
+from ..errors import ActorDeadError
+from ..events import ActorExited, OutputCaptured
+from ..ref import ActorRef
+from .link_messages import RoleLogged
+from .log_sender import LogSender, refuse_record
+from .log_sinks import RecordSink, record_sink
+
+__all__ = ("LogForwarder", "LogGaps", "LogStatistics", "LoggerProxy")
+
+_QUEUE_RECORDS: Final = 10_000
+"""Records that wait for the user's logger; then the oldest is dropped and counted. A slow logger must not eat the
+memory."""
+
+_SOURCES: Final = 1024  # sources whose numbers are remembered; the one that was silent longest is forgotten first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStatistics:
+    """Counts by source. `gaps`: records that were numbered there and never came; `failed`: the user's logger raised."""
+
+    received: Mapping[str, int] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    dropped: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """There are records."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskStatistics:
+    """Answered with LogStatistics."""
+
+
+class LogGaps:
+    """Counts, by source, what came and what is missing between the numbers.
+
+    >>> gaps = LogGaps()
+    >>> for number in (1, 2, 5): gaps.came("executor-0", 4711, number)
+    >>> gaps.ended("executor-0", 4711, last=7)
+    >>> gaps.received, gaps.missing
+    ({'executor-0': 3}, {'executor-0': 4})
+    """
+
+    def __init__(self) -> None:
+        self.received: dict[str, int] = {}
+        self.missing: dict[str, int] = {}
+        self._last: dict[tuple[str, int], int] = {}
+
+    def came(self, source: str, pid: int, sequence: int) -> None:
+        """A record with this number has come."""
+        self.received[source] = self.received.get(source, 0) + 1
+        if sequence <= 0:
+            return  # of somebody who does not count
+        last = self._last.pop((source, pid), 0)
+        self._miss(source, sequence - last - 1)
+        self._last[(source, pid)] = max(sequence, last)
+        while len(self._last) > _SOURCES:
+            del self._last[next(iter(self._last))]
+
+    def ended(self, source: str, pid: int, *, last: int) -> None:
+        """The process is gone; `last` is the number that it gave last."""
+        known = self._last.pop((source, pid), 0)
+        self._miss(source, last - known)
+
+    def _miss(self, source: str, records: int) -> None:
+        if records > 0:
+            self.missing[source] = self.missing.get(source, 0) + records
+
+
+class LoggerProxy(Actor):
+    """The receiving end. A fault of the user's logger is counted and reported once, and never ends this actor."""
+
+    def __init__(self, logger: object | None, *, outputs: bool = True) -> None:
+        super().__init__()
+        self._sink: RecordSink = record_sink(logger)
+        self._outputs = outputs
+        self._lock = threading.Lock()
+        self._waiting: deque[LogRecord] = deque()
+        self._gaps = LogGaps()
+        self._dropped = 0
+        self._failed = 0
+        self._unsubscribe: list[Callable[[], None]] = []
+
+    def on_start(self) -> None:
+        """Become the sink of the system, and hear what children print and how they end."""
+        self.system.log_sink = self._take
+        if self._outputs:
+            self._unsubscribe.append(self.system.bus.subscribe(self._output, OutputCaptured))
+
+    def on_stop(self) -> None:
+        """Hand over what has come, then let go of the system."""
+        self._let_go()
+        self._hand_over()
+
+    def on_failure(self, *_: object) -> None:
+        """Let go of the system; the next life takes over."""
+        self._let_go()
+
+    def on_receive(self, message: object) -> object:
+        """Hand over records; answer for the counts."""
+        match message:
+            case _Wake():
+                self._hand_over()
+            case AskStatistics():
+                self._hand_over()
+                return LogStatistics(
+                    received=dict(self._gaps.received),
+                    gaps=dict(self._gaps.missing),
+                    dropped=self._dropped,
+                    failed=self._failed,
+                )
+        return None
+
+    def _take(self, record: LogRecord, ref: ActorRef) -> None:
+        """Runs in: any thread, the host's loop mostly. Never blocks."""
+        self._enqueue(record if record.source else _from(record, ref.name))
+
+    def _enqueue(self, record: LogRecord) -> None:
+        with self._lock:
+            wake = not self._waiting
+            if len(self._waiting) >= _QUEUE_RECORDS:
+                self._waiting.popleft()
+                self._dropped += 1
+            self._waiting.append(record)
+        if wake:
+            try:
+                self.ref.tell(_Wake())
+            except ActorDeadError:
+                return  # the next life takes over; what waits here is handed over by on_stop
+
+    def _output(self, event: object) -> None:
+        if isinstance(event, OutputCaptured):
+            record = LogRecord(
+                level="info" if event.stream == "stdout" else "warning",
+                text=event.line,
+                at=self.system.clock.epoch(),
+                context={"stream": event.stream},
+                source=event.ref.name,
+            )
+            self._enqueue(record)
+
+    def _hand_over(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    return
+                record = self._waiting.popleft()
+            self._gaps.came(record.source, record.pid, record.sequence)
+            try:
+                self._sink(record)
+            except Exception as error:  # noqa: BLE001 - the user's logger may raise anything, and it must not end the tree
+                self._failed += 1
+                if self._failed == 1:
+                    text = f"the logger raised {error!r} and lost a record of {record.source}; said once"
+                    self.system.bus.publish(RoleLogged(self.name, "error", text, {}))
+
+    def _let_go(self) -> None:
+        if self.system.log_sink == self._take:
+            self.system.log_sink = None
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe.clear()
+
+
+class LogForwarder(Actor):
+    """The sending end: what the roles of this process say, and how any of them ends, goes to the process that hosts
+    it.
+    """
+
+    def __init__(self, *, level: str = "debug") -> None:
+        super().__init__()
+        link = self.system.host_link
+        self._sender = LogSender(
+            link.log if link is not None else refuse_record,
+            source="link",
+            epoch=self.system.clock.epoch,
+            level=level,
+            pid=os.getpid(),
+        )
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    def on_start(self) -> None:
+        """Hear what is worth a line."""
+        self._unsubscribe = self.system.bus.subscribe(self._forward, RoleLogged, ActorExited)
+
+    def on_stop(self) -> None:
+        """Stop hearing."""
+        self._unsubscribe()
+
+    def on_failure(self, *_: object) -> None:
+        """Stop hearing; the next life hears again."""
+        self._unsubscribe()
+
+    def _forward(self, event: object) -> None:
+        """Runs in: the thread of whoever publishes. Never blocks."""
+        match event:
+            case RoleLogged():
+                self._sender.log(event.level, event.text, {"role": event.source, **event.context})
+            case ActorExited() if is_abnormal(event.reason):
+                self._sender.log("error", f"{event.ref.name} ended: {event.reason}", {"role": event.ref.name})
+
+
+def _from(record: LogRecord, source: str) -> LogRecord:
+    return LogRecord(
+        level=record.level,
+        text=record.text,
+        at=record.at,
+        context=record.context,
+        sequence=record.sequence,
+        source=source,
+        exception=record.exception,
+        pid=record.pid,
+        incarnation=record.incarnation,
+    )

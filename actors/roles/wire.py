@@ -1,0 +1,218 @@
+"""One WebSocket session as the link's threads share it: anyone may send, one thread reads.
+
+What lives here: the dial, the reader thread, and a send that keeps the order of the protocol and of the wire the same.
+What must not: what a message means, and whether to dial again.
+Third-party entry point: websockets' threading client.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ...protocol.errors import LocalProtocolError, RegrowError, RemoteProtocolError
+from ...protocol.session.messages import SUBPROTOCOL, Message
+from ...protocol.session.protocol import SessionProtocol
+from ...protocol.session.states import Phase, Role
+from .reconnect import Loss, loss_of_close, loss_of_status
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+__all__ = ("Dialer", "Heard", "Lost", "Opened", "Wire", "WireClosed", "WireEvent")
+
+CLOSE_SECONDS: Final = 0.5
+"""How long a close may take. websockets' default of 10 s would hold a drain, and the autoclose of a dead peer, that
+long."""
+
+
+class WireClosed(RegrowError):  # noqa: N818 - as all errors of regrow
+    """The session cannot take a message: it is closed, or closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The WebSocket is open; the gateway speaks next."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The gateway said something."""
+
+    wire: Wire
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """There is no session (any more); `wire` is None if there never was one."""
+
+    wire: Wire | None
+    dial: int
+    loss: Loss
+
+
+WireEvent: TypeAlias = Opened | Heard | Lost
+
+
+class Wire:
+    """An open WebSocket with the session protocol on it.
+
+    Runs in: any thread. `send` blocks while the socket's buffer is full; `abort` ends such a wait.
+    """
+
+    def __init__(self, websocket: ClientConnection, now: Callable[[], float], dial: int) -> None:
+        self._websocket = websocket
+        self._now = now
+        self._lock = threading.Lock()
+        self.session = SessionProtocol(Role.WORKER)
+        self.dial = dial
+        self.loss: Loss | None = None  # set by whoever ended it first
+
+    @property
+    def phase(self) -> Phase:
+        """How far the session is."""
+        return self.session.phase
+
+    def send(self, message: Message) -> None:
+        """Say it. Errors: WireClosed; FrameTooLarge and CodecError, after which the wire is as good as before."""
+        from websockets.exceptions import WebSocketException
+
+        with self._lock:
+            if self.session.phase >= Phase.CLOSED:
+                raise WireClosed("session is closed")
+            if not self.session.may_send(type(message)):
+                raise WireClosed(f"{type(message).__name__} cannot be sent in phase {self.session.phase.name}")
+            data = self.session.send(message, self._now())
+            try:
+                self._websocket.send(data)
+            except (WebSocketException, OSError) as error:
+                raise WireClosed(f"session is closed: {error}") from error
+
+    def receive(self, data: bytes | str) -> Message | None:
+        """Read it. Errors: RemoteProtocolError."""
+        with self._lock:
+            return self.session.receive(data, self._now())
+
+    def silent_for(self) -> float:
+        """Seconds since the gateway said anything."""
+        return self.session.silent_for(self._now())
+
+    def abort(self, loss: Loss) -> None:
+        """End it now, without a closing handshake; a blocked `send` fails. Idempotent."""
+        if self.loss is None:
+            self.loss = loss
+        with suppress(OSError):  # it was gone already
+            self._websocket.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close with a handshake that takes at most CLOSE_SECONDS. Blocks that long."""
+        self._websocket.close()
+        with self._lock:
+            self.session.close()
+
+
+class Dialer:
+    """Makes one attempt at a time, each in a thread of its own that then reads until the end.
+
+    `tell` gets `Opened`, then `Heard`..., then exactly one `Lost` for every dial.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tell: Callable[[WireEvent], None],
+        now: Callable[[], float],
+        *,
+        open_timeout: float = 10.0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.url = url
+        self._tell = tell
+        self._now = now
+        self._open_timeout = open_timeout
+        self._ssl = ssl_context
+        self._threads: list[threading.Thread] = []
+        self._dials = 0
+
+    def dial(self) -> int:
+        """Begin an attempt; give its number. Never blocks."""
+        self._dials += 1
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(
+            target=self._run, args=(self._dials,), name=f"regrow-session-{self._dials}", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+        return self._dials
+
+    def join(self, timeout: float) -> None:
+        """Wait for the threads of all dials."""
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def _run(self, dial: int) -> None:
+        wire: Wire | None = None
+        try:
+            from websockets.sync.client import connect
+
+            with connect(
+                self.url,
+                subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
+                compression=None,
+                proxy=None,
+                open_timeout=self._open_timeout,
+                ping_interval=None,  # heartbeats of the session do this, and say more
+                close_timeout=CLOSE_SECONDS,
+                max_size=None,  # SessionProtocol bounds it by what Ready allows
+                ssl=self._ssl,
+            ) as websocket:
+                wire = Wire(websocket, self._now, dial)
+                self._tell(Opened(wire))
+                self._read(websocket, wire)
+                loss = wire.loss or loss_of_close(websocket.close_code, websocket.close_reason or "")
+        except Exception as error:  # noqa: BLE001 - whatever a dial can raise: resolver, TLS, HTTP, protocol
+            loss = (wire.loss if wire is not None else None) or loss_of_error(error)
+        if wire is not None:
+            wire.session.close()
+        self._tell(Lost(wire, dial, loss))
+
+    def _read(self, websocket: ClientConnection, wire: Wire) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                message = wire.receive(websocket.recv())
+                if message is not None:
+                    self._tell(Heard(wire, message))
+        except ConnectionClosed:
+            return
+        except RemoteProtocolError as error:
+            wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(error))
+
+
+def loss_of_error(error: Exception) -> Loss:
+    """Read what a dial raised."""
+    from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, NegotiationError
+
+    if isinstance(error, InvalidStatus):
+        response = error.response
+        body = (response.body or b"")[:200].decode("utf-8", "replace").strip()
+        return loss_of_status(response.status_code, response.headers.get("Retry-After"), body)
+    if isinstance(error, NegotiationError):
+        return Loss(kind="fatal", code="unsupported", text=f"the gateway does not speak {SUBPROTOCOL}: {error}")
+    if isinstance(error, InvalidURI):
+        return Loss(kind="fatal", code="bad_url", text=str(error))
+    if isinstance(error, InvalidHandshake):
+        return Loss(kind="refused", code="handshake", text=f"{type(error).__name__}: {error}")
+    if isinstance(error, LocalProtocolError):
+        return Loss(kind="garbage", code="protocol", text=str(error))
+    return Loss(kind="unreachable", code="unreachable", text=f"{type(error).__name__}: {error}")
