@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,3 +62,39 @@ def test_verbs_of_make_named_in_the_docs_exist() -> None:
     verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {verb for page in pages() for verb in re.findall(r"\bmake ([a-z]+)`", page.read_text(encoding="utf-8"))}
     assert named <= verbs
+
+
+REFERENCES = (
+    ("events.md", "actors/events.py"),
+    ("events.md", "supervision/events.py"),
+    ("errors.md", "protocol/errors.py"),
+    ("errors.md", "actors/errors.py"),
+    ("errors.md", "supervision/errors.py"),
+    ("session-protocol.md", "protocol/session/messages.py"),
+    ("host-protocol.md", "protocol/host/messages.py"),
+    ("policy.md", "supervision/policy/model.py"),
+    ("semantics.md", "protocol/exits.py"),
+)
+NOT_USERS_BUSINESS = {"LogRecord", "InFlight", "Success", "Failure", "SpecProblem", "RegrowError"}
+
+
+@pytest.mark.parametrize(("page", "source"), REFERENCES, ids=[source for _, source in REFERENCES])
+def test_the_reference_names_everything_that_there_is(page: str, source: str) -> None:
+    text = (DOCS / "reference" / page).read_text(encoding="utf-8")
+    classes = [n for n in ast.parse((ROOT / source).read_text(encoding="utf-8")).body if isinstance(n, ast.ClassDef)]
+    if page == "policy.md":  # its users write keys, not classes
+        names = {field.target.id for c in classes for field in c.body if isinstance(field, ast.AnnAssign)}
+    else:
+        names = {c.name for c in classes if not c.name.startswith("_")} - NOT_USERS_BUSINESS
+    assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
+
+
+def test_every_deviation_from_otp_is_listed() -> None:
+    text = (DOCS / "reference" / "semantics.md").read_text(encoding="utf-8")
+    marked = {
+        str(path.relative_to(ROOT))
+        for folder in ("actors", "protocol", "supervision")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"(?<!`)Differs from OTP[:,]", path.read_text(encoding="utf-8"))
+    }
+    assert {path for path in marked if f"`{path}`" not in text} == set()
