@@ -200,10 +200,12 @@ class Life:
             self._ready = self._settling = True
         self._disarm()
         self._started_at = self.system.clock.now()
+        before = enter_life(None)  # those who are told are not this actor
         try:
             self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
             self.birth.on_outcome(Started(self.ref, self.incarnation, info))
         finally:
+            enter_life(before)
             with self._lock:
                 self._settling = False
                 killed = self._kill_pending
@@ -234,6 +236,10 @@ class Life:
         if stop is not None:
             self._stop_futures.append(stop)
         self._reject(left, reason)
+
+    def bury(self, envelope: Envelope) -> None:
+        """Report a message that was in hand, unhandled, when a kill came."""
+        self._reject((envelope,), KILLED)
 
     def end(self, reason: ExitReason, *, error: BaseException | None = None, ignored: bool = False) -> None:
         """Announce the end that its own turn has come to; not if somebody has killed it meanwhile.

@@ -53,6 +53,9 @@ def run_turn(life: Life) -> bool:
             if taken is CLOSED:
                 return False
             envelope = taken
+            if life.over:  # killed after the message was taken and before it was handled
+                life.bury(envelope)
+                return False
         if envelope.timer is None or life.timers.accept(envelope.timer):
             _handle(life, envelope)
     return False

@@ -1,0 +1,257 @@
+"""Kills, abandoned threads, and restarts behind a stable ref."""
+
+from __future__ import annotations
+
+import pytest
+
+from regrow.actors import (
+    AbandonedEnded,
+    ActorAbandoned,
+    ActorDeadError,
+    ActorExited,
+    ActorRef,
+    ActorStarted,
+    ActorSystem,
+    ChildSpec,
+    DeadLetter,
+    Down,
+    Exit,
+    Ignore,
+    Ignored,
+    StartFailed,
+    Started,
+)
+from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, PuppetError, Script, crash, hang, kill_self
+from regrow.protocol.exits import KILLED, SHUTDOWN, Crash
+
+
+def begin(system: ActorSystem, probe: Probe, script: Script, ref: ActorRef | None = None) -> ActorRef:
+    spec = ChildSpec(id="child", start=script.start, name="child")
+    return system.begin(spec, parent=probe.ref, ref=ref, on_outcome=probe.outcome)
+
+
+def test_an_idle_actor_is_gone_when_kill_returns(system: ActorSystem) -> None:
+    script = Script()
+    ref = system.spawn(Puppet, script)
+    ref.ask("sync")
+    exits = system.bus.collect(ActorExited, ActorAbandoned)
+    ref.kill()
+    assert [event.reason for event in exits.drain() if isinstance(event, ActorExited)] == [KILLED]
+    assert not ref.is_alive()
+    assert script.hooks() == ("on_start",)
+
+
+def test_a_busy_actor_is_abandoned_fenced_and_reported_until_it_ends(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    other = system.spawn(Puppet)
+    ref = system.spawn(Puppet)
+    events = system.bus.collect(ActorExited, ActorAbandoned, AbandonedEnded)
+    reached: list[str] = []
+
+    def command(puppet: Puppet) -> str:
+        hold(puppet)
+        try:
+            other.tell("from beyond")
+        finally:
+            reached.append("fence")
+        return "answer"
+
+    answer = ref.ask(command, block=False)
+    queued = ref.ask("queued", block=False)
+    hold.wait_reached()
+    ref.kill()
+    for future in (answer, queued):
+        with pytest.raises(ActorDeadError) as caught:
+            future.get(timeout=5)
+        assert caught.value.reason == KILLED
+    assert isinstance(events.get(), ActorExited)
+    assert isinstance(events.get(), ActorAbandoned)
+    assert system.abandoned.refs() == (ref,)
+    hold.release()
+    assert isinstance(events.get(), AbandonedEnded)
+    assert system.abandoned.refs() == ()
+    assert reached == ["fence"]
+    assert other.ask(lambda puppet: list(puppet.seen)) == []
+
+
+def test_a_kill_reaches_a_thread_that_waits_for_an_answer(system: ActorSystem) -> None:
+    hold = Hold()
+    slow, waiting = system.spawn(Puppet), system.spawn(Puppet)
+    events = system.bus.collect(AbandonedEnded)
+    after: list[str] = []
+
+    def wait_for_slow(_puppet: Puppet) -> None:
+        slow.ask(hang(hold))
+        after.append("went on")
+
+    waiting.tell(wait_for_slow)
+    hold.wait_reached()
+    waiting.kill()
+    assert isinstance(events.get(), AbandonedEnded)
+    assert after == []
+    hold.release()
+
+
+def test_a_kill_by_itself_ends_it_without_a_hook(system: ActorSystem, probe: Probe) -> None:
+    script = Script()
+    ref = system.spawn(Puppet, script)
+    probe.monitor(ref)
+    ref.tell(kill_self)
+    assert probe.expect(Down).reason == KILLED
+    assert script.hooks() == ("on_start",)
+    assert system.abandoned.refs() == ()
+
+
+@pytest.mark.parametrize("hook", ["on_stop", "on_failure"])
+def test_a_kill_ends_one_that_hangs_in_its_hook(system: ActorSystem, probe: Probe, hook: str) -> None:
+    hold = Hold()
+    ref = system.spawn(Puppet, Script(**{hook: hang(hold)}))  # type: ignore[arg-type]
+    probe.monitor(ref)
+    if hook == "on_stop":
+        ref.shutdown(SHUTDOWN)
+    else:
+        ref.tell(crash())
+    hold.wait_reached()
+    ref.kill()
+    assert probe.expect(Down).reason == KILLED
+    hold.release()
+    probe.expect_nothing()
+
+
+def test_a_kill_during_the_start_is_the_outcome(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    ref = begin(system, probe, Script(on_start=hang(hold)))
+    hold.wait_reached()
+    ref.kill()
+    failed = probe.expect(StartFailed)
+    assert (failed.ref, failed.reason) == (ref, KILLED)
+    hold.release()
+    probe.expect_nothing()
+
+
+def test_a_kill_while_the_starter_is_told_comes_after_started(system: ActorSystem, probe: Probe) -> None:
+    order: list[object] = []
+
+    def outcome(outcome: object) -> None:
+        assert isinstance(outcome, Started)
+        outcome.ref.kill()
+        order.append(type(outcome))
+        probe.ref.tell("told")
+
+    system.bus.subscribe(lambda event: order.append(type(event)), ActorExited)
+    spec = ChildSpec(id="child", start=Script().start)
+    system.begin(spec, parent=probe.ref, ref=None, on_outcome=outcome)
+    probe.fish(Exit)
+    assert order == [Started, ActorExited]
+
+
+def test_a_ref_survives_its_lives(system: ActorSystem, probe: Probe) -> None:
+    script = Script()
+    ref = begin(system, probe, script)
+    probe.expect(Started)
+    proxy = ref.proxy()
+    assert proxy.incarnation.get(timeout=5) == 1
+    with pytest.raises(PuppetError):
+        ref.ask(crash())
+    assert probe.expect(Exit).incarnation == 1
+    letters = system.bus.collect(DeadLetter)
+    with pytest.raises(ActorDeadError):
+        ref.tell("between")
+    with pytest.raises(ActorDeadError):
+        ref.ask("between", timeout=5)
+    assert [event.message for event in letters.drain() if isinstance(event, DeadLetter)] == ["between"]
+    assert system.whereis("child") is None
+    assert begin(system, probe, script, ref) is ref
+    assert probe.expect(Started).incarnation == 2
+    assert (ref.incarnation, proxy.incarnation.get(timeout=5)) == (2, 2)
+    assert system.whereis("child") is ref
+
+
+def test_a_message_to_one_that_starts_waits_for_it(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    ref = begin(system, probe, Script(on_start=hang(hold)))
+    hold.wait_reached()
+    answer = ref.ask("early", block=False)
+    hold.release()
+    assert answer.get(timeout=5) == "early"
+
+
+def test_messages_to_one_whose_start_fails_are_answered(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+
+    def fail(puppet: Puppet) -> None:
+        hold(puppet)
+        raise ValueError("start")
+
+    ref = begin(system, probe, Script(on_start=fail))
+    hold.wait_reached()
+    letters = system.bus.collect(DeadLetter)
+    answer = ref.ask("early", block=False)
+    ref.tell("told")
+    hold.release()
+    with pytest.raises(ActorDeadError) as caught:
+        answer.get(timeout=5)
+    assert isinstance(caught.value.reason, Crash)
+    letter = letters.get()
+    assert isinstance(letter, DeadLetter)
+    assert letter.message == "told"
+
+
+def test_ignore_is_an_outcome_and_no_exit(system: ActorSystem, probe: Probe) -> None:
+    ref = begin(system, probe, Script(on_start=crash(Ignore())))
+    assert probe.expect(Ignored).ref is ref
+    assert system.whereis("child") is None
+    probe.expect_nothing()
+
+
+def test_a_second_life_beside_a_first_is_refused(system: ActorSystem, probe: Probe) -> None:
+    ref = begin(system, probe, Script())
+    probe.expect(Started)
+    with pytest.raises(ValueError, match="last life has ended"):
+        begin(system, probe, Script(), ref)
+
+
+def test_the_next_life_can_begin_while_the_thread_of_the_last_runs_on(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    script = Script()
+    ref = begin(system, probe, script)
+    probe.expect(Started)
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    ref.kill()
+    probe.expect(Exit)
+    begin(system, probe, script, ref)
+    assert probe.expect(Started).incarnation == 2
+    assert ref.ask("new") == "new"
+    hold.release()
+    assert ref.ask("still") == "still"
+
+
+def test_a_timer_of_an_old_life_says_nothing_to_the_new_one(
+    system: ActorSystem, probe: Probe, clock: ManualClock
+) -> None:
+    script = Script()
+    ref = begin(system, probe, script)
+    probe.expect(Started)
+    ref.ask(lambda puppet: puppet.send_after(1.0, "old") and None)
+    ref.tell(crash())
+    probe.expect(Exit)
+    begin(system, probe, script, ref)
+    probe.expect(Started)
+    letters = system.bus.collect(DeadLetter)
+    clock.advance(2.0)
+    assert ref.ask(lambda puppet: list(puppet.seen)) == []
+    assert letters.drain() == ()
+
+
+def test_each_life_is_started_and_exited_once(system: ActorSystem, probe: Probe) -> None:
+    events = system.bus.collect(ActorStarted, ActorExited)
+    script = Script()
+    ref: ActorRef | None = None
+    for _ in range(3):
+        ref = begin(system, probe, script, ref)
+        probe.expect(Started)
+        ref.tell(crash())
+        probe.expect(Exit)
+    kinds = [(type(event), event.incarnation) for event in events.drain()]  # type: ignore[attr-defined]
+    assert kinds == [(kind, life) for life in (1, 2, 3) for kind in (ActorStarted, ActorExited)]
