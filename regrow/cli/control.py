@@ -30,6 +30,7 @@ Verb: TypeAlias = Callable[[Mapping[str, object]], Mapping[str, object]]
 REQUEST_BYTES_MAX: Final = 4096  # requests are a verb and a few words
 ANSWER_BYTES_MAX: Final = 64 * 2**20  # a tree of 100,000 children is about 30 MB
 CLIENTS_MAX: Final = 16  # at once; who comes later waits in the backlog
+BACKLOG: Final = 128  # waiting to be accepted; unix sockets refuse at once what is beyond it
 CLIENT_TIMEOUT: Final = 5.0  # seconds that a client may take to read or to send a whole line
 
 
@@ -158,7 +159,7 @@ def _bound(path: Path) -> socket.socket:
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(text)
         path.chmod(0o600)
-        listener.listen(CLIENTS_MAX)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         why = error.strerror or str(error)
