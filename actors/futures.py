@@ -48,6 +48,11 @@ class AskFuture(pykka.Future[T]):
         """True once there is an answer."""
         return self._done
 
+    @property
+    def error(self) -> BaseException | None:
+        """What it was answered with, if that was an error; None also while there is no answer."""
+        return self._error
+
     def get(self, *, timeout: float | None = None) -> Any:
         """Wait for the answer. Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError."""
         if self._get_hook is not None:

@@ -13,28 +13,96 @@ from ..actors.child_spec import (
     Shutdown,
     Start,
 )
-from .backoff import NO_BACKOFF, Backoff
+from .backoff import NO_BACKOFF, Backoff, Jitter
+from .child_specs import supervisor_child
+from .errors import (
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildError,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    FailedToStartChild,
+    InvalidSpec,
+    SpecProblem,
+    SupervisionError,
+    SupervisorStopping,
+)
+from .events import (
+    BackoffWasReset,
+    ChildStarted,
+    ChildStartFailed,
+    ChildTerminated,
+    IntensityReached,
+    RestartScheduled,
+    ShutdownError,
+    SignificantChildEnded,
+    SupervisionEvent,
+    SupervisorStarted,
+    Unstopped,
+)
+from .handle import SupervisorHandle
 from .intensity import RestartIntensity
+from .results import ChildCounts, ChildInfo, Children, Done, StartedChild
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
+from .states import ChildState
 from .strategy import Strategy
+from .supervisor import Supervisor
+from .tree import DescribeTree
+from .validate import check_child_spec, check_supervisor_spec
 
 __all__ = (
     "NO_BACKOFF",
+    "AlreadyPresent",
+    "AlreadyStarted",
     "AutoShutdown",
     "Backoff",
+    "BackoffWasReset",
     "BrutalKill",
+    "ChildCounts",
+    "ChildError",
+    "ChildInfo",
+    "ChildNotFound",
+    "ChildRestarting",
+    "ChildRunning",
     "ChildSpec",
+    "ChildStartFailed",
+    "ChildStarted",
+    "ChildState",
+    "ChildTerminated",
     "ChildType",
+    "Children",
     "Delays",
+    "DescribeTree",
+    "Done",
+    "FailedToStartChild",
     "Grace",
     "Infinity",
+    "IntensityReached",
+    "InvalidSpec",
     "Isolation",
+    "Jitter",
     "Limits",
     "Restart",
     "RestartIntensity",
+    "RestartScheduled",
     "Shutdown",
+    "ShutdownError",
+    "SignificantChildEnded",
+    "SpecProblem",
     "Start",
+    "StartedChild",
     "Strategy",
+    "SupervisionError",
+    "SupervisionEvent",
+    "Supervisor",
+    "SupervisorHandle",
     "SupervisorSpec",
+    "SupervisorStarted",
+    "SupervisorStopping",
+    "Unstopped",
+    "check_child_spec",
+    "check_supervisor_spec",
+    "supervisor_child",
 )

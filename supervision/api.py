@@ -21,7 +21,7 @@ from .errors import (
     ChildNotFound,
     ChildRestarting,
     ChildRunning,
-    ChildTerminated,
+    ChildWithdrawn,
     InvalidSpec,
     SupervisorStopping,
 )
@@ -116,7 +116,7 @@ def _terminate(state: CoreState, child: Child, to: Hashable) -> None:
             if isinstance(state.plan, Boot):
                 state.plan.pending = [member for member in state.plan.pending if member != child.id]
                 state.plan.exits = [(member, why) for member, why in state.plan.exits if member != child.id]
-            state.refuse_starter(child, ChildTerminated(child.id))
+            state.refuse_starter(child, ChildWithdrawn(child.id))
             state.forget_temporary(child)
             _reply(state, to, Done())
         case ChildState.STARTING | ChildState.RUNNING:

@@ -41,6 +41,16 @@ class SupervisorCore:
         self._state = CoreState(spec, rng, name or spec.name or "supervisor")
 
     @property
+    def phase(self) -> str:
+        """Say what the supervisor is doing, in one word: "starting", "running", "restarting" or "stopping"."""
+        state = self._state
+        if state.ended or isinstance(state.plan, Ending):
+            return "stopping"
+        if not state.booted:
+            return "starting"
+        return "restarting" if isinstance(state.plan, GroupRestart) else "running"
+
+    @property
     def ended(self) -> bool:
         """Say whether ExitSelf has been given; from then on there are no commands any more."""
         return self._state.ended

@@ -65,12 +65,13 @@ class LifeIgnored:
 
 @dataclass(frozen=True, slots=True)
 class LifeFailed:
-    """A life has ended before it was ready."""
+    """A life has ended before it was ready. `abandoned`: its thread may still be running, fenced."""
 
     child_id: str
     life: int
     reason: ExitReason
     report: object = None
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class CoreState:
         self.say(do.KillLife(child.id, child.life))
         self.say(do.SetTimer(do.KillDeadline(child.id, child.life), self.now + KILL_WAIT))
 
-    def stopped(self, child: Child, step: Step, reason: ExitReason, *, abandoned: bool) -> None:
+    def stopped(self, child: Child, step: Step, reason: ExitReason) -> None:
         """Note that a life that was being stopped is over, and tell those who waited for that."""
         child.move(step)
         child.last_reason = reason
@@ -128,11 +128,13 @@ class CoreState:
             self.say(do.CancelTimer(do.StopDeadline(child.id, child.life)))
         if is_shutdown_error(child.spec, reason):
             self.announce(ShutdownError(supervisor=self.name, child_id=child.id, life=child.life, reason=reason))
-        if abandoned:
-            self.announce(Unstopped(supervisor=self.name, child_id=child.id, life=child.life))
         for ender in child.enders:
             self.say(do.Reply(ender, Done()))
         child.enders.clear()
+
+    def report_unstopped(self, child: Child) -> None:
+        """Have it known that a life that is over as far as we are concerned may still be running."""
+        self.announce(Unstopped(supervisor=self.name, child_id=child.id, life=child.life))
 
     def cancel_wait(self, child: Child) -> None:
         """Give up a restart that has been decided but not begun."""

@@ -11,7 +11,7 @@ RegrowError
         ├── AlreadyPresent      start_child: the id is taken by a child that is not running
         ├── ChildRunning        restart_child, delete_child: it is alive
         ├── ChildRestarting     restart_child, delete_child: it is about to be started
-        └── ChildTerminated     start_child, restart_child: it was terminated before it was ready
+        └── ChildWithdrawn      start_child, restart_child: it was terminated before it was ready
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = (
     "ChildNotFound",
     "ChildRestarting",
     "ChildRunning",
-    "ChildTerminated",
+    "ChildWithdrawn",
     "FailedToStartChild",
     "InvalidSpec",
     "SpecProblem",
@@ -131,7 +131,7 @@ class ChildRestarting(ChildError):
     text = "is about to be started"
 
 
-class ChildTerminated(ChildError):
+class ChildWithdrawn(ChildError):
     """start_child or restart_child: someone terminated the child before it was ready."""
 
     text = "was terminated before it was ready"

@@ -11,14 +11,8 @@ from . import core_events as ev
 from .boot import fail_boot
 from .child import Child, StartCause, is_shutdown_error
 from .core_state import CoreState
-from .errors import ChildTerminated, FailedToStartChild
-from .events import (
-    BackoffWasReset,
-    ChildStarted,
-    ChildStartFailed,
-    ChildTerminated as ChildTerminatedFact,
-    ShutdownError,
-)
+from .errors import ChildWithdrawn, FailedToStartChild
+from .events import BackoffWasReset, ChildStarted, ChildStartFailed, ChildTerminated, ShutdownError
 from .plans import Boot, Ending, GroupPhase, GroupRestart
 from .restarts import decide, schedule
 from .states import ChildState, Step
@@ -70,12 +64,12 @@ def ignored(state: CoreState, event: ev.LifeIgnored) -> None:
 def failed(state: CoreState, event: ev.LifeFailed) -> None:
     """A start has failed; what that means depends on why the life was begun."""
     child = state.current(event.child_id, event.life)
-    if child is None:
+    if child is None or child.state not in {ChildState.STARTING, ChildState.STOPPING}:
         return
+    if event.abandoned:
+        state.report_unstopped(child)
     if child.state is ChildState.STOPPING:
         _stopped(state, child, Step.FAIL, event.reason)
-        return
-    if child.state is not ChildState.STARTING:
         return
     child.move(Step.FAIL)
     child.last_reason = event.reason
@@ -103,7 +97,7 @@ def ended(state: CoreState, event: ev.LifeEnded) -> None:
         _now_running(state, child, None)
     expected = child.state is ChildState.STOPPING
     state.announce(
-        ChildTerminatedFact(
+        ChildTerminated(
             supervisor=state.name,
             child_id=child.id,
             life=child.life,
@@ -112,8 +106,10 @@ def ended(state: CoreState, event: ev.LifeEnded) -> None:
             report=event.report,
         )
     )
+    if event.abandoned:
+        state.report_unstopped(child)
     if expected:
-        _stopped(state, child, Step.END, event.reason, abandoned=event.abandoned)
+        _stopped(state, child, Step.END, event.reason)
     else:
         _ended_on_its_own(state, child, event.reason)
 
@@ -143,16 +139,16 @@ def _report_if_unclean(state: CoreState, child: Child, reason: ExitReason) -> No
 def _rejoin(state: CoreState, child: Child) -> None:
     """A member of a group is down: it waits for the group, a temporary one is dropped for good."""
     if state.forget_temporary(child):
-        state.refuse_starter(child, ChildTerminated(child.id))
+        state.refuse_starter(child, ChildWithdrawn(child.id))
     else:
         child.move(Step.WAIT)
 
 
-def _stopped(state: CoreState, child: Child, step: Step, reason: ExitReason, *, abandoned: bool = False) -> None:
-    state.stopped(child, step, reason, abandoned=abandoned)
+def _stopped(state: CoreState, child: Child, step: Step, reason: ExitReason) -> None:
+    state.stopped(child, step, reason)
     group = state.plan
     if child.withdrawn:
-        state.refuse_starter(child, ChildTerminated(child.id))
+        state.refuse_starter(child, ChildWithdrawn(child.id))
         state.forget_temporary(child)
     elif isinstance(group, GroupRestart) and child.id in group.members:
         _rejoin(state, child)
@@ -166,7 +162,8 @@ def give_up_waiting(state: CoreState, key: do.StopDeadline | do.KillDeadline) ->
     if isinstance(key, do.StopDeadline) and not child.killed:
         state.kill(child)
     elif isinstance(key, do.KillDeadline):
-        _stopped(state, child, Step.ABANDON, KILLED, abandoned=True)
+        state.report_unstopped(child)
+        _stopped(state, child, Step.ABANDON, KILLED)
 
 
 def reset_backoff(state: CoreState, key: do.BackoffReset) -> None:

@@ -41,7 +41,7 @@ def decide(state: CoreState, child: Child, reason: ExitReason) -> None:
 def schedule(state: CoreState, child: Child) -> None:
     """Decide on the restart of a stopped child: now, after its backoff, or not at all because it is one too many.
 
-    If the attempt would be over the intensity even after the wait, the supervisor gives up now and does not wait for it.
+    If the attempt would be over the intensity even after the wait, the supervisor gives up now, without waiting.
     """
     child.failures += 1
     delay = max(0.0, state.delays(child.spec).delay(child.failures, state.rng))

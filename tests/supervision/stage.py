@@ -17,7 +17,7 @@ from regrow.supervision.core import SupervisorCore
 from regrow.supervision.errors import SupervisionError
 from regrow.supervision.events import SupervisionEvent
 from regrow.supervision.intensity import RestartIntensity
-from regrow.supervision.results import ChildCounts, Children, ChildInfo, Result
+from regrow.supervision.results import ChildCounts, ChildInfo, Children, Result
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.states import ChildState

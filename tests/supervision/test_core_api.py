@@ -14,7 +14,7 @@ from regrow.supervision.errors import (
     ChildNotFound,
     ChildRestarting,
     ChildRunning,
-    ChildTerminated,
+    ChildWithdrawn,
     FailedToStartChild,
     InvalidSpec,
     SupervisorStopping,
@@ -157,7 +157,7 @@ def test_terminating_a_child_that_is_being_added_refuses_the_start_and_keeps_the
     stage.starts["a"] = ["hang"]
     asked = stage.request(ask.StartChild(child("a")))
     assert stage.ask(ask.TerminateChild("a")) == Done()
-    assert isinstance(stage.answers[asked], ChildTerminated)
+    assert isinstance(stage.answers[asked], ChildWithdrawn)
     assert stage.states() == {"a": "stopped"}
 
 

@@ -8,7 +8,7 @@ from regrow.actors.child_spec import BrutalKill, Grace
 from regrow.protocol.exits import NORMAL, SHUTDOWN, Shutdown
 from regrow.supervision import requests as ask
 from regrow.supervision.backoff import Backoff
-from regrow.supervision.errors import ChildRestarting, ChildTerminated
+from regrow.supervision.errors import ChildRestarting, ChildWithdrawn
 from regrow.supervision.events import ChildTerminated as Terminated
 from regrow.supervision.events import IntensityReached, RestartScheduled, ShutdownError
 from regrow.supervision.intensity import RestartIntensity
@@ -281,7 +281,7 @@ def test_a_temporary_child_that_was_being_added_is_dropped_with_the_group() -> N
     stage.starts["new"] = ["hang"]
     asked = stage.request(ask.StartChild(child("new", "temporary")))
     stage.crash("a")
-    assert isinstance(stage.answers[asked], ChildTerminated)
+    assert isinstance(stage.answers[asked], ChildWithdrawn)
     assert stage.states() == {"a": "running"}
 
 

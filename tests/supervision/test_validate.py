@@ -56,8 +56,10 @@ def test_a_good_spec_has_no_problems() -> None:
         (ChildSpec(id="a", start=None), "child ('a').start: expected a Start, got None"),  # type: ignore[arg-type]
         (
             child("a", limits=Limits(nice=3)),
-            "child ('a').limits: expected no limits without isolation=\"process\", got "
-            "Limits(nice=3, memory_bytes=None, open_files=None)",
+            (
+                "child ('a').limits: expected no limits without isolation=\"process\", got "
+                "Limits(nice=3, memory_bytes=None, open_files=None)"
+            ),
         ),
         (
             child("a", significant=True),

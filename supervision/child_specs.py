@@ -1,0 +1,57 @@
+"""Making the spec of a supervisor that is itself a child."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..actors.child_spec import ChildSpec, ChildType, Delays, Isolation, Restart, Shutdown, Start
+from .spec import SupervisorSpec
+from .supervisor import Supervisor
+
+__all__ = ("boot_timeout", "supervisor_child")
+
+BOOT_MARGIN: Final = 10.0
+"""Seconds that a supervisor's boot may take beyond the start_timeouts of its children: stopping them if one fails."""
+
+
+def boot_timeout(spec: SupervisorSpec) -> float:
+    """Seconds after which a supervisor that is not ready never will be: its children start one after the other.
+
+    Differs from OTP, where a start has no limit by default.
+    """
+    return BOOT_MARGIN + sum(child.start_timeout for child in spec.children)
+
+
+def supervisor_child(  # noqa: PLR0913 - as many as a ChildSpec has
+    child_id: str,
+    spec: SupervisorSpec | str,
+    *,
+    restart: Restart = Restart.PERMANENT,
+    shutdown: Shutdown | None = None,
+    significant: bool = False,
+    isolation: Isolation = Isolation.THREAD,
+    start_timeout: float | None = None,
+    backoff: Delays | None = None,
+    name: str | None = None,
+) -> ChildSpec:
+    """Make the spec of a child that is a supervisor; by default it has unlimited time to stop.
+
+    `spec` is the supervisor's own spec, or the import path "package.module:function" of a function that returns
+    `Start(Supervisor, (SupervisorSpec(...),))`: the only way to say it to another process. `start_timeout` is by
+    default what the starts below it may take together, and a minute for an import path.
+    """
+    start = Start(spec) if isinstance(spec, str) else Start(Supervisor, (spec,))
+    if start_timeout is None:
+        start_timeout = 60.0 if isinstance(spec, str) else boot_timeout(spec)
+    return ChildSpec(
+        id=child_id,
+        start=start,
+        restart=restart,
+        shutdown=shutdown,
+        type=ChildType.SUPERVISOR,
+        significant=significant,
+        isolation=isolation,
+        start_timeout=start_timeout,
+        backoff=backoff,
+        name=name,
+    )
