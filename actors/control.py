@@ -1,7 +1,5 @@
 """What a handler raises to say something to the runtime, instead of failing."""
 
-# ruff: noqa: N818 - OTP's and pykka's words, which say what happened without the suffix
-
 from __future__ import annotations
 
 from ..protocol.exits import ExitReason

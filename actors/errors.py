@@ -15,8 +15,6 @@ RegrowError
     └── SystemClosed(system)         the system has been shut down
 """
 
-# ruff: noqa: N818 - OTP's and pykka's words, which say what happened without the suffix
-
 from __future__ import annotations
 
 import pykka

@@ -109,8 +109,9 @@ class AskFuture(pykka.Future[T]):
     def __await__(self) -> Generator[Any, None, T]:
         """Await the answer without holding up the event loop."""
         if self._get_hook is not None:
-            running = asyncio.get_running_loop().run_in_executor(None, self.get)
-            return (yield from running.__await__())
+            computing = asyncio.get_running_loop().run_in_executor(None, self.get)
+            computed: T = yield from computing.__await__()
+            return computed
         if not self._done:
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[None] = loop.create_future()
@@ -120,8 +121,10 @@ class AskFuture(pykka.Future[T]):
                     waiter.set_result(None)
 
             def call() -> None:
-                if not loop.is_closed():
+                try:
                     loop.call_soon_threadsafe(wake)
+                except RuntimeError:
+                    return  # the loop has been closed: nobody awaits any more, and the actor is not to blame
 
             self.add_done_callback(call)
             yield from waiter.__await__()

@@ -105,7 +105,9 @@ class Life:
         report: ExitReport | None = None,
     ) -> None:
         """Take an exit signal; what it does is decided when its turn comes."""
-        trapping = self.actor is not None and self.actor.trap_exit and sender is not self.birth.parent
+        trapping = (
+            self.actor is not None and self.actor.trap_exit and (sender is None or sender is not self.birth.parent)
+        )
         signal = ExitSignal(Exit(sender, reason, incarnation, report))
         self._put_signal(signal, Lane.SYSTEM if trapping else Lane.STOP)
 
@@ -225,9 +227,8 @@ class Life:
 
     # Ending.
 
-    @property
-    def over(self) -> bool:
-        """True once its end is decided and announced, or being announced."""
+    def is_over(self) -> bool:
+        """Say whether its end is decided and announced, or being announced; any thread may have done that."""
         return self._ended
 
     def close(self, reason: ExitReason, stop: AskFuture[Any] | None = None) -> None:

@@ -70,6 +70,11 @@ class ActorRef(pykka.ActorRef[A]):
         """The latest life."""
         return self._cell
 
+    @property
+    def lives_elsewhere(self) -> bool:
+        """True for an actor of another process: its own system knows whether it lives."""
+        return False
+
     def bind(self, cell: Cell) -> None:
         """Let the ref lead to a new life. Only for those who begin lives."""
         self._cell = cell

@@ -38,7 +38,7 @@ class Relations:
 
     def is_living(self, ref: ActorRef) -> bool:
         """Say whether it has begun and its exit has not been announced."""
-        return self._living.get(ref.urn) is ref
+        return self._living.get(ref.urn) is ref or ref.lives_elsewhere
 
     def living(self) -> tuple[ActorRef, ...]:
         """Everybody, in start order."""

@@ -64,7 +64,7 @@ class ActorSystem:
         self.name = name
         self.bus = EventBus()
         self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
-        self.rng = random.Random() if rng is None else rng  # noqa: S311 - jitter, not secrets
+        self.rng = random.Random() if rng is None else rng
         self.relations = Relations(self.bus, self._release_names)
         self.registry = NameRegistry(self.relations.is_living)
         self.abandoned = AbandonedLives(self.bus)

@@ -40,9 +40,9 @@ def run_turn(life: Life) -> bool:
     """Run until nothing is left to do. True: idle, the mailbox will wake it. False: over."""
     if not life.born:
         life.born = True
-        if not life.over:
+        if not life.is_over():
             _be_born(life)
-    while not life.over:
+    while not life.is_over():
         if life.continuations:
             envelope = life.continuations.popleft()
             life.mailbox.in_hand = envelope
@@ -53,7 +53,7 @@ def run_turn(life: Life) -> bool:
             if taken is CLOSED:
                 return False
             envelope = taken
-            if life.over:  # killed after the message was taken and before it was handled
+            if life.is_over():  # killed after the message was taken and before it was handled
                 life.bury(envelope)
                 return False
         if envelope.timer is None or life.timers.accept(envelope.timer):
@@ -193,7 +193,7 @@ def _end(
         # SystemExit and the like are this actor's own affair: raised in the asker they would end it as well.
         answer = error if isinstance(error, Exception) else ActorDeadError(life.ref, reason)
         future.try_fail(answer)
-    if life.actor is not None and not life.over:
+    if life.actor is not None and not life.is_over():
         reason = _run_hook(life, life.actor, cause, reason, error)
     life.end(reason, error=error, ignored=ignored)
 

@@ -18,8 +18,8 @@ from regrow.actors import (
     Exit,
     Ignore,
     Ignored,
-    StartFailed,
     Started,
+    StartFailed,
 )
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, PuppetError, Script, crash, hang, kill_self
 from regrow.protocol.exits import KILLED, SHUTDOWN, Crash

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from regrow.actors import ActorDeadError, ActorExited, ActorRef, ActorSystem, ChildSpec, Down, Exit, StartFailed, Started
+from regrow.actors import (
+    ActorDeadError,
+    ActorExited,
+    ActorRef,
+    ActorSystem,
+    ChildSpec,
+    Down,
+    Exit,
+    Started,
+    StartFailed,
+)
 from regrow.actors.testing import Hold, Probe, Puppet, Script, crash, exit_with, hang
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, ExitReason, NoProc, Shutdown
 

@@ -1,0 +1,211 @@
+"""The system: starting, stopping in order, and what it says of those that do not stop."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from regrow.actors import (
+    Actor,
+    ActorExited,
+    ActorStarted,
+    ActorSystem,
+    BadTarget,
+    CallbackFailed,
+    CallingSelf,
+    ChildSpec,
+    SpawnOptions,
+    Start,
+    Started,
+    StartError,
+    StartFailed,
+    SystemClosed,
+    default_system,
+)
+from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, Script, hang
+from regrow.protocol.exits import KILLED, SHUTDOWN
+
+
+def test_shutdown_stops_roots_last_started_first() -> None:
+    system = ActorSystem()
+    stopped: list[str] = []
+    refs = [
+        system.spawn(
+            Puppet, Script(on_stop=lambda puppet: stopped.append(puppet.name)), options=SpawnOptions(name=name)
+        )
+        for name in "abc"
+    ]
+    exits = system.bus.collect(ActorExited)
+    assert system.roots == tuple(refs)
+    assert system.shutdown() == ()
+    assert stopped == ["c", "b", "a"]
+    assert [event.reason for event in exits.drain() if isinstance(event, ActorExited)] == [SHUTDOWN] * 3
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("regrow-")]
+
+
+def test_shutdown_is_bounded_and_gives_those_that_still_run() -> None:
+    system = ActorSystem()
+    hold = Hold()
+    good, bad = system.spawn(Puppet), system.spawn(Puppet)
+    bad.tell(hang(hold))
+    hold.wait_reached()
+    exits = system.bus.collect(ActorExited)
+    assert system.shutdown(0.5) == (bad,)
+    reasons = [(event.ref, event.reason) for event in exits.drain() if isinstance(event, ActorExited)]
+    assert reasons == [(good, SHUTDOWN), (bad, KILLED)]
+    hold.release()
+    assert system.shutdown() == ()
+
+
+def test_nothing_starts_in_a_closed_system(probe: Probe) -> None:
+    with ActorSystem("gone") as system:
+        pass
+    assert system.closed
+    with pytest.raises(SystemClosed, match="gone"):
+        system.spawn(Puppet)
+    system.begin(ChildSpec(id="x", start=Script().start), parent=None, ref=None, on_outcome=probe.outcome)
+    assert isinstance(probe.expect(StartFailed).error, SystemClosed)
+
+
+def test_an_actor_cannot_shut_its_own_system_down(system: ActorSystem) -> None:
+    with pytest.raises(CallingSelf):
+        system.spawn(Puppet).ask(lambda puppet: puppet.system.shutdown(), timeout=5)
+
+
+def test_begin_never_waits_for_the_child(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    ref = system.begin(
+        ChildSpec(id="x", start=Script(on_start=hang(hold)).start),
+        parent=probe.ref,
+        ref=None,
+        on_outcome=probe.outcome,
+    )
+    assert ref.incarnation == 1
+    hold.release()
+    assert probe.expect(Started).ref is ref
+
+
+def no_actor() -> str:
+    return "no actor"
+
+
+def to_puppet(answer: object) -> Start:
+    return Start(Puppet, (answer,))
+
+
+def forever() -> Start:
+    return Start(forever)
+
+
+@pytest.mark.parametrize("target", [no_actor, forever, int, object()])
+def test_a_target_that_leads_to_no_actor_is_a_failed_start(system: ActorSystem, probe: Probe, target: object) -> None:
+    spec = ChildSpec(id="x", start=Start(target))  # type: ignore[arg-type]
+    system.begin(spec, parent=None, ref=None, on_outcome=probe.outcome)
+    assert isinstance(probe.expect(StartFailed).error, BadTarget)
+
+
+def test_a_start_function_is_called_for_every_life(system: ActorSystem, probe: Probe) -> None:
+    calls: list[str] = []
+
+    def target(word: str) -> Start:
+        calls.append(word)
+        return Start(to_puppet, (None,))
+
+    spec = ChildSpec(id="x", start=Start(target, ("go",)))
+    ref = system.begin(spec, parent=None, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    assert ref.actor_class is Puppet
+    ref.stop()
+    system.begin(spec, parent=None, ref=ref, on_outcome=probe.outcome)
+    probe.expect(Started)
+    assert calls == ["go", "go"]
+
+
+def test_spawn_links_before_on_start_runs(system: ActorSystem, probe: Probe) -> None:
+    linked: list[object] = []
+    script = Script(on_start=lambda puppet: linked.append(puppet.system.relations.links(puppet.ref)))
+    system.spawn(Puppet, script, options=SpawnOptions(link=probe.ref))
+    assert linked == [(probe.ref,)]
+
+
+def test_a_thread_that_cannot_be_had_is_a_failed_start(
+    system: ActorSystem, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_life: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(system.dispatcher, "launch", refuse)
+    ref = system.begin(ChildSpec(id="x", start=Script().start), parent=probe.ref, ref=None, on_outcome=probe.outcome)
+    assert str(probe.expect(StartFailed).error) == "can't start new thread"
+    assert not ref.is_alive()
+    with pytest.raises(RuntimeError, match="new thread"):
+        system.spawn(Puppet)
+
+
+def test_start_inside_an_actor_uses_its_system_and_outside_the_default_one(system: ActorSystem) -> None:
+    inner = system.spawn(Puppet).ask(lambda _puppet: Puppet.start())
+    assert inner.system is system
+    outer = Puppet.start()
+    try:
+        assert outer.system is default_system()
+        assert outer.ask("x") == "x"
+    finally:
+        assert default_system().shutdown() == ()
+    again = Puppet.start()
+    assert again.system is not outer.system
+    default_system().shutdown()
+
+
+def test_resolve_finds_the_living_by_urn(system: ActorSystem) -> None:
+    ref = system.spawn(Puppet)
+    assert system.resolve(ref.urn) is ref
+    ref.stop()
+    assert system.resolve(ref.urn) is None
+
+
+def test_errors_on_the_clock_are_events() -> None:
+    with ActorSystem() as system:
+        failures = system.bus.collect(CallbackFailed)
+        system.clock.call_at(system.clock.now(), lambda: 1 / 0)
+        failure = failures.get()
+        assert isinstance(failure, CallbackFailed)
+        assert "ZeroDivisionError" in str(failure.reason)
+
+
+def test_the_systems_own_seams_are_used(clock: ManualClock) -> None:
+    import random
+
+    rng = random.Random(1)
+    with ActorSystem(clock=clock, rng=rng) as system:
+        assert (system.clock, system.rng) == (clock, rng)
+        assert "0 alive" in repr(system)
+
+
+def test_a_start_event_comes_before_the_outcome(system: ActorSystem, probe: Probe) -> None:
+    order: list[type[object]] = []
+    system.bus.subscribe(lambda event: order.append(type(event)), ActorStarted)
+    system.begin(
+        ChildSpec(id="x", start=Script().start),
+        parent=None,
+        ref=None,
+        on_outcome=lambda outcome: (order.append(type(outcome)), probe.outcome(outcome))[0],
+    )
+    probe.expect(Started)
+    assert order == [ActorStarted, Started]
+
+
+def test_an_actor_may_start_others_and_wait_for_them(system: ActorSystem) -> None:
+    class Nested(Actor):
+        def on_start(self) -> None:
+            self.inner = self.system.spawn(Puppet)
+
+        def on_receive(self, message: object) -> object:
+            return self.inner.ask(message)
+
+    assert system.spawn(Nested).ask("through") == "through"
+
+
+def test_a_start_that_ends_itself_is_a_start_error(system: ActorSystem) -> None:
+    with pytest.raises(StartError, match="ended before it was ready: shutdown"):
+        system.spawn(Puppet, Script(on_start=lambda puppet: puppet.exit(SHUTDOWN)))

@@ -1,0 +1,103 @@
+"""Timers of actors on a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from regrow.actors import ActorRef, ActorSystem, DeadLetter, Timer
+from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, hang
+
+
+def start(ref: ActorRef[Puppet], delay: float, message: object, *, every: bool = False) -> Timer:
+    timers: list[Timer] = []
+    ref.ask(lambda puppet: timers.append((puppet.every if every else puppet.send_after)(delay, message)))
+    return timers[0]
+
+
+def seen(ref: ActorRef[Puppet]) -> list[object]:
+    messages: list[object] = ref.ask(lambda puppet: list(puppet.seen))
+    return messages
+
+
+def test_send_after_sends_once_when_it_is_due(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer = start(ref, 2.0, "tick")
+    clock.advance(1.9)
+    assert seen(ref) == []
+    assert timer.active
+    clock.advance(0.1)
+    assert seen(ref) == ["tick"]
+    clock.advance(10)
+    assert seen(ref) == ["tick"]
+    assert not timer.active
+    assert not timer.cancel()
+
+
+def test_a_cancelled_timer_says_nothing(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer = start(ref, 1.0, "tick")
+    assert timer.cancel()
+    assert not timer.cancel()
+    clock.advance(2)
+    assert seen(ref) == []
+
+
+def test_cancel_takes_back_a_message_that_waits_already(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer = start(ref, 1.0, "tick")
+    hold = Hold()
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    clock.advance(1)
+    assert timer.cancel()
+    hold.release()
+    assert seen(ref) == []
+
+
+def test_every_repeats_until_it_is_cancelled(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer = start(ref, 1.0, "tick", every=True)
+    for _ in range(3):
+        clock.advance(1)
+        ref.ask(lambda _puppet: None)
+    assert timer.cancel()
+    clock.advance(5)
+    assert seen(ref) == ["tick"] * 3
+
+
+def test_every_leaves_out_ticks_that_find_the_last_one_unhandled(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    start(ref, 1.0, "tick", every=True)
+    hold = Hold()
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    clock.advance(5)
+    hold.release()
+    assert seen(ref) == ["tick"]
+    clock.advance(1)
+    assert seen(ref) == ["tick", "tick"]
+
+
+def test_timers_end_with_their_life(system: ActorSystem, clock: ManualClock, probe: Probe) -> None:
+    ref = system.spawn(Puppet)
+    before = clock.pending
+    once, often = start(ref, 1.0, "once"), start(ref, 1.0, "often", every=True)
+    letters = system.bus.collect(DeadLetter)
+    ref.stop()
+    assert clock.pending == before
+    assert not once.active
+    assert not often.active
+    clock.advance(3)
+    assert letters.drain() == ()
+
+
+@pytest.mark.parametrize(("delay", "every"), [(-1.0, False), (0.0, True), (-1.0, True)])
+def test_impossible_times_are_refused_in_the_actor(system: ActorSystem, delay: float, every: bool) -> None:
+    ref = system.spawn(Puppet)
+    with pytest.raises(ValueError, match="expected delay"):
+        start(ref, delay, "x", every=every)
+
+
+def test_a_start_that_is_ready_leaves_no_timer_behind(system: ActorSystem, clock: ManualClock) -> None:
+    system.spawn(Puppet)
+    assert clock.pending == 0
