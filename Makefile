@@ -16,7 +16,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANIFESTS := pyproject.toml setup.py
 
 BENCHMARKS ?= heartbeat supervision actors processes service
@@ -56,7 +56,7 @@ soak: $(STAMP)/test ## run the tests of real processes SOAK_ROUNDS times over
 
 clean: ## remove what make made
 	@if [ -e "$(VENV)/.made-with" ]; then rm -rf "$(VENV)"; else rm -rf "$(STAMP)"; fi
-	@rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info .coverage .coverage.*
+	@rm -rf build dist site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info .coverage .coverage.*
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 # An environment made with another PYTHON than the one asked for now is made anew.

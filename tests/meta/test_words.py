@@ -33,8 +33,9 @@ def parsed(path: Path) -> list[ast.AST]:
 
 def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
     for path in sources(*folders):
+        where = str(path.relative_to(ROOT))
         for node in parsed(path):
-            yield str(path.relative_to(ROOT)), node
+            yield where, node
 
 
 def test_there_are_no_notes_to_oneself() -> None:
