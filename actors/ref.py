@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pykka
 
@@ -27,8 +27,6 @@ else:
     A = TypeVar("A", bound=pykka.Actor)
 
 __all__ = ("ActorRef",)
-
-_SHORT_URN: Final = 8
 
 
 class ActorRef(pykka.ActorRef[A]):
@@ -182,7 +180,8 @@ class ActorRef(pykka.ActorRef[A]):
         return f"<ActorRef {self}>"
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.actor_class.__name__} {self.actor_urn[-_SHORT_URN:]})"
+        kind = self.actor_class.__name__
+        return f"{kind} ({self.actor_urn})" if self.name == kind else f"{self.name} ({kind} {self.actor_urn})"
 
     def _ask(self, message: object) -> AskFuture[Any]:
         life = current_life()

@@ -1,7 +1,7 @@
 """The black box: one page that a hosted process writes and its parent reads, also after a SIGKILL.
 
-Layout: 8-byte little-endian words, each with one writer, so a load never sees half a store; then a text slot under a
-sequence lock. Advisory only: nothing is published through it; the socket orders messages.
+Layout: 8-byte words in the machine's byte order, each with one writer, so a load never sees half a store; then a
+text slot under a sequence lock. Advisory only: nothing is published through it; the socket orders messages.
 
 Source: PROCESSES.md section 4 (107 ns a store, 51 ns a load; no surveyed system can say what was in hand when it died).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from enum import IntEnum
@@ -75,14 +76,18 @@ class Recorded:
         return max(0, self.received - self.done)
 
 
-def create_page() -> int:
-    """Give the descriptor of a fresh zeroed page, close-on-exec, without a name in any file system."""
+def create_page(incarnation: int = 0) -> int:
+    """Give the descriptor of a fresh page, close-on-exec, without a name in any file system.
+
+    All zero but for the incarnation, which the process reads there before anybody has said a word to it.
+    """
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("regrow-black-box", os.MFD_CLOEXEC)
     else:  # macOS: an unlinked file is the same to us
         fd, path = tempfile.mkstemp(prefix="regrow-black-box-")
         Path(path).unlink()
     os.ftruncate(fd, PAGE_BYTES)
+    os.pwrite(fd, incarnation.to_bytes(8, sys.byteorder), 8 * _Word.INCARNATION)
     return fd
 
 
@@ -142,9 +147,13 @@ class BlackBoxWriter:
         self._words = memoryview(self._map).cast("Q")
         self._words[_Word.MAGIC] = _MAGIC
 
-    def begin(self, incarnation: int, now_ns: int) -> None:
+    @property
+    def incarnation(self) -> int:
+        """Which life this page is for."""
+        return self._words[_Word.INCARNATION]
+
+    def begin(self, now_ns: int) -> None:
         """Open the record of one life."""
-        self._words[_Word.INCARNATION] = incarnation
         self._words[_Word.STARTED_NS] = now_ns
         self.state(BlackBoxState.BOOTED)
 
@@ -163,14 +172,19 @@ class BlackBoxWriter:
     def take(self, number: int, text: str, now_ns: int) -> None:
         """Note the message that is in hand from now on."""
         words = self._words
+        self.describe(text)
+        words[_Word.STARTED] += 1
+        words[_Word.MESSAGE_NS] = now_ns
+        words[_Word.MESSAGE] = number
+
+    def describe(self, text: str) -> None:
+        """Replace the text of the message in hand."""
+        words = self._words
         data = text.encode("utf-8", "replace")[:TEXT_MAX_BYTES]
         words[_TEXT_LOCK] += 1
         self._map[_TEXT_AT : _TEXT_AT + len(data)] = data
         words[_TEXT_LENGTH] = len(data)
         words[_TEXT_LOCK] += 1
-        words[_Word.STARTED] += 1
-        words[_Word.MESSAGE_NS] = now_ns
-        words[_Word.MESSAGE] = number
 
     def put_down(self) -> None:
         """Note that the message in hand is done."""

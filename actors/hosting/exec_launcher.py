@@ -6,6 +6,7 @@ The child finds its code by `PYTHONPATH` and gives that variable back its old va
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -54,6 +55,7 @@ class DirectProcess:
         self._lock = threading.Lock()
         self._end: ProcessEnd | None = None  # set once it is reaped
         self._pidfd: int | None = None
+        self.on_closed: Callable[[], object] | None = None  # called once nobody needs its descriptor any more
         if has_pidfd() if use_pidfd is None else use_pidfd:
             self._pidfd = self._death_fd = open_pidfd(popen.pid)
         else:
@@ -93,19 +95,20 @@ class DirectProcess:
     def reap(self, on_reaped: Callable[[ProcessEnd], None]) -> None:
         """Sweep the group, collect the status, call back."""
         if self._pidfd is not None:
-            self._collect(block=False)
+            # Sweep while the leader is still a zombie: its number, and so its group's, cannot be anybody else's.
+            signal_group(self.pid, self._pidfd, signal.SIGKILL)
+            self._collect()
         with self._lock:
             end = self._end
         on_reaped(end or ProcessEnd(None))
 
     def close(self) -> None:
         """Release the descriptor."""
+        if self.on_closed is not None:
+            self.on_closed()
         os.close(self._death_fd)
 
-    def _collect(self, *, block: bool) -> None:
-        # Sweep while the leader is still a zombie: its number, and so its group's, cannot be anybody else's.
-        if not block:
-            signal_group(self.pid, self._pidfd, 9)
+    def _collect(self) -> None:
         try:
             _, status, usage = os.wait4(self.pid, 0)
             end = ProcessEnd(status, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
@@ -117,8 +120,8 @@ class DirectProcess:
             self._popen.returncode = 0 if end.status is None else os.waitstatus_to_exitcode(end.status)
 
     def _wait(self) -> None:
-        self._collect(block=True)
-        signal_group(self.pid, None, 9)
+        self._collect()
+        signal_group(self.pid, None, signal.SIGKILL)
         os.close(self._alarm_fd)
 
 

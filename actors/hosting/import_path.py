@@ -44,8 +44,8 @@ def path_of(obj: object) -> ImportPath:
     'json.decoder:JSONDecoder'
     """
     if isinstance(obj, str):
-        module, _, qualname = obj.partition(":")
-        if not _is_dotted(module) or not _is_dotted(qualname):
+        module_part, _, name_part = obj.partition(":")
+        if not _is_dotted(module_part) or not _is_dotted(name_part):
             raise NotImportable(repr(obj), 'expected the form "package.module:qualified.name"')
         return ImportPath(obj)
     module_name = getattr(obj, "__module__", None)
@@ -97,7 +97,7 @@ def resolve(target: str) -> object:
 
 def search_path(entry: str | None = None) -> list[str]:
     """Give the `sys.path` that lets another process import what this one can: absolute, no doubles, `entry` first."""
-    entries = ([entry] if entry else []) + [str(Path(part).absolute()) for part in sys.path]
+    entries = ([entry] if entry else []) + [_absolute(part) for part in sys.path]
     return list(dict.fromkeys(entries))
 
 
@@ -114,6 +114,12 @@ def importing_target(target: str) -> Iterator[None]:
 def import_in_progress() -> str | None:
     """Name the target that is being imported just now, if any."""
     return _importing[0] if _importing else None
+
+
+def _absolute(part: str) -> str:
+    path = Path(part)
+    # What is no file is the key of an import hook, as of editable installations.
+    return str(path.absolute()) if path.exists() else part
 
 
 def _is_dotted(name: str) -> bool:

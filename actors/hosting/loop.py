@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 __all__ = ("READ", "WRITE", "Interest", "IoLoop")
@@ -100,7 +101,7 @@ class IoLoop:
                     os.read(self._wake_read, 4096)
                 # A callback earlier in this round may have closed this one's descriptor.
                 elif self._is_watched(interest):
-                    self._guarded(lambda i=interest, e=events: i.callback(e), interest.on_error)
+                    self._guarded(partial(interest.callback, events), interest.on_error)
             with self._lock:
                 self._awake = False
                 calls, self._calls = self._calls, deque()

@@ -28,6 +28,7 @@ __all__ = (
     "signal_group",
     "signal_process",
     "wait_readable",
+    "wait_writable",
 )
 
 # Nobody can say how it ended: its parent, the zygote, died first. 255 is what asyncio reports then, too.
@@ -94,6 +95,13 @@ def wait_readable(fd: int, timeout: float) -> bool:
     """Block until the descriptor is readable, at most `timeout` seconds."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
+    return bool(poll.poll(max(0, round(timeout * 1000))))
+
+
+def wait_writable(fd: int, timeout: float) -> bool:
+    """Block until the descriptor is writable, at most `timeout` seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
     return bool(poll.poll(max(0, round(timeout * 1000))))
 
 

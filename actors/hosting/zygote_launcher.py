@@ -151,7 +151,7 @@ class ZygoteLauncher:
         ward = Ward(next(self._ids), pid, os.dup(pidfd), first_signal, grace)
         if not self._loop.call(lambda: self._take_ward(ward)):
             os.close(ward.pidfd)
-        return lambda: self._loop.call(lambda: self._release(ward.number)) and None
+        return lambda: self._drop_ward(ward.number)
 
     def close(self) -> None:
         """End the zygote and wait for that. Call it after the loop has ended, with all children reaped."""
@@ -203,6 +203,9 @@ class ZygoteLauncher:
             self._ensure_zygote()
         except OSError as error:
             self._warn(f"cannot start the zygote: {error}; process {ward.pid} would outlive a SIGKILL of this one")
+
+    def _drop_ward(self, number: int) -> None:
+        self._loop.call(lambda: self._release(number))
 
     def _release(self, number: int) -> None:
         ward = self._wards.pop(number, None)

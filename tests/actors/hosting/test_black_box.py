@@ -12,7 +12,7 @@ from regrow.actors.hosting.black_box import TEXT_MAX_BYTES, BlackBox, BlackBoxSt
 
 @pytest.fixture
 def page() -> Iterator[tuple[BlackBoxWriter, BlackBox]]:
-    fd = create_page()
+    fd = create_page(7)
     writer, reader = BlackBoxWriter(fd), BlackBox(fd)
     os.close(fd)
     yield writer, reader
@@ -31,7 +31,8 @@ def test_a_fresh_page_says_that_nothing_has_begun() -> None:
 
 def test_every_word_reaches_the_reader(page: tuple[BlackBoxWriter, BlackBox]) -> None:
     writer, reader = page
-    writer.begin(7, 1_000)
+    assert writer.incarnation == 7
+    writer.begin(1_000)
     writer.logged(42)
     writer.received(3)
     writer.take(1, "tell Greeting", 2_000)

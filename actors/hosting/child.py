@@ -1,0 +1,320 @@
+"""The main of a hosted process: `python -m regrow.actors.hosting.child SOCKET BLACK_BOX NAME`, or a zygote's fork.
+
+Two threads: the I/O thread reads the host's messages; the main thread starts the root actor, waits for its end, says
+the last words and leaves. SIGINT is ignored (the host drives every stop), SIGTERM asks the root to stop. When the host
+has died, the root gets a short grace, then the process ends, its group with it; one that cannot, because C code holds
+its GIL, is killed by the zygote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn, cast
+
+from ...protocol.errors import LocalProtocolError, ProtocolError
+from ...protocol.exits import NOPROC, Crash, ExitReason, ExitStatus, Shutdown, crash_of, is_abnormal
+from ...protocol.host.messages import (
+    Ask,
+    Exited,
+    Hello,
+    Init,
+    InitFailed,
+    InitIgnored,
+    LinkMessage,
+    Ready,
+    Stop,
+    Tell,
+)
+from ...protocol.host.protocol import LinkProtocol
+from ...protocol.host.states import Side
+from ..births import actor_class_of
+from ..child_spec import ChildSpec, Start
+from ..clock import monotonic
+from ..errors import BadTarget
+from ..events import ActorExited
+from ..outcome import Ignored, Started, StartFailed, StartOutcome
+from ..ref import ActorRef
+from ..signals import ExitReport
+from ..system import ActorSystem
+from .black_box import BlackBoxState, BlackBoxWriter
+from .exec_launcher import restore_python_path
+from .home import Home, record_handling
+from .import_path import importing_target, resolve
+from .limits import apply_limits
+from .link_socket import LinkSocket
+from .loop import IoLoop
+from .peer import Peer, deadline_of
+
+__all__ = ("HostedMain", "leave", "main", "run")
+
+FLUSH_SECONDS: Final = 1.0  # for the last words; a host that does not read for so long is gone or stopped
+SHUTDOWN_SECONDS: Final = 1.0  # for what the root has left running in its system
+NEVER_SECONDS: Final = 10.0 * 365 * 86400  # the host enforces the start timeout
+ORPHAN_GRACE_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 1.0  # of the main thread, into the black box: an old beat means that it has no GIL, or no CPU
+
+
+class _HostGone(Enum):
+    """The host has died, or has closed the link."""
+
+    GONE = "gone"
+
+
+class _Terminated(BaseException):
+    """SIGTERM while the target is being imported."""
+
+
+class HostedMain:
+    """One hosted process from hello to its last words."""
+
+    def __init__(self, sock: socket.socket, black_box: BlackBoxWriter, name: str) -> None:
+        self._black_box = black_box
+        self._events: queue.SimpleQueue[Init | Stop | ActorExited | StartOutcome | _HostGone | int] = (
+            queue.SimpleQueue()
+        )
+        self._system = ActorSystem(name)
+        self._loop = IoLoop("regrow-child-io", on_error=self._broken)
+        self._link = LinkSocket(
+            self._loop, sock, LinkProtocol(Side.CHILD), on_message=self._receive, on_end=self._link_ended
+        )
+        self._peer = Peer(self._system, self._link.send)
+        self._lock = threading.Lock()
+        self._held: list[LinkMessage] | None = []  # what came before there was anybody to take it
+        self._received = 0
+        self._root: ActorRef | None = None
+        self._importing = False
+        self._started = False
+        self._stop_reason: ExitReason = Shutdown("SIGTERM")  # until the host gives another one
+        self._grace = ORPHAN_GRACE_SECONDS
+        self._give_up_at: float | None = None  # set when the host has gone
+
+    def run(self) -> int:
+        """Live; give the exit code. Runs in: the main thread."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        faulthandler.enable()
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1, all_threads=True)
+        self._link.start()
+        self._black_box.begin(time.monotonic_ns())
+        self._link.send(Hello(os.getpid(), self._black_box.incarnation))
+        try:
+            first = self._events.get()
+            if isinstance(first, Init):
+                self._be_born(first)
+                return self._live()
+        except _Terminated:
+            return self._leave_with(Exited(self._stop_reason), 0)
+        except Exception as error:  # noqa: BLE001 - whatever the target raises while it is imported: say it at home
+            return self._leave_with(InitFailed(crash_of(error)), 1)
+        if isinstance(first, Stop):
+            return self._leave_with(Exited(first.reason), 0)
+        return 0 if isinstance(first, int) else self._abandon()
+
+    def _be_born(self, init: Init) -> None:
+        grace = init.options.get("orphan_grace")
+        self._grace = grace if isinstance(grace, float) else ORPHAN_GRACE_SECONDS
+        apply_limits(init.options)
+        self._importing = True
+        with importing_target(init.target):
+            target = resolve(init.target)
+        self._importing = False
+        if not callable(target):
+            raise BadTarget(init.target, target)
+        arguments = self._peer.decode(init.args)  # only now: the import has registered the records in it
+        self._black_box.state(BlackBoxState.IMPORTED)
+        args, kwargs = cast("tuple[tuple[object, ...], dict[str, object]]", arguments)
+        parent = None if init.parent is None else self._peer.read(init.parent)
+        self._system.host_link = Home(parent or self._peer.remote("", "host"), self._link, self._black_box)
+        start = Start(target, args, kwargs)
+        root = self._root = ActorRef(self._system, name=init.name, actor_class=actor_class_of(start), urn=init.urn)
+        self._system.bus.subscribe(self._exited, ActorExited)
+        spec = ChildSpec(id=init.name, start=start, start_timeout=NEVER_SECONDS)
+        self._system.begin(spec, parent=parent, ref=root, on_outcome=self._settled)
+        while True:
+            with self._lock:
+                held, self._held = self._held, []
+                if not held:
+                    self._held = None
+                    return
+            for message in held or ():
+                self._peer.receive(message)
+
+    def _live(self) -> int:
+        root = self._root
+        if root is None:
+            raise AssertionError("a life without a root")
+        while True:
+            try:
+                event = self._events.get(timeout=self._patience())
+            except queue.Empty:
+                self._black_box.beat(time.monotonic_ns())
+                if self._give_up_at is not None and monotonic() >= self._give_up_at:
+                    return self._abandon()
+                continue
+            match event:
+                case Stop(reason, deadline_ms):
+                    self._stop_reason = reason
+                    self._black_box.state(BlackBoxState.STOPPING)
+                    root.shutdown(reason, deadline=deadline_of(self._system, deadline_ms))
+                case int():
+                    root.shutdown(self._stop_reason)
+                case _HostGone():
+                    self._give_up_at = monotonic() + self._grace
+                    root.shutdown(Shutdown("the host has gone"), deadline=self._give_up_at)
+                case ActorExited(reason=reason, report=report):
+                    return self._depart(reason, report)
+                case Ignored():
+                    return self._leave_with(InitIgnored(), 0)
+                case StartFailed(reason=reason):
+                    return self._leave_with(InitFailed(_said(reason)), _code_of(_said(reason)))
+                case _:
+                    raise AssertionError(f"unexpected event {event!r}")
+
+    def _patience(self) -> float:
+        if self._give_up_at is None:
+            return BEAT_SECONDS
+        return min(BEAT_SECONDS, max(0.0, self._give_up_at - monotonic()))
+
+    def _depart(self, reason: ExitReason, report: ExitReport | None) -> int:
+        rest = SHUTDOWN_SECONDS if self._give_up_at is None else max(0.0, self._give_up_at - monotonic())
+        self._system.shutdown(rest)
+        said = _said(reason)
+        words: dict[str, object] = {}
+        if report is not None and report.in_hand is not None and is_abnormal(said):
+            words["in_hand"] = report.in_hand
+        return self._leave_with(Exited(said, words), _code_of(said))
+
+    def _leave_with(self, words: LinkMessage, code: int) -> int:
+        if self._give_up_at is not None:
+            return self._abandon()
+        with contextlib.suppress(ProtocolError):  # the host has broken off already: nobody is there to listen
+            self._link.send(words)
+            self._link.flush(FLUSH_SECONDS)
+        self._black_box.state(BlackBoxState.EXITED)
+        return code
+
+    def _abandon(self) -> int:
+        """End without a host: what this process has started goes with it."""
+        _flush_output()
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
+        return 1
+
+    # What comes in. Runs in: the I/O thread, the root's thread, the signal handler.
+
+    def _receive(self, message: LinkMessage) -> None:
+        if isinstance(message, Init | Stop):
+            self._events.put(message)
+            if isinstance(message, Stop) and self._importing:
+                self._stop_reason = message.reason
+                os.kill(os.getpid(), signal.SIGTERM)  # interrupts the import, which may take long
+            return
+        if isinstance(message, Tell | Ask):
+            self._received += 1
+            self._black_box.received(self._received)
+        with self._lock:
+            if self._held is not None:
+                self._held.append(message)
+                return
+        self._peer.receive(message)
+
+    def _link_ended(self, _error: Exception | None) -> None:
+        self._events.put(_HostGone.GONE)
+        self._peer.close(NOPROC)
+
+    def _exited(self, event: object) -> None:
+        # A start that failed is an outcome, too, which comes right after this.
+        if isinstance(event, ActorExited) and event.ref is self._root and self._started:
+            self._events.put(event)
+
+    def _settled(self, outcome: StartOutcome) -> None:
+        if not isinstance(outcome, Started):
+            self._events.put(outcome)
+            return
+        self._started = True
+        record_handling(outcome.ref, self._black_box)
+        self._black_box.state(BlackBoxState.READY)
+        info = b"" if outcome.info is None else self._peer.encode(outcome.info)
+        with contextlib.suppress(LocalProtocolError):  # told to stop while it started: then nobody waits for this
+            self._link.send(Ready(info))
+
+    def _on_sigterm(self, signo: int, _frame: FrameType | None) -> None:
+        if self._importing:
+            self._importing = False
+            raise _Terminated
+        self._events.put(signo)
+
+    def _broken(self, error: Exception) -> None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        self._events.put(_HostGone.GONE)
+
+
+def run(socket_fd: int, black_box_fd: int, name: str) -> int:
+    """Be a hosted process; give the exit code."""
+    sys.argv[:] = [name]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    with contextlib.suppress(OSError):  # Linux: what ps and top show
+        Path("/proc/self/comm").write_text(name[:15])
+    sock = socket.socket(fileno=socket_fd)
+    black_box = BlackBoxWriter(black_box_fd)
+    os.close(black_box_fd)
+    return HostedMain(sock, black_box, name).run()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process now: threads of user code, and what they registered to run at exit, are not waited for."""
+    _flush_output()
+    os._exit(code)
+
+
+def _flush_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
+            stream.flush()
+
+
+def _said(reason: ExitReason) -> ExitReason:
+    """`sys.exit(3)` in the root's code means the process's status, as it does in any program."""
+    if isinstance(reason, Crash) and reason.type == "SystemExit":
+        return ExitStatus(int(reason.text) if reason.text.isdecimal() else int(reason.text not in ("", "None")))
+    return reason
+
+
+def _code_of(reason: ExitReason) -> int:
+    if isinstance(reason, ExitStatus):
+        return reason.code & 0xFF
+    return int(is_abnormal(reason))
+
+
+def main() -> None:
+    """Entry point of a process that was executed fresh."""
+    restore_python_path()
+    socket_fd, black_box_fd, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    for fd in (socket_fd, black_box_fd):
+        os.set_inheritable(fd, False)
+    code = 70  # EX_SOFTWARE
+    try:
+        code = run(socket_fd, black_box_fd, name)
+    except BaseException:  # noqa: BLE001 - the last frame of this process: say it where it is captured
+        sys.excepthook(*sys.exc_info())
+    finally:
+        leave(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The way home, as code in a hosted process sees it: its parent, its log lane, its black box."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import Final
+
+from ...protocol.errors import ProtocolError
+from ...protocol.host.messages import Log, LogRecord
+from ..life import Life
+from ..ref import ActorRef
+from .black_box import BlackBoxWriter
+from .errors import OutboxFull
+from .link_socket import LinkSocket
+
+__all__ = ("Home", "record_handling")
+
+_TEXT_SHOWN: Final = 80
+
+
+class Home:
+    """`system.host_link` of a hosted process. Runs in: any thread; never blocks."""
+
+    def __init__(self, parent: ActorRef, link: LinkSocket, black_box: BlackBoxWriter) -> None:
+        self._parent = parent
+        self._link = link
+        self._black_box = black_box
+        self._lock = threading.Lock()
+        self._sequence = 0
+
+    @property
+    def parent(self) -> ActorRef:
+        """Who began this process on the other side."""
+        return self._parent
+
+    def log(self, record: LogRecord) -> None:
+        """Send a record home, numbered. One that is refused leaves a gap in the numbers, which home reports as lost."""
+        with self._lock:
+            self._sequence += 1
+            self._black_box.logged(self._sequence)
+            numbered = replace(
+                record, sequence=self._sequence, pid=os.getpid(), incarnation=self._black_box.incarnation
+            )
+            try:
+                self._link.send(Log(numbered))
+            except (ProtocolError, OutboxFull):
+                return  # the number is used up: that is how the loss is known
+
+    def in_hand(self, text: str) -> None:
+        """Say better what the message in hand is: a function's name, a request's id. Only in the root's handler."""
+        self._black_box.describe(text)
+
+
+def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:
+    """Have every message that the root handles noted before, and crossed out after."""
+    life = root.cell
+    actor = life.actor if isinstance(life, Life) else None
+    if actor is None:
+        return
+    receive = actor.on_receive
+    numbers = itertools.count(1)
+
+    def on_receive(message: object) -> object:
+        black_box.take(next(numbers), _text_of(message), time.monotonic_ns())
+        try:
+            return receive(message)
+        finally:
+            black_box.put_down()
+
+    actor.on_receive = on_receive  # type: ignore[method-assign]
+
+
+def _text_of(message: object) -> str:
+    kind = type(message)
+    if kind is str:
+        return f"str {str(message)[:_TEXT_SHOWN]!r}"
+    return kind.__qualname__

@@ -1,0 +1,234 @@
+"""Hosting: what an actor system needs to run children in OS processes of their own.
+
+One object a system, made on first use: an I/O thread, a zygote, and the lives that they serve.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from ...protocol.errors import RegrowError
+from ...protocol.exits import crash_of
+from ...protocol.host.messages import Init
+from ..actor import Actor
+from ..child_spec import ChildSpec
+from ..errors import NameTaken, SystemClosed
+from ..outcome import StartFailed, StartOutcome
+from .black_box import BlackBox, create_page
+from .errors import NotImportable
+from .events import HostingFault, HostingWarning
+from .exec_launcher import DirectProcess, ExecLauncher
+from .hosted_process import Conception, HostedProcess
+from .hosted_ref import HostedRef
+from .import_path import ImportPath, import_in_progress, path_of, search_path
+from .launcher import Launcher, LaunchRequest
+from .loop import IoLoop
+from .os_process import has_zygote
+from .peer import Peer
+from .zygote_launcher import ZygoteLauncher
+
+if TYPE_CHECKING:
+    from ..ref import ActorRef
+    from ..system import ActorSystem
+
+__all__ = ("Hosting",)
+
+ORPHAN_GRACE_SECONDS: Final = 1.0  # for a process whose host has died; with margin, all are gone within 2 s
+PRELOADED: Final = ("regrow.actors", "regrow.actors.hosting.child")
+
+
+class Hosting:
+    """Begins lives in processes. Runs in: any thread.
+
+    `orphan_grace`: seconds that processes get to end well when this one has died; then they are killed.
+    """
+
+    def __init__(self, system: ActorSystem) -> None:
+        self.orphan_grace = ORPHAN_GRACE_SECONDS
+        self._system = system
+        self._loop = IoLoop(on_error=lambda error: system.bus.publish(HostingFault(None, crash_of(error))))
+        self._zygote: ZygoteLauncher | None = None
+        self._exec = ExecLauncher(self._guard_direct if has_zygote() else None)
+        if has_zygote():
+            self._zygote = ZygoteLauncher(self._loop, fallback=self._exec, warn=self._warn, preload=PRELOADED)
+        self._lock = threading.Lock()
+        self._lives: weakref.WeakSet[HostedProcess] = weakref.WeakSet()
+        self._closed = False
+
+    @property
+    def loop(self) -> IoLoop:
+        """The I/O thread, for whoever else watches processes."""
+        return self._loop
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """The zygote's number, None while there is none."""
+        return None if self._zygote is None else self._zygote.pid
+
+    def preload(self, *modules: str) -> None:
+        """Have the zygote import these, so that children need not: `preload("sqlite3", "websockets.sync.client")`.
+
+        Only modules that start no thread when they are imported; else it forks nothing any more, and says so.
+        """
+        if self._zygote is not None:
+            self._zygote.preload(*modules)
+
+    def guard(self, pid: int, pidfd: int, *, first_signal: int = 0) -> Callable[[], None]:
+        """Let a process of somebody else die with this one, even if this one is SIGKILLed. Call the result once it has
+        ended. Nothing is done where there is no zygote.
+        """
+        if self._zygote is None:
+            return lambda: None
+        return self._zygote.guard(pid, pidfd, first_signal=first_signal, grace=self.orphan_grace)
+
+    def begin(
+        self,
+        spec: ChildSpec,
+        parent: ActorRef | None,
+        ref: ActorRef | None,
+        on_outcome: Callable[[StartOutcome], None],
+    ) -> HostedRef:
+        """Begin one life of a child in a process of its own; never waits for it. As `ActorSystem.begin`."""
+        if ref is None:
+            ref = HostedRef(self._system, name=spec.name or spec.id, actor_class=Actor)
+        hosted = cast("HostedRef", ref)
+        if self._system.relations.is_living(hosted):
+            raise ValueError(f"begin: expected a ref whose last life has ended, got {hosted}, alive")
+        incarnation = hosted.incarnation + 1
+        sender: list[HostedProcess] = []
+        peer = Peer(self._system, lambda message, to: sender[0].send(message, to), hosted=hosted)  # noqa: PLW0108
+        opened: list[int] = []
+        try:
+            if self._system.closed:
+                raise SystemClosed(self._system.name)
+            named = self._named(spec)
+            init = self._init(spec, peer, named, incarnation, hosted, parent)
+            begun, request = _conceive(init, named, spec.start_timeout, parent, on_outcome, opened)
+        except (RegrowError, OSError) as error:
+            for fd in opened:
+                os.close(fd)
+            on_outcome(StartFailed(hosted, incarnation, crash_of(error), None, error))
+            return hosted
+        life = HostedProcess(self._system, self._loop, hosted, peer, begun)
+        sender.append(life)
+        hosted.bind(life)
+        with self._lock:
+            self._lives.add(life)
+        try:
+            self._system.enroll(hosted, name=spec.name, root=parent is None)
+        except (SystemClosed, NameTaken) as error:
+            for fd in request.descriptors:
+                os.close(fd)
+            life.refuse(error)
+            return hosted
+        if parent is not None:
+            self._system.link(hosted, parent)
+        life.begin()
+        self._launcher(spec).launch(request, life.launched)
+        return hosted
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Kill what still lives, then end the zygote and the I/O thread. Blocks up to `timeout` seconds."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            lives = tuple(self._lives)
+        clock = self._system.clock
+        deadline = clock.now() + max(timeout, 2.0)
+        for life in lives:
+            life.kill()
+        for life in lives:
+            life.stopped.wait(max(0.0, deadline - clock.now()))
+        self._loop.close(max(0.5, deadline - clock.now()))
+        if self._zygote is not None:
+            self._zygote.close()
+
+    def _launcher(self, spec: ChildSpec) -> Launcher:
+        if spec.launcher == "exec" or self._zygote is None:
+            return self._exec
+        return self._zygote
+
+    def _named(self, spec: ChildSpec) -> ImportPath:
+        importing = import_in_progress()
+        if importing is not None:
+            raise NotImportable(
+                importing,
+                f"its module starts a process ({spec.id!r}) while it is being imported; "
+                'put what starts things under `if __name__ == "__main__":`',
+            )
+        return path_of(spec.start.target)
+
+    def _init(
+        self, spec: ChildSpec, peer: Peer, named: ImportPath, incarnation: int, ref: HostedRef, parent: ActorRef | None
+    ) -> Init:
+        limits = spec.limits
+        return Init(
+            target=named.target,
+            args=peer.encode((spec.start.args, dict(spec.start.kwargs))),
+            incarnation=incarnation,
+            name=ref.name,
+            urn=ref.urn,
+            parent=None if parent is None else peer.say(parent),
+            options={
+                "nice": limits.nice,
+                "memory_bytes": limits.memory_bytes,
+                "open_files": limits.open_files,
+                "orphan_grace": self.orphan_grace,
+                "host_pid": os.getpid(),
+            },
+        )
+
+    def _guard_direct(self, process: DirectProcess, grace: float) -> None:
+        if self._zygote is not None and process.pidfd is not None:
+            process.on_closed = self._zygote.guard(process.pid, process.pidfd, first_signal=0, grace=grace)
+
+    def _warn(self, text: str) -> None:
+        self._system.bus.publish(HostingWarning(text))
+
+
+def _conceive(
+    init: Init,
+    named: ImportPath,
+    start_timeout: float,
+    parent: ActorRef | None,
+    on_outcome: Callable[[StartOutcome], None],
+    opened: list[int],
+) -> tuple[Conception, LaunchRequest]:
+    """Open all that lies between the two processes. `opened` has what must be closed if this raises."""
+    page = create_page(init.incarnation)
+    opened.append(page)
+    stdout, stdout_child = os.pipe()
+    opened += (stdout, stdout_child)
+    stderr, stderr_child = os.pipe()
+    opened += (stderr, stderr_child)
+    cwd = str(Path.cwd())
+    ours, theirs = socket.socketpair()
+    begun = Conception(
+        init=init,
+        sock=ours,
+        stdout_fd=stdout,
+        stderr_fd=stderr,
+        black_box=BlackBox(page),
+        start_timeout=start_timeout,
+        parent=parent,
+        on_outcome=on_outcome,
+    )
+    request = LaunchRequest(
+        name=init.name,
+        socket_fd=theirs.detach(),
+        black_box_fd=page,
+        stdout_fd=stdout_child,
+        stderr_fd=stderr_child,
+        path=tuple(search_path(named.entry)),
+        cwd=cwd,
+        env=dict(os.environ),
+        orphan_grace=float(init.options["orphan_grace"]),  # type: ignore[arg-type]
+    )
+    return begun, request

@@ -1,0 +1,468 @@
+"""The parent's side of one hosted process: one life of a HostedRef, from its launch to its one announced end.
+
+Runs in: the I/O thread, but for what a Cell may be asked by anybody. State moves only in the I/O thread.
+
+    STARTING ──Ready──► READY ──stop──► STOPPING ──► DEAD        and from each of them, by its death, to DEAD
+
+Death is the pidfd, never the end of a pipe, which a grandchild may hold open. Then: drain the socket, drain the pipes,
+reap once, announce once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+from ...protocol.errors import LocalProtocolError
+from ...protocol.exits import KILLED, ExitReason, crash_of
+from ...protocol.host.messages import (
+    Exited,
+    Hello,
+    Init,
+    InitFailed,
+    InitIgnored,
+    LinkMessage,
+    Log,
+    LogRecord,
+    Ready,
+    Stop,
+)
+from ...protocol.host.protocol import LinkProtocol
+from ...protocol.host.states import Side
+from ..errors import ActorDeadError, StartTimeout
+from ..events import ActorStarted, LogReceived, OutputCaptured
+from ..outcome import Ignored, Started, StartFailed, StartOutcome
+from ..signals import Down, ExitReport
+from .black_box import BlackBox, Recorded
+from .capture import Capture
+from .errors import LaunchFailed
+from .events import HostingFault, LogsLost
+from .launcher import LaunchedProcess, LaunchOutcome
+from .link_socket import LinkSocket
+from .loop import READ, Interest, IoLoop
+from .os_process import ProcessEnd, exit_reason_of
+from .peer import Peer, remaining_ms
+from .remote_ref import Interest as Interests
+
+if TYPE_CHECKING:
+    from ..clock import TimerHandle
+    from ..mailbox import Envelope
+    from ..ref import ActorRef
+    from ..system import ActorSystem
+    from .hosted_ref import HostedRef
+
+__all__ = ("Conception", "HostedProcess", "ProcessState")
+
+TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
+DUMP_GRACE_SECONDS: Final = 0.05  # between the request for a stack dump and SIGKILL
+SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
+PIPE_DRAIN_BYTES: Final = 1024 * 1024  # read from a dead process's pipe; a grandchild may write for ever
+_EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
+
+
+class ProcessState(Enum):
+    """How far this life is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conception:
+    """All that one life is begun with. The descriptors belong to the life from then on."""
+
+    init: Init
+    sock: socket.socket
+    stdout_fd: int
+    stderr_fd: int
+    black_box: BlackBox
+    start_timeout: float
+    parent: ActorRef | None
+    on_outcome: Callable[[StartOutcome], None]
+
+
+class HostedProcess:
+    """Implements Cell."""
+
+    def __init__(self, system: ActorSystem, loop: IoLoop, ref: HostedRef, peer: Peer, begun: Conception) -> None:
+        self.system = system
+        self.ref = ref
+        self.peer = peer
+        self.incarnation = begun.init.incarnation
+        self.state = ProcessState.STARTING
+        self.stopped = threading.Event()  # set when the exit has been announced
+        self.interest = Interests()
+        self._begun = begun
+        self._loop = loop
+        self._link = LinkSocket(
+            loop,
+            begun.sock,
+            LinkProtocol(Side.PARENT, incarnation=self.incarnation),
+            on_message=self._receive,
+            on_end=self._link_ended,
+        )
+        self._stderr = Capture()
+        self._captures = {begun.stdout_fd: Capture(), begun.stderr_fd: self._stderr}  # of pipes not at their end
+        self._lock = threading.Lock()  # guards the three below
+        self._early: list[tuple[LinkMessage, str]] | None = []  # until the process has said hello
+        self._process: LaunchedProcess | None = None
+        self._killing = False
+        self._started_at: float | None = None
+        self._timers: dict[str, TimerHandle] = {}
+        self._last_words: Exited | InitFailed | InitIgnored | None = None
+        self._fault: Exception | None = None  # it broke the protocol, or we made a mistake about it
+        self._timed_out: StartTimeout | None = None
+        self._stop_reason: ExitReason | None = None
+        self._stop_deadline: float | None = None
+        self._log_sequence = 0
+
+    # What a cell can do, on any thread.
+
+    @property
+    def alive(self) -> bool:
+        """True as long as it takes messages."""
+        return self.state is not ProcessState.DEAD and not self._killing and self.peer.open
+
+    @property
+    def pid(self) -> int | None:
+        """Its number, None before it is launched."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def recorded(self) -> Recorded:
+        """What its black box says."""
+        return self._begun.black_box.read()
+
+    @property
+    def in_flight(self) -> int:
+        """Tells and asks that the process has not read."""
+        return self._link.in_flight
+
+    def put(self, envelope: Envelope) -> None:
+        """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
+        if not self.alive:
+            raise ActorDeadError(self.ref)
+        self.peer.post(self.ref, envelope)
+
+    def exit_signal(
+        self,
+        sender: ActorRef | None,
+        reason: ExitReason,
+        *,
+        incarnation: int = 0,
+        report: ExitReport | None = None,  # noqa: ARG002 - what the reason does not say stays here
+    ) -> None:
+        """Send an exit signal over to the root."""
+        self.peer.signal_exit(self.ref, self.interest, sender, reason, incarnation)
+
+    def down_signal(self, down: Down) -> None:
+        """The root's monitors are those of its own system; this one never monitors."""
+
+    def withdraw_down(self, monitor: int) -> None:
+        """As above."""
+
+    def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
+        """Walk the ladder: STOP, SIGTERM at 60 % of the time, SIGKILL to the group at the deadline."""
+        self._loop.call(lambda: self._stop(reason, deadline))
+
+    def kill(self) -> None:
+        """SIGKILL to its group; the exit is announced soon after."""
+        with self._lock:
+            self._killing = True
+            process = self._process
+        if process is not None:
+            process.signal_group(signal.SIGKILL)
+
+    def linked(self, peer: ActorRef) -> None:
+        """Have the root linked to `peer`, unless it asked for that itself."""
+        if self.interest.linked(peer) and peer is not self._begun.parent:
+            self.peer.request_link(peer, self.ref.urn)
+
+    def unlinked(self, peer: ActorRef) -> None:
+        """Have the root unlinked from `peer`, unless it asked for that itself."""
+        if self.interest.unlinked(peer):
+            self.peer.request_unlink(peer, self.ref.urn)
+
+    def send(self, message: LinkMessage, to: str) -> None:
+        """Send to the process; before its hello, keep. Errors: as LinkSocket.send."""
+        with self._lock:
+            if self._early is not None:
+                if len(self._early) >= _EARLY_MAX:
+                    raise LocalProtocolError("messages before hello", expected=f"at most {_EARLY_MAX}", got=to)
+                self._early.append((message, to))
+                return
+        self._link.send(message, to)
+
+    # Birth.
+
+    def begin(self) -> None:
+        """Open the ears; the launch comes next. Runs in: the starter's thread."""
+        self._link.start()
+        for fd in self._captures:
+            os.set_blocking(fd, False)
+            self._loop.call(partial(self._listen, fd))
+        self._arm("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
+
+    def _listen(self, fd: int) -> None:
+        self._loop.watch(Interest(fd, lambda _: self._read(fd), self._broke), READ)
+
+    def launched(self, outcome: LaunchOutcome) -> None:
+        """Take the process, or hear that there is none. Runs in: any thread."""
+        if isinstance(outcome, LaunchFailed):
+            self.refuse(outcome)
+        else:
+            self._loop.call(lambda: self._adopt(outcome))
+
+    def refuse(self, error: Exception) -> None:
+        """End a life for which there will be no process. Runs in: any thread."""
+        self._fault = error
+        if not self._loop.call(lambda: self._finish(ProcessEnd(None))):
+            self._finish(ProcessEnd(None))  # the system is closed: there is no I/O thread that could mind
+
+    def _adopt(self, outcome: LaunchedProcess) -> None:
+        with self._lock:
+            self._process = outcome
+            killing = self._killing
+        self._loop.watch(Interest(outcome.death_fd, lambda _: self._died(outcome), self._broke), READ)
+        if killing:
+            outcome.signal_group(signal.SIGKILL)
+
+    def _start_timed_out(self) -> None:
+        if self.state is ProcessState.STARTING:
+            self._timed_out = StartTimeout(self.ref, self._begun.start_timeout)
+            self._kill_with_dump()
+
+    # Life.
+
+    def _receive(self, message: LinkMessage) -> None:
+        match message:
+            case Hello():
+                self._greet()
+            case Ready(info):
+                self._ready(self.peer.decode(info) if len(info) else None)
+            case Log(record):
+                self._log_sequence = record.sequence
+                self.system.bus.publish(LogReceived(self.ref, record))
+                self._log(record)
+            case Exited() | InitFailed() | InitIgnored():
+                self._last_words = message
+            case _:
+                self.peer.receive(message)
+
+    def _greet(self) -> None:
+        if self._stop_reason is not None:
+            return  # it has been told to stop already, and will
+        self._link.send(self._begun.init)
+        while True:
+            with self._lock:
+                early, self._early = self._early, []
+                if not early:
+                    self._early = None
+                    return
+            for message, to in early:
+                self._link.send(message, to)
+
+    def _ready(self, info: object) -> None:
+        self._disarm("start")
+        self._started_at = self.system.clock.now()
+        if self.state is ProcessState.STARTING:
+            self.state = ProcessState.READY
+        self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
+        self._begun.on_outcome(Started(self.ref, self.incarnation, info))
+
+    def _log(self, record: LogRecord) -> None:
+        sink = self.system.log_sink
+        if sink is not None:
+            try:
+                sink(record, self.ref)
+            except Exception as error:  # noqa: BLE001 - the user's own logger, on the I/O thread of all processes
+                self.system.bus.publish(HostingFault(self.ref, crash_of(error)))
+
+    def _read(self, fd: int, limit: int = 64 * 1024) -> None:
+        """Read a pipe, at most about `limit` bytes; at its end, let go of it."""
+        read = 0
+        while read < limit and fd in self._captures:
+            try:
+                data = os.read(fd, 64 * 1024)
+            except BlockingIOError:
+                return
+            read += len(data)
+            self._captured(fd, data)
+            if not data:
+                self._loop.forget(fd)
+                os.close(fd)
+                del self._captures[fd]
+
+    def _captured(self, fd: int, data: bytes) -> None:
+        now = self.system.clock.now()
+        stream: Literal["stdout", "stderr"] = "stdout" if fd == self._begun.stdout_fd else "stderr"
+        capture = self._captures[fd]
+        for line in capture.feed(data, now) if data else capture.flush(now):
+            if line.suppressed:
+                self._publish_line(stream, f"<{line.suppressed} lines suppressed>")
+            if line.text or not line.suppressed:
+                self._publish_line(stream, line.text)
+
+    def _publish_line(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        self.system.bus.publish(OutputCaptured(self.ref, stream, text))
+        self._log(
+            LogRecord(
+                level="INFO" if stream == "stdout" else "WARNING",
+                text=text,
+                at=self.system.clock.epoch(),
+                context={"stream": stream},
+                source=self.ref.name,
+                pid=self.pid or 0,
+                incarnation=self.incarnation,
+            )
+        )
+
+    # Stop.
+
+    def _stop(self, reason: ExitReason, deadline: float | None) -> None:
+        if self.state is ProcessState.DEAD:
+            return
+        if self.state is ProcessState.READY:
+            self.state = ProcessState.STOPPING
+        self._stop_reason = self._stop_reason or reason
+        with contextlib.suppress(LocalProtocolError):  # it has said its last words already
+            self._link.send(Stop(reason, remaining_ms(self.system, deadline)))
+        if deadline is None or (self._stop_deadline is not None and deadline >= self._stop_deadline):
+            return
+        self._stop_deadline = deadline
+        now = self.system.clock.now()
+        self._arm("term", now + TERM_AT * max(0.0, deadline - now), self._terminate)
+        self._arm("kill", max(now, deadline - DUMP_GRACE_SECONDS), self._kill_with_dump)
+
+    def _terminate(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def _kill_with_dump(self) -> None:
+        """Have it write its stacks to its stderr, which works while C code holds its GIL; then kill it."""
+        if self._process is not None and self.recorded.state:  # its handler for SIGUSR1 is installed
+            self._process.send_signal(signal.SIGUSR1)
+            self._arm("dump", self.system.clock.now() + DUMP_GRACE_SECONDS, self.kill)
+        else:
+            self.kill()
+
+    def _link_ended(self, error: Exception | None) -> None:
+        if error is not None:
+            self._broke(error)
+        elif self.state is not ProcessState.DEAD:
+            self._arm("silent", self.system.clock.now() + SILENT_EXIT_SECONDS, self.kill)
+
+    def _broke(self, error: Exception) -> None:
+        """It cannot be talked to any more: end it."""
+        self._fault = self._fault or error
+        self.kill()
+
+    # Death.
+
+    def _died(self, process: LaunchedProcess) -> None:
+        self._loop.forget(process.death_fd)
+        self._link.drain()
+        for fd in tuple(self._captures):
+            self._read(fd, PIPE_DRAIN_BYTES)
+        process.reap(self._reaped)
+
+    def _reaped(self, end: ProcessEnd) -> None:
+        for fd in tuple(self._captures):  # whoever held them open has been swept
+            self._read(fd, PIPE_DRAIN_BYTES)
+        self._finish(end)
+
+    def _finish(self, end: ProcessEnd) -> None:
+        if self.state is ProcessState.DEAD:
+            return
+        was_ready = self._started_at is not None
+        self.state = ProcessState.DEAD
+        for name in tuple(self._timers):
+            self._disarm(name)
+        self._link.close()
+        stderr = self._stderr_tail()
+        for fd in tuple(self._captures):
+            self._captured(fd, b"")
+            self._loop.forget(fd)
+            os.close(fd)
+        self._captures.clear()
+        recorded = self._begun.black_box.close()
+        with self._lock:
+            process, self._process = self._process, None
+        reason = self._reason_of(end)
+        report = self._report_of(end, recorded, stderr, None if process is None else process.pid)
+        if process is not None:
+            process.close()
+        if recorded.log_sequence > self._log_sequence:
+            lost = recorded.log_sequence - self._log_sequence
+            self.system.bus.publish(LogsLost(self.ref, self.incarnation, lost))
+        self.peer.close(reason)
+        self._announce(reason, report, was_ready=was_ready)
+
+    def _announce(self, reason: ExitReason, report: ExitReport, *, was_ready: bool) -> None:
+        parent = self._begun.parent
+        if not was_ready and parent is not None:
+            self.system.unlink(parent, self.ref)
+        self.system.announce_exit(self.ref, self.incarnation, reason, report)
+        self.stopped.set()
+        if was_ready:
+            return
+        if isinstance(self._last_words, InitIgnored):
+            self._begun.on_outcome(Ignored(self.ref, self.incarnation))
+        else:
+            error = self._timed_out or self._fault
+            self._begun.on_outcome(StartFailed(self.ref, self.incarnation, reason, report, error))
+
+    def _reason_of(self, end: ProcessEnd) -> ExitReason:
+        words = self._last_words
+        if isinstance(words, Exited | InitFailed):
+            return words.reason
+        if self._fault is not None:
+            return crash_of(self._fault)
+        if self._timed_out is not None:
+            return crash_of(self._timed_out)
+        if self._killing:
+            return KILLED
+        return self._stop_reason or exit_reason_of(end)
+
+    def _report_of(self, end: ProcessEnd, recorded: Recorded, stderr: tuple[str, ...], pid: int | None) -> ExitReport:
+        words = self._last_words.report if isinstance(self._last_words, Exited | InitFailed) else {}
+        in_hand = words.get("in_hand")
+        uptime = None if self._started_at is None else self.system.clock.now() - self._started_at
+        return ExitReport(
+            pid=pid,
+            stderr_tail=stderr,
+            in_hand=in_hand if isinstance(in_hand, str) else recorded.in_hand,
+            uptime=uptime,
+            max_rss_bytes=end.max_rss_bytes,
+        )
+
+    def _stderr_tail(self) -> tuple[str, ...]:
+        return tuple(self._stderr.tail.text().splitlines())
+
+    # Timers: they fire on the clock's thread and act on ours.
+
+    def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:
+        self._disarm(name)
+        self._timers[name] = self.system.clock.call_at(when, lambda: self._post_due(action))
+
+    def _disarm(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _post_due(self, action: Callable[[], None]) -> None:
+        self._loop.call(lambda: self._due(action))
+
+    def _due(self, action: Callable[[], None]) -> None:
+        if self.state is not ProcessState.DEAD:
+            action()

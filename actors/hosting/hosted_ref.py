@@ -1,0 +1,50 @@
+"""A ref to the root actor of a hosted process: stable through all of its lives, like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..actor import Actor
+from ..ref import ActorRef
+from .black_box import Recorded
+
+if TYPE_CHECKING:
+    from .hosted_process import HostedProcess
+
+__all__ = ("HostedRef",)
+
+
+class HostedRef(ActorRef[Actor]):
+    """tell and ask encode in the caller, so what cannot be said is a CodecError there.
+
+    Errors of `tell`, besides ActorRef's: CodecError with the path inside the message, OutboxFull. What an ask's handler
+    raised comes back as RemoteError, which carries it as data. Proxies do not cross process boundaries.
+    """
+
+    @property
+    def process(self) -> HostedProcess | None:
+        """The latest life, None before the first."""
+        from .hosted_process import HostedProcess
+
+        cell = self.cell
+        return cell if isinstance(cell, HostedProcess) else None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, None before it is launched."""
+        return None if self.process is None else self.process.pid
+
+    @property
+    def black_box(self) -> Recorded | None:
+        """What the process has written down last; read without asking it, also after its death."""
+        return None if self.process is None else self.process.recorded
+
+    def link_made(self, peer: ActorRef) -> None:
+        """Have the root linked, too."""
+        if self.process is not None:
+            self.process.linked(peer)
+
+    def link_dropped(self, peer: ActorRef) -> None:
+        """Have the root unlinked, too."""
+        if self.process is not None:
+            self.process.unlinked(peer)
