@@ -51,6 +51,9 @@ class ProtocolError(RegrowError):
         self.expected = expected
         self.got = got
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"  # `got` may be anything, also too deep for repr
+
     def __str__(self) -> str:
         if not self.expected:
             return self.what
@@ -74,7 +77,7 @@ class CodecError(LocalProtocolError):
         return f"cannot encode {self.path}: expected {self.expected}, got {name} {shown(self.got)}"
 
 
-class FrameTooLarge(LocalProtocolError):  # noqa: N818  # says more than FrameTooLargeError
+class FrameTooLarge(LocalProtocolError):  # says more than FrameTooLargeError
     """A frame of this side is over the limit that both sides agreed on."""
 
 
@@ -82,7 +85,7 @@ class RemoteProtocolError(ProtocolError):
     """The peer broke the protocol."""
 
 
-class GarbageReceived(RemoteProtocolError):  # noqa: N818  # as above
+class GarbageReceived(RemoteProtocolError):  # as above
     """What came is not even a frame; `head` keeps its first bytes for the report."""
 
     def __init__(self, what: str, *, expected: str, head: bytes) -> None:

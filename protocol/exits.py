@@ -173,7 +173,7 @@ def crash_of(exc: BaseException) -> Crash:
 
 def exit_to_wire(reason: ExitReason) -> list[object]:
     """Give `[kind, *fields]`, plain values that any codec can carry."""
-    fields = [getattr(reason, name) for name in reason.__dataclass_fields__]
+    fields = [_plain(getattr(reason, name)) for name in reason.__dataclass_fields__]
     return [_KINDS[type(reason)], *fields]
 
 
@@ -189,6 +189,13 @@ def exit_from_wire(value: object) -> ExitReason:
         return cls(*fields)
     except TypeError as error:
         raise RemoteProtocolError("exit reason", expected=f"the fields of {cls.__name__}", got=value) from error
+
+
+def _plain(value: object) -> object:
+    """Turn `signal.SIGKILL` into 9 and the like: codecs refuse what only extends a plain class."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return str(value) if isinstance(value, str) else value
 
 
 def _sayable(text: str, limit: int) -> str:

@@ -43,7 +43,7 @@ BUFFER: Final = 32
 """A large body beside the message; its bytes are the index of the buffer."""
 
 
-class Refusal(TypeError):  # noqa: N818  # as StopIteration: a signal between two modules
+class Refusal(TypeError):  # as StopIteration: a signal between two modules
     """A part of a value that cannot be said; the codec adds where it is."""
 
     def __init__(self, expected: str) -> None:

@@ -42,9 +42,9 @@ INLINE_MAX_BYTES: Final = 64 * 1024
 HEAD_KEPT_BYTES: Final = 256
 """First bytes of garbage that are kept for the report: enough to recognize a printed text or another protocol."""
 
-NESTING_MAX: Final = 511
-"""Levels of containers in a value. msgpack's packer stops here and its unpacker at 1,024, both without recursion of
-ours; json and pickle stop at the interpreter's recursion limit."""
+NESTING_MAX: Final = 1024
+"""Levels of containers in a value, where msgpack 1.2 stops (1.1 packs 511), both ways and without recursion of ours;
+json and pickle stop near it, at the interpreter's recursion limit. A record counts for two."""
 
 ITEMS_MAX: Final = 1_000_000
 """Items of one container in a received value. A header of five bytes can claim 4 G items and msgpack allocates

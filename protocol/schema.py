@@ -32,7 +32,7 @@ _EXACT: Final[frozenset[type]] = frozenset({str, int, bool, bytes})
 _BUFFERS: Final[frozenset[type]] = frozenset({bytes, bytearray, memoryview})
 
 
-class _Wrong(Exception):  # noqa: N818  # a signal inside this module
+class _Wrong(Exception):  # a signal inside this module
     """A value that does not fit; `where` grows outwards while it is raised."""
 
     def __init__(self, expected: str, got: object, where: str = "") -> None:
@@ -127,7 +127,7 @@ def _reader(hint: object) -> _Read:
 def _reader_of_any(parts: tuple[object, ...]) -> _Read:
     if type(None) in parts:
         return _read_optional(parts)
-    if all(isinstance(part, type) and part in _BUFFERS for part in parts):
+    if len(parts) > 1 and all(isinstance(part, type) and part in _BUFFERS for part in parts):
         return _read_exact(bytes, bytearray, memoryview)
     if all(isinstance(part, type) and part in _ATOMS for part in parts):
         return _read_exact(*parts)

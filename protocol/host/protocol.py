@@ -54,6 +54,7 @@ class LinkProtocol:
         self._acknowledge_on_receipt = acknowledge_on_receipt
         self._control: deque[_Outgoing] = deque()
         self._ordered: deque[_Outgoing] = deque()
+        self._waiting = 0  # credited messages in the data lane
         self._sent = 0
         self._unfinished: deque[int] = deque()  # bytes of each credited message that the peer has not finished
         self._unfinished_bytes = 0
@@ -118,7 +119,9 @@ class LinkProtocol:
         size = len(head) + (body.nbytes if isinstance(body, memoryview) else len(body))
         frame_header(0, size)  # refuses what is too large now, at the caller, and not when it is written
         lane = self._ordered if kind in ORDERED else self._control
-        lane.append(_Outgoing(NUMBERS[kind], kind in CREDITED, head, body, size))
+        credited = kind in CREDITED
+        self._waiting += credited
+        lane.append(_Outgoing(NUMBERS[kind], credited, head, body, size))
         self.state = after
 
     def data_to_send(self, limit_bytes: int | None = None) -> list[Buffer]:
@@ -160,8 +163,7 @@ class LinkProtocol:
     @property
     def has_credit(self) -> bool:
         """Whether another tell or ask fits the window of the peer; one that waits to be written counts as sent."""
-        waiting = sum(outgoing.credited for outgoing in self._ordered)
-        return self.in_flight + waiting < self._window_messages and self._unfinished_bytes < self._window_bytes
+        return self.in_flight + self._waiting < self._window_messages and self._unfinished_bytes < self._window_bytes
 
     def acknowledge(self, count: int = 1) -> None:
         """Say that `count` tells and asks of the peer have been finished with. The next frame tells the peer."""
@@ -173,6 +175,7 @@ class LinkProtocol:
 
     def _header(self, outgoing: _Outgoing) -> bytes:
         if outgoing.credited:
+            self._waiting -= 1
             self._sent += 1
             self._unfinished.append(outgoing.size)
             self._unfinished_bytes += outgoing.size

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Final
 
 from ..codec import decode, encode
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import CodecError, LocalProtocolError, RemoteProtocolError
 from ..exits import Crash, exit_from_wire, exit_to_wire
 from ..frames import Buffer, Frame
 from ..limits import FRAME_MAX_BYTES
@@ -101,7 +101,13 @@ def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
     schema = _SCHEMAS.get(kind)
     if schema is None:
         raise LocalProtocolError("link message", expected="one of protocol.host.messages", got=message)
-    return encode(schema.to_wire(message), root=schema.kind), b""
+    content = schema.to_wire(message)
+    try:
+        return encode(content), b""
+    except CodecError:
+        for name, value in content.items():  # one of them fails again, with the path that the caller knows
+            encode(value, root=f"{schema.kind}.{name}")
+        raise
 
 
 def decode_link_message(frame: Frame) -> LinkMessage:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import CodecError, LocalProtocolError, RemoteProtocolError
 from ..limits import SESSION_MAX_BYTES
 from ..packing import pack_plain, unpack_plain
 from ..schema import Schema, snake_case
@@ -37,7 +37,13 @@ def encode_message(message: Message) -> bytes:
     schema = _BY_TYPE.get(type(message))
     if schema is None:
         raise LocalProtocolError("session message", expected="one of protocol.session.messages", got=message)
-    return pack_plain([schema.kind, schema.to_wire(message)], root=schema.kind)
+    content = schema.to_wire(message)
+    try:
+        return pack_plain([schema.kind, content])
+    except CodecError:
+        for name, value in content.items():  # one of them fails again, with the path that the caller knows
+            pack_plain(value, root=f"{schema.kind}.{name}")
+        raise
 
 
 def decode_message(data: bytes | str, *, max_bytes: int = SESSION_MAX_BYTES) -> Message | None:

@@ -1,0 +1,116 @@
+"""Exit reasons: one classifier, a wire form, and crashes that are data whatever the exception does."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from regrow.protocol.errors import RemoteProtocolError
+from regrow.protocol.exits import (
+    KILLED,
+    NOPROC,
+    NORMAL,
+    SHUTDOWN,
+    Crash,
+    ExitReason,
+    ExitStatus,
+    Hang,
+    Shutdown,
+    Signaled,
+    crash_of,
+    exit_from_wire,
+    exit_to_wire,
+    is_abnormal,
+)
+
+ROWS: list[tuple[ExitReason, bool, str]] = [
+    (NORMAL, False, "normal"),
+    (SHUTDOWN, False, "shutdown"),
+    (Shutdown("too old"), False, "shutdown: too old"),
+    (KILLED, True, "killed"),
+    (NOPROC, True, "noproc"),
+    (Crash("ValueError", "bad", "Traceback"), True, "crash: ValueError: bad"),
+    (Crash("ValueError", ""), True, "crash: ValueError"),
+    (ExitStatus(0), True, "exit status 0"),
+    (ExitStatus(-1), True, "exit status -1"),
+    (Signaled(signal.SIGKILL), True, "SIGKILL"),
+    (Signaled(signal.SIGSEGV, True), True, "SIGSEGV (core dumped)"),
+    (Signaled(63), True, "signal 63"),
+    (Hang("deadlocked"), True, "hang: deadlocked"),
+]
+
+
+@pytest.mark.parametrize(("reason", "abnormal", "text"), ROWS, ids=[row[2] for row in ROWS])
+def test_every_reason_is_classified_shown_and_carried(reason: ExitReason, abnormal: bool, text: str) -> None:
+    assert is_abnormal(reason) is abnormal
+    assert str(reason) == text
+    assert exit_from_wire(exit_to_wire(reason)) == reason
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        None,
+        [],
+        "normal",
+        ["unknown"],
+        [["normal"]],
+        [{}],
+        [1],
+        ["normal", 1],
+        ["shutdown", 1],
+        ["crash"],
+        ["crash", "a"],
+        ["crash", "a", "b", 1],
+        ["crash", "a", "b", "c", "d"],
+        ["exit_status", True],
+        ["exit_status", "1"],
+        ["signaled", 1, 1],
+        ["hang", None],
+    ],
+)
+def test_what_is_no_exit_reason_is_refused(wire: object) -> None:
+    with pytest.raises(RemoteProtocolError, match="exit reason: expected"):
+        exit_from_wire(wire)
+
+
+def test_fields_with_a_default_may_be_left_out() -> None:
+    assert exit_from_wire(["signaled", 9]) == Signaled(9)
+    assert exit_from_wire(("shutdown",)) == SHUTDOWN
+
+
+class TestCrashOf:
+    def test_names_type_text_and_traceback(self) -> None:
+        try:
+            raise LookupError("gone")
+        except LookupError as error:
+            crash = crash_of(error)
+        assert (crash.type, crash.text) == ("LookupError", "gone")
+        assert "raise LookupError" in crash.traceback
+
+    def test_a_class_of_a_module_is_named_with_it(self) -> None:
+        assert crash_of(RemoteProtocolError("x")).type == "regrow.protocol.errors.RemoteProtocolError"
+
+    def test_survives_a_broken_str(self) -> None:
+        class BrokenError(Exception):
+            def __str__(self) -> str:
+                raise ValueError("no")
+
+        assert crash_of(BrokenError()).text == "<text unavailable: __str__ raised ValueError>"
+
+    def test_survives_a_broken_traceback(self) -> None:
+        class BrokenError(Exception):
+            @property
+            def __notes__(self) -> list[str]:
+                raise ZeroDivisionError
+
+        error = BrokenError("x")
+        assert "x" in crash_of(error).text
+
+        class WorseError(Exception):
+            @property
+            def __cause__(self) -> BaseException | None:  # type: ignore[override]
+                raise ZeroDivisionError
+
+        assert crash_of(WorseError("x")).traceback == "<traceback unavailable: ZeroDivisionError>"

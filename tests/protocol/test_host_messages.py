@@ -1,0 +1,173 @@
+"""Link messages as frames: every message comes back, every mistake of a peer is named."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regrow.protocol.codec import encode
+from regrow.protocol.errors import CodecError, LocalProtocolError, RemoteProtocolError
+from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitStatus, Shutdown, Signaled
+from regrow.protocol.frames import Frame
+from regrow.protocol.host.messages import (
+    Acknowledge,
+    Ask,
+    DemonitorRequest,
+    DownSignal,
+    Exited,
+    ExitSignal,
+    Hello,
+    Init,
+    InitFailed,
+    InitIgnored,
+    KillRequest,
+    LinkMessage,
+    LinkRequest,
+    Log,
+    LogRecord,
+    MonitorRequest,
+    Ready,
+    Reply,
+    Stop,
+    StopRequest,
+    Tell,
+    UnlinkRequest,
+)
+from regrow.protocol.host.states import MESSAGE_TYPES
+from regrow.protocol.host.wire import KINDS, NUMBERS, decode_link_message, encode_link_message
+from regrow.protocol.ref_token import RefToken
+
+SAMPLES: list[LinkMessage] = [
+    Hello(1234, 7),
+    Init("package.module:Thing", b"args", 7),
+    Init("m:T", b"", 1, "name", "urn:1", RefToken("urn:0", "boss", "main"), {"nice": 5}, {"trace": (1, 2)}),
+    Ready(),
+    Ready(b"info"),
+    InitIgnored(),
+    InitFailed(Crash("E", "text", "trace"), {"stderr": "tail"}),
+    Stop(SHUTDOWN, 5000),
+    Stop(Shutdown("too old")),
+    Exited(NORMAL, {"uptime": 1.5}),
+    Acknowledge(),
+    Tell("", b"body"),
+    Tell("urn:ü", b""),
+    Ask("urn:1", 2**32 - 1, b"body"),
+    Reply(0, True, b"value"),
+    Reply(1, False, b"error"),
+    Reply(2, False, Crash("E", "text", "trace")),
+    StopRequest("urn:1", SHUTDOWN, 100),
+    KillRequest("urn:1"),
+    LinkRequest("urn:1", "urn:2"),
+    UnlinkRequest("urn:1", "urn:2"),
+    MonitorRequest(5, "urn:1"),
+    DemonitorRequest(5),
+    ExitSignal("urn:1", "urn:2", KILLED, 3),
+    DownSignal(5, Signaled(9), 3),
+    Log(LogRecord(level="INFO", text="hello", at=1.5)),
+    Log(
+        LogRecord(
+            level="ERROR",
+            text="broke",
+            at=1.5,
+            context={"job": ("a", 1)},
+            sequence=9,
+            source="root",
+            exception=Crash("E", "t", "tb"),
+            pid=12,
+            incarnation=3,
+        )
+    ),
+]
+
+
+def frame_of(message: LinkMessage) -> Frame:
+    head, body = encode_link_message(message)
+    return Frame(NUMBERS[type(message)], head + bytes(body))
+
+
+def test_the_samples_hold_every_message() -> None:
+    assert {type(message) for message in SAMPLES} == set(MESSAGE_TYPES) == set(NUMBERS) == set(KINDS)
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=repr)
+def test_every_message_comes_back(message: LinkMessage) -> None:
+    frame = frame_of(message)
+    assert decode_link_message(frame) == message
+    assert decode_link_message(frame._replace(payload=memoryview(frame.payload))) == message
+
+
+@given(st.text(), st.integers(0, 2**32 - 1), st.binary())
+def test_bodies_and_names_of_all_kinds_come_back(to: str, ask_id: int, body: bytes) -> None:
+    for message in (Tell(to, body), Ask(to, ask_id, body), Reply(ask_id, True, body)):
+        assert decode_link_message(frame_of(message)) == message
+
+
+def test_the_body_is_neither_copied_nor_decoded() -> None:
+    body = memoryview(b"\xc1" * 10)
+    assert encode_link_message(Tell("urn", body))[1] is body
+    payload = bytearray(b"\x03\x00urnbody")
+    back = decode_link_message(Frame(NUMBERS[Tell], memoryview(payload)))
+    assert isinstance(back, Tell)
+    assert isinstance(back.body, memoryview)
+    assert back.body.obj is payload
+
+
+def test_type_numbers_are_unique_and_leave_room_for_batches() -> None:
+    assert len(set(NUMBERS.values())) == len(NUMBERS)
+    assert max(NUMBERS.values()) < 64
+
+
+@pytest.mark.parametrize(
+    ("number", "payload", "text"),
+    [
+        (0, b"", "link frame type: expected one of this version, got 0"),
+        (64, b"", "link frame type: expected one of this version, got 64"),
+        (NUMBERS[Hello], b"", "message: expected one msgpack value"),
+        (NUMBERS[Hello], encode([]), "hello: expected a map of fields, got []"),
+        (NUMBERS[Hello], encode({"pid": 1}), "hello.incarnation: expected a value"),
+        (NUMBERS[Stop], encode({"reason": "normal"}), "stop.reason: expected Normal or Shutdown"),
+        (NUMBERS[Log], encode({"record": {"level": 1}}), "log.record.level: expected str, got 1"),
+        (NUMBERS[Tell], b"\x05", "tell: expected a whole head before the body"),
+        (NUMBERS[Tell], b"\x05\x00abc", "tell: expected a whole head before the body"),
+        (NUMBERS[Tell], b"\x01\x00\xff", "urn: expected UTF-8"),
+        (NUMBERS[Ask], b"\x05", "ask: expected a whole head before the body"),
+        (NUMBERS[Ask], b"\x05\x00\x00\x00\x05\x00abc", "ask: expected a whole head before the body"),
+        (NUMBERS[Reply], b"\x05\x00\x00\x00", "reply: expected a whole head before the body"),
+        (NUMBERS[Reply], b"\x05\x00\x00\x00\x07", "reply: expected kind 0"),
+        (NUMBERS[Reply], b"\x05\x00\x00\x00\x02\x01", "exit reason: expected [kind, ...]"),
+        (NUMBERS[Reply], b"\x05\x00\x00\x00\x02\x91\xa6normal", "reply.body: expected a crash, got Normal()"),
+    ],
+)
+def test_every_mistake_of_a_peer_is_named(number: int, payload: bytes, text: str) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        decode_link_message(Frame(number, payload))
+    assert str(caught.value).startswith(text)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    frame = Frame(NUMBERS[Hello], encode({"pid": 1, "incarnation": 2, "mood": "good"}))
+    assert decode_link_message(frame) == Hello(1, 2)
+
+
+def test_what_cannot_be_said_is_named() -> None:
+    with pytest.raises(CodecError) as caught:
+        encode_link_message(Log(LogRecord(level="INFO", text="x", at=0.0, context={"job": [print]})))
+    assert caught.value.path == "log.record['context']['job'][0]"
+    with pytest.raises(LocalProtocolError, match="ask_id: expected 0 to 2"):
+        encode_link_message(Ask("", 2**32, b""))
+    with pytest.raises(LocalProtocolError, match="ask_id"):
+        encode_link_message(Reply(-1, True, b""))
+    with pytest.raises(LocalProtocolError, match="urn: expected at most 65535 bytes"):
+        encode_link_message(Tell("u" * 65536, b""))
+    with pytest.raises(LocalProtocolError, match=r"one of protocol.host.messages"):
+        encode_link_message("hello")  # type: ignore[arg-type]
+
+
+def test_a_signal_given_by_its_enum_is_said_as_a_number() -> None:
+    import signal
+
+    back = decode_link_message(frame_of(DownSignal(1, Signaled(signal.SIGKILL))))
+    assert isinstance(back, DownSignal)
+    assert back.reason == Signaled(9)
+    assert decode_link_message(frame_of(Exited(ExitStatus(3)))) == Exited(ExitStatus(3))

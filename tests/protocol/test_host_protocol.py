@@ -1,0 +1,463 @@
+"""Both ends of a link on one table: who may say what, in which lane, with which credit."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regrow.protocol.errors import CodecError, FrameTooLarge, GarbageReceived, LocalProtocolError, RemoteProtocolError
+from regrow.protocol.exits import NORMAL, SHUTDOWN
+from regrow.protocol.frames import Frame, FrameReader, encode_frame
+from regrow.protocol.host import LinkProtocol, Side, State
+from regrow.protocol.host.messages import (
+    Acknowledge,
+    Ask,
+    Exited,
+    Hello,
+    Init,
+    LinkMessage,
+    Log,
+    LogRecord,
+    Ready,
+    Reply,
+    Stop,
+    Tell,
+)
+from regrow.protocol.host.states import CREDITED, MESSAGE_TYPES, ORDERED, TRANSITIONS
+from regrow.protocol.host.wire import NUMBERS, encode_link_message
+from regrow.protocol.limits import FRAME_MAX_BYTES, INLINE_MAX_BYTES
+
+from .test_host_messages import SAMPLES as MESSAGES
+
+SAMPLES: dict[type[LinkMessage], LinkMessage] = {type(message): message for message in reversed(MESSAGES)}
+SAMPLES[Hello] = Hello(1234, 7)
+SAMPLES[Init] = Init("m:T", b"", 7)
+
+
+class Pair:
+    """Both ends of one link."""
+
+    def __init__(self, **options: int | bool) -> None:
+        self.parent = LinkProtocol(Side.PARENT, incarnation=7, **options)  # type: ignore[arg-type]
+        self.child = LinkProtocol(Side.CHILD, incarnation=7, **options)  # type: ignore[arg-type]
+
+    def down(self, *messages: LinkMessage) -> list[LinkMessage]:
+        """The parent says these, the child hears them."""
+        for message in messages:
+            self.parent.send(message)
+        return self.child.receive_data(b"".join(self.parent.data_to_send()))
+
+    def up(self, *messages: LinkMessage) -> list[LinkMessage]:
+        """The child says these, the parent hears them."""
+        for message in messages:
+            self.child.send(message)
+        return self.parent.receive_data(b"".join(self.child.data_to_send()))
+
+    def start(self) -> Pair:
+        self.up(Hello(1, 7))
+        self.down(Init("m:T", b"", 7))
+        self.up(Ready())
+        return self
+
+    @property
+    def states(self) -> tuple[State, State]:
+        return self.parent.state, self.child.state
+
+
+def frame(message: LinkMessage, sequence: int = 0, acked: int = 0) -> bytes:
+    head, body = encode_link_message(message)
+    return encode_frame(Frame(NUMBERS[type(message)], head + bytes(body), sequence, acked))
+
+
+EVERY_CASE = list(itertools.product(Side, State, MESSAGE_TYPES))
+
+
+class TestTable:
+    def test_has_a_row_for_every_side_and_state(self) -> None:
+        assert all(set(TRANSITIONS[side]) == set(State) for side in Side)
+
+    def test_every_message_can_be_said_by_somebody(self) -> None:
+        assert {kind for rows in TRANSITIONS.values() for row in rows.values() for kind in row} == set(MESSAGE_TYPES)
+
+    def test_states_never_go_back(self) -> None:
+        for rows in TRANSITIONS.values():
+            for state, row in rows.items():
+                assert all(after >= state for after in row.values())
+
+    def test_every_state_but_the_last_has_a_way_on(self) -> None:
+        for state in State:
+            ways = {after for rows in TRANSITIONS.values() for after in rows[state].values()}
+            assert state is State.ENDED or any(after > state for after in ways)
+
+    def test_whatever_the_parent_may_say_is_taken_after_the_end(self) -> None:
+        for row in TRANSITIONS[Side.PARENT].values():
+            assert row.keys() <= TRANSITIONS[Side.PARENT][State.ENDED].keys()
+
+    def test_whatever_the_child_may_say_before_it_knows_of_the_stop_is_taken_after_it(self) -> None:
+        for state in (State.NEW, State.GREETED, State.INITIALIZING, State.ACTIVE):
+            assert TRANSITIONS[Side.CHILD][state].keys() <= TRANSITIONS[Side.CHILD][State.STOPPING].keys()
+
+    def test_every_end_sends_what_the_table_says(self) -> None:
+        for side, state, kind in EVERY_CASE:
+            end = LinkProtocol(side)
+            end.state = state
+            after = TRANSITIONS[side][state].get(kind)
+            if after is None or state is State.ENDED:
+                with pytest.raises(LocalProtocolError):
+                    end.send(SAMPLES[kind])
+                assert end.state is state
+                assert not end.has_data_to_send
+            else:
+                end.send(SAMPLES[kind])
+                assert end.state is after
+                assert end.has_data_to_send
+
+    def test_every_end_receives_what_the_table_says(self) -> None:
+        for side, state, kind in EVERY_CASE:
+            end = LinkProtocol(side)
+            end.state = state
+            data = frame(SAMPLES[kind], sequence=int(kind in CREDITED))
+            after = TRANSITIONS[side.other][state].get(kind)
+            if after is None:
+                with pytest.raises(RemoteProtocolError):
+                    end.receive_data(data)
+                assert end.state is state
+                assert end.failure is not None
+            else:
+                assert end.receive_data(data) == ([] if kind is Acknowledge else [SAMPLES[kind]])
+                assert end.state is after
+
+
+class TestLife:
+    def test_hello_init_ready_make_both_active(self) -> None:
+        pair = Pair()
+        assert pair.states == (State.NEW, State.NEW)
+        assert pair.up(Hello(1, 7)) == [Hello(1, 7)]
+        assert pair.states == (State.GREETED, State.GREETED)
+        assert pair.down(Init("m:T", b"args", 7)) == [Init("m:T", b"args", 7)]
+        assert pair.states == (State.INITIALIZING, State.INITIALIZING)
+        assert pair.up(Ready(b"info")) == [Ready(b"info")]
+        assert pair.states == (State.ACTIVE, State.ACTIVE)
+
+    def test_a_message_may_be_told_while_the_child_starts(self) -> None:
+        pair = Pair()
+        pair.up(Hello(1, 7))
+        assert pair.down(Init("m:T", b"", 7), Tell("", b"x"))[1] == Tell("", b"x")
+        assert pair.up(Ask("boss", 1, b"?")) == [Ask("boss", 1, b"?")]
+        assert pair.down(Reply(1, True, b"!")) == [Reply(1, True, b"!")]
+
+    def test_stop_and_ready_may_cross(self) -> None:
+        pair = Pair()
+        pair.up(Hello(1, 7))
+        pair.down(Init("m:T", b"", 7))
+        pair.child.send(Ready())
+        pair.parent.send(Stop(SHUTDOWN))
+        assert pair.parent.receive_data(b"".join(pair.child.data_to_send())) == [Ready()]
+        assert pair.child.receive_data(b"".join(pair.parent.data_to_send())) == [Stop(SHUTDOWN)]
+        assert pair.states == (State.STOPPING, State.STOPPING)
+        assert pair.up(Exited(NORMAL)) == [Exited(NORMAL)]
+
+    def test_what_crosses_the_end_is_taken_and_nothing_is_sent_after_it(self) -> None:
+        pair = Pair().start()
+        pair.parent.send(Tell("", b"late"))
+        pair.parent.send(Stop(SHUTDOWN))
+        assert pair.up(Exited(NORMAL)) == [Exited(NORMAL)]
+        assert pair.child.receive_data(b"".join(pair.parent.data_to_send())) == [Stop(SHUTDOWN), Tell("", b"late")]
+        assert pair.states == (State.ENDED, State.ENDED)
+        for end in (pair.parent, pair.child):
+            with pytest.raises(LocalProtocolError, match="got 'ENDED'"):
+                end.send(Tell("", b"x"))
+
+    def test_a_child_that_goes_on_after_its_last_words_breaks_the_protocol(self) -> None:
+        pair = Pair().start()
+        pair.up(Exited(NORMAL))
+        with pytest.raises(RemoteProtocolError, match="'log': expected nothing from the child in this state"):
+            pair.parent.receive_data(frame(SAMPLES[Log]))
+
+    def test_each_side_says_only_its_own(self) -> None:
+        pair = Pair().start()
+        with pytest.raises(LocalProtocolError, match=r"'init': expected .* from the child in this state, got 'ACTIVE'"):
+            pair.child.send(SAMPLES[Init])
+        with pytest.raises(LocalProtocolError, match="'str'"):
+            pair.child.send("hello")  # type: ignore[arg-type]
+
+    def test_after_a_refusal_nothing_has_changed(self) -> None:
+        pair = Pair().start()
+        with pytest.raises(CodecError):
+            pair.child.send(Log(LogRecord(level="INFO", text="", at=0.0, context={"x": print})))
+        with pytest.raises(FrameTooLarge):
+            pair.child.send(Tell("", bytes(FRAME_MAX_BYTES)))
+        assert not pair.child.has_data_to_send
+        assert pair.up(Tell("", b"x")) == [Tell("", b"x")]
+
+
+class TestLanes:
+    def test_control_goes_ahead_of_data(self) -> None:
+        pair = Pair().start()
+        assert pair.down(Tell("", b"1"), Tell("", b"2"), Stop(SHUTDOWN)) == [
+            Stop(SHUTDOWN),
+            Tell("", b"1"),
+            Tell("", b"2"),
+        ]
+
+    def test_last_words_stay_last(self) -> None:
+        pair = Pair().start()
+        said: list[LinkMessage] = [Reply(1, True, b"v"), SAMPLES[Log], Exited(NORMAL)]
+        assert pair.up(*said) == said
+
+    @pytest.mark.parametrize("kind", sorted(ORDERED, key=lambda kind: kind.__name__))
+    def test_what_tells_of_an_end_never_overtakes_an_answer(self, kind: type[LinkMessage]) -> None:
+        end = LinkProtocol(Side.CHILD)
+        end.state = State.STOPPING
+        end.send(Reply(1, True, b"v"))
+        end.send(SAMPLES[kind])
+        frames = FrameReader().feed(b"".join(end.data_to_send()))
+        assert [frame.type for frame in frames] == [NUMBERS[Reply], NUMBERS[kind]]
+
+    def test_with_a_limit_control_overtakes_what_still_waits(self) -> None:
+        pair = Pair().start()
+        for _ in range(3):
+            pair.parent.send(Tell("", bytes(100)))
+        first = pair.parent.data_to_send(1)
+        assert len(FrameReader().feed(b"".join(first))) == 1
+        pair.parent.send(Stop(SHUTDOWN))
+        rest = FrameReader().feed(b"".join(pair.parent.data_to_send()))
+        assert [frame.type for frame in rest] == [NUMBERS[Stop], NUMBERS[Tell], NUMBERS[Tell]]
+        assert pair.parent.data_to_send() == []
+        assert not pair.parent.has_data_to_send
+
+    def test_a_limit_is_reached_by_whole_frames(self) -> None:
+        pair = Pair().start()
+        for _ in range(10):
+            pair.parent.send(Tell("", bytes(100)))
+        assert len(FrameReader().feed(b"".join(pair.parent.data_to_send(300)))) == 3
+
+    def test_large_bodies_are_given_as_they_are(self) -> None:
+        pair = Pair().start()
+        body = bytes(INLINE_MAX_BYTES)
+        pair.parent.send(Tell("", b"small"))
+        pair.parent.send(Tell("", body))
+        pair.parent.send(Tell("", b"small"))
+        pieces = pair.parent.data_to_send()
+        assert len(pieces) == 3
+        assert pieces[1] is body
+        assert [m.body for m in pair.child.receive_data(b"".join(pieces)) if isinstance(m, Tell)] == [
+            b"small",
+            body,
+            b"small",
+        ]
+
+    def test_large_bodies_can_be_received_in_place(self) -> None:
+        pair = Pair().start()
+        pair.parent.send(Tell("", bytes(200_000)))
+        stream = b"".join(pair.parent.data_to_send())
+        assert pair.child.receive_data(stream[:50]) == []
+        room = pair.child.reader.wanted()
+        assert room is not None
+        room[:] = stream[50:]
+        messages = pair.child.receive_frames(pair.child.reader.filled(len(room)))
+        assert messages == [Tell("", bytes(200_000))]
+
+
+class TestIncarnations:
+    def test_frames_of_an_older_life_are_ignored(self) -> None:
+        parent = LinkProtocol(Side.PARENT, incarnation=7)
+        assert parent.receive_data(frame(Hello(1, 6)) + frame(SAMPLES[Log]) + frame(Ready())) == []
+        assert parent.state is State.NEW
+        assert parent.ignored_frames == 3
+        assert parent.receive_data(frame(Hello(2, 7))) == [Hello(2, 7)]
+        assert parent.state is State.GREETED
+
+    def test_an_init_for_an_older_life_is_ignored(self) -> None:
+        pair = Pair()
+        pair.up(Hello(1, 7))
+        assert pair.child.receive_data(frame(Init("m:T", b"", 6))) == []
+        assert pair.child.receive_data(frame(Init("m:T", b"", 7))) == [Init("m:T", b"", 7)]
+
+    def test_a_later_life_is_an_error(self) -> None:
+        with pytest.raises(RemoteProtocolError, match=r"hello.incarnation: expected 7, got 8"):
+            LinkProtocol(Side.PARENT, incarnation=7).receive_data(frame(Hello(1, 8)))
+
+    def test_without_a_life_of_its_own_an_end_takes_the_first_that_comes(self) -> None:
+        parent = LinkProtocol(Side.PARENT)
+        parent.receive_data(frame(Hello(1, 3)))
+        assert parent.incarnation == 3
+        child = LinkProtocol(Side.CHILD)
+        child.send(Hello(1, 3))
+        assert child.incarnation == 3
+
+    def test_nobody_speaks_for_another_life(self) -> None:
+        with pytest.raises(LocalProtocolError, match=r"hello.incarnation: expected 7, got 8"):
+            LinkProtocol(Side.CHILD, incarnation=7).send(Hello(1, 8))
+
+    def test_another_version_is_refused(self) -> None:
+        with pytest.raises(RemoteProtocolError, match=r"hello.version: expected 1, got 2"):
+            LinkProtocol(Side.PARENT, incarnation=7).receive_data(frame(Hello(1, 7, version=2)))
+
+
+class TestCredit:
+    def test_every_frame_tells_what_was_finished(self) -> None:
+        pair = Pair().start()
+        pair.down(Tell("", b"1"), Ask("", 1, b"2"))
+        assert pair.parent.in_flight == 2
+        pair.up(Reply(1, True, b""))
+        assert pair.parent.in_flight == 0
+
+    def test_replies_and_logs_need_no_credit(self) -> None:
+        pair = Pair(window_messages=1).start()
+        pair.up(Reply(1, True, b""), SAMPLES[Log])
+        assert pair.child.in_flight == 0
+        assert pair.child.has_credit
+
+    def test_the_window_counts_what_is_sent_and_what_waits(self) -> None:
+        pair = Pair(window_messages=2).start()
+        pair.parent.send(Tell("", b"1"))
+        assert pair.parent.has_credit
+        pair.parent.send(Tell("", b"2"))
+        assert not pair.parent.has_credit
+        pair.down()
+        assert not pair.parent.has_credit
+        pair.up()
+        assert pair.parent.has_credit
+
+    def test_the_window_counts_bytes_too(self) -> None:
+        pair = Pair(window_bytes=100).start()
+        pair.down(Tell("", bytes(200)))
+        assert not pair.parent.has_credit
+
+    def test_credit_goes_alone_at_half_of_the_window(self) -> None:
+        pair = Pair(window_messages=4).start()
+        pair.down(Tell("", b"1"))
+        assert not pair.child.has_data_to_send
+        pair.down(Tell("", b"2"))
+        assert pair.child.has_data_to_send
+        assert pair.up() == []
+        assert pair.parent.in_flight == 0
+        assert not pair.child.has_data_to_send
+
+    def test_no_credit_is_sent_after_the_last_words(self) -> None:
+        pair = Pair(window_messages=2).start()
+        pair.up(Exited(NORMAL))
+        pair.parent.state = State.ACTIVE
+        pair.down(Tell("", b"1"), Tell("", b"2"))
+        assert not pair.child.has_data_to_send
+
+    def test_the_shell_may_say_itself_when_a_message_is_finished(self) -> None:
+        pair = Pair(acknowledge_on_receipt=False, window_messages=2).start()
+        pair.down(Tell("", b"1"), Tell("", b"2"))
+        pair.up(SAMPLES[Log])
+        assert pair.parent.in_flight == 2
+        pair.child.acknowledge()
+        pair.up(SAMPLES[Log])
+        assert pair.parent.in_flight == 1
+        with pytest.raises(LocalProtocolError, match="at most 1 unfinished, got 2"):
+            pair.child.acknowledge(2)
+
+    def test_counters_wrap(self) -> None:
+        pair = Pair().start()
+        for end, other in ((pair.parent, pair.child), (pair.child, pair.parent)):
+            end._sent = 2**32 - 2
+            other._received = other._finished = other._told = 2**32 - 2
+        for _ in range(4):
+            assert pair.down(Tell("", b"x"), Tell("", b"y"))
+            assert pair.up(Tell("", b"z"))
+        assert pair.parent.in_flight == 0
+
+    @pytest.mark.parametrize("sequence", [0, 2, 5])
+    def test_a_lost_or_repeated_message_is_noticed(self, sequence: int) -> None:
+        pair = Pair().start()
+        with pytest.raises(RemoteProtocolError, match=r"frame sequence: expected '?1"):
+            pair.child.receive_data(frame(Tell("", b"x"), sequence=sequence))
+
+    def test_nobody_finishes_what_was_not_sent(self) -> None:
+        pair = Pair().start()
+        with pytest.raises(RemoteProtocolError, match="frame acked: expected at most 0, got 1"):
+            pair.parent.receive_data(frame(SAMPLES[Log], acked=1))
+
+
+class TestBrokenPeers:
+    def test_garbage_breaks_the_link_for_good(self) -> None:
+        pair = Pair().start()
+        for _ in range(2):
+            with pytest.raises(GarbageReceived) as caught:
+                pair.parent.receive_data(b"Traceback (most recent call last):")
+            assert caught.value.head.startswith(b"Traceback")
+        assert pair.parent.failure is caught.value
+
+    def test_what_was_good_before_garbage_is_not_lost(self) -> None:
+        pair = Pair().start()
+        pair.child.send(Reply(1, True, b"v"))
+        data = b"".join(pair.child.data_to_send()) + b"Segmentation fault"
+        assert pair.parent.receive_data(data) == [Reply(1, True, b"v")]
+        assert pair.parent.failure is not None
+        with pytest.raises(GarbageReceived):
+            pair.parent.receive_data(b"")
+
+    def test_what_was_good_before_an_illegal_message_is_not_lost(self) -> None:
+        pair = Pair().start()
+        data = frame(Reply(1, True, b"v")) + frame(Hello(1, 7)) + frame(Reply(2, True, b"v"))
+        assert pair.parent.receive_data(data) == [Reply(1, True, b"v")]
+        with pytest.raises(RemoteProtocolError, match="'hello'"):
+            pair.parent.receive_data(b"")
+
+    def test_a_frame_over_the_limit_of_this_end_is_refused(self) -> None:
+        pair = Pair(max_bytes=100).start()
+        pair.child.send(Tell("", bytes(200)))
+        with pytest.raises(GarbageReceived, match="expected at most 100 bytes"):
+            pair.parent.receive_data(b"".join(pair.child.data_to_send()))
+
+    def test_seeded_mutations_end_in_our_error_or_in_messages(self) -> None:
+        rng = random.Random(20240611)
+        for _ in range(1500):
+            pair = Pair()
+            pair.child.send(Hello(1, 7))
+            stream = b"".join(pair.child.data_to_send())
+            pair.parent.receive_data(stream)
+            pair.down(Init("m:T", b"", 7))
+            for message in rng.sample([Ready(), Tell("u", b"abc"), Ask("u", 3, b"x"), SAMPLES[Log], SAMPLES[Reply]], 4):
+                with contextlib.suppress(LocalProtocolError):
+                    pair.child.send(message)
+            data = bytearray(b"".join(pair.child.data_to_send()))
+            for _ in range(rng.randint(1, 3)):
+                place = rng.randrange(len(data))
+                match rng.randrange(4):
+                    case 0:
+                        data[place] = rng.randrange(256)
+                    case 1:
+                        del data[place : place + rng.randint(1, 5)]
+                    case 2:
+                        data[place:place] = rng.randbytes(3)
+                    case _:
+                        data[place] ^= 1 << rng.randrange(8)
+            with contextlib.suppress(RemoteProtocolError):
+                at = rng.randrange(len(data) + 1)
+                pair.parent.receive_data(bytes(data[:at]))
+                pair.parent.receive_data(bytes(data[at:]))
+
+
+kinds = st.sampled_from([kind for kind in MESSAGE_TYPES if kind is not Acknowledge])
+
+
+@given(st.lists(st.tuples(st.sampled_from(Side), kinds, st.booleans()), max_size=40))
+def test_whatever_two_honest_ends_say_in_flight_they_never_blame_each_other(
+    script: list[tuple[Side, type[LinkMessage], bool]],
+) -> None:
+    """Each end says what its own table allows, deliveries lag behind at will; nobody ever sees an error of the peer."""
+    pair = Pair(window_messages=4)
+    ends = {Side.PARENT: pair.parent, Side.CHILD: pair.child}
+    wires: dict[Side, list[bytes]] = {Side.PARENT: [], Side.CHILD: []}
+    for side, kind, deliver in script:
+        end = ends[side]
+        if deliver and wires[side]:
+            end.receive_data(wires[side].pop(0))
+        elif kind in TRANSITIONS[side][end.state] and end.state is not State.ENDED:
+            end.send(SAMPLES[kind])
+        wires[side.other] += [bytes(piece) for piece in end.data_to_send()]
+    for side, wire in wires.items():
+        for data in wire:
+            ends[side].receive_data(data)
