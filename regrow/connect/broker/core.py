@@ -17,10 +17,11 @@ the newest lease is the one that counts. Rules in one place:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from regrow.connect import close_codes
 from regrow.connect.store.changes import Ending, StoredRequest
+from regrow.protocol.limits import NAME_MAX_CHARS
 from regrow.protocol.session.messages import (
     Accepted,
     Ack,
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
     import random
 
 __all__ = ("BrokerCore",)
+
+_INVOKE_OVERHEAD_BYTES: Final = 4096  # of an Invoke, beside the arguments: ids, a name, headers
 
 
 class BrokerCore:
@@ -317,13 +320,24 @@ class BrokerCore:
             if self._desk.draining:
                 self._complain(connection, message.request_id, "draining", "the gateway is going away, submit again")
                 return
-            if not self._book.has_room(len(message.arguments)):
-                text = f"expected at most {self.settings.max_requests} open requests, got one more"
-                failure = Failure("rejected", "GatewayFull", text, retryable=True)
+            if problem := self._problem_of(message):
+                failure = Failure("rejected", *problem, retryable=problem[0] == "GatewayFull")
                 self._out.append(Send(connection, Settled(request_id=message.request_id, outcome=failure, attempts=0)))
                 return
             self._book.submit(message, now)
         self._out.append(Send(connection, Accepted(request_id=message.request_id), after_commit=True))
+
+    def _problem_of(self, submit: Submit) -> tuple[str, str] | None:
+        """Say why a request cannot be taken on: a type name and a text."""
+        size, most = len(submit.arguments), self.settings.max_message_bytes - _INVOKE_OVERHEAD_BYTES
+        if size > most:  # it came in a message that was just small enough; Invoke says more about it than Submit
+            return "TooLarge", f"arguments: expected at most {most} bytes, got {size}"
+        for what, name in (("request_id", submit.request_id), ("function", submit.function)):
+            if not 0 < len(name) <= NAME_MAX_CHARS:
+                return "BadName", f"{what}: expected 1 to {NAME_MAX_CHARS} characters, got {len(name)}"
+        if not self._book.has_room(size):
+            return "GatewayFull", f"expected at most {self.settings.max_requests} open requests, got one more"
+        return None
 
     def _await(self, connection: str, request_ids: tuple[str, ...]) -> None:
         for request_id in request_ids:

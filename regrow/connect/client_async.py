@@ -1,0 +1,347 @@
+"""A client for asyncio: ask for functions to be run, and get their results, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from itertools import islice
+from types import TracebackType
+from typing import Final, Self
+
+from regrow.protocol.codec import decode, encode
+from regrow.protocol.errors import FrameTooLarge
+from regrow.protocol.session.messages import (
+    Accepted,
+    Await,
+    Cancel,
+    ErrorMessage,
+    Failure,
+    Message,
+    Settled,
+    Status,
+    StatusRequest,
+    Submit,
+)
+
+from .client_link import ClientLink
+from .client_options import ClientOptions
+from .errors import ClientClosed, DeadlineExceeded, GatewayUnreachable, UnknownRequest, WaitTimeout, invocation_failed
+from .pending import Pending
+
+__all__ = ("AsyncClient",)
+
+_AWAITED_AT_ONCE: Final = 1000  # request ids in one Await
+_VERDICT_MARGIN: Final = 0.05  # seconds; the gateway's deadline is that much earlier, so that its verdict still arrives
+
+
+class AsyncClient:
+    """`async with AsyncClient(url, token=...) as client: await client.invoke("f", 1)`.
+
+    Connects at the first call and again whenever the connection is lost: a gateway that restarts is not noticed, but
+    for the time it takes. Each call ends within its timeout, or within `options.default_timeout` if it names none.
+    Runs in: one event loop.
+    """
+
+    def __init__(self, url: str, *, token: str = "", name: str = "", options: ClientOptions | None = None) -> None:
+        self.url: Final = url
+        self._token = token
+        self._name = name
+        self._options = ClientOptions() if options is None else options
+        self._pending: dict[str, Pending] = {}
+        self._status: list[asyncio.Future[dict[str, object]]] = []
+        self._to_await: list[str] = []
+        self._link: ClientLink | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def invoke(self, function: str, /, *args: object, timeout: float | None = None, **kwargs: object) -> object:
+        """Have a function run and give its result.
+
+        Errors: CodecError at once for arguments that cannot be said; InvocationFailed and its kinds; GatewayUnreachable
+        if there was no connection; Refused; ClientClosed. A call that is given up is cancelled at the gateway.
+        """
+        seconds = self._seconds(timeout)
+        pending = self._submit(function, args, kwargs, deadline=seconds, wanted=True)
+        try:
+            async with asyncio.timeout(seconds):
+                settled = await pending.settled
+        except TimeoutError:
+            self._say(Cancel(request_id=pending.request_id, reason="the client's timeout is over"))
+            raise self._late(pending, function, seconds) from None
+        except asyncio.CancelledError:
+            self._say(Cancel(request_id=pending.request_id, reason="the client's task was cancelled"))
+            raise
+        finally:
+            self._pending.pop(pending.request_id, None)
+        return _value_of(settled)
+
+    async def submit(self, function: str, /, *args: object, timeout: float | None = None, **kwargs: object) -> str:
+        """Hand a request over and give its id, once the gateway has it safe.
+
+        `timeout` is the request's: it fails when it is not finished by then; None means that it may take for ever.
+        Errors: CodecError, GatewayUnreachable, WaitTimeout, Refused, Rejected.
+        """
+        seconds = self._options.default_timeout
+        pending = self._submit(function, args, kwargs, deadline=timeout, wanted=False)
+        accepted = pending.accepted = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                await accepted
+        except TimeoutError:
+            raise self._unanswered(f"submit {function}", seconds) from None
+        finally:
+            self._pending.pop(pending.request_id, None)
+        if pending.settled.done():
+            _value_of(pending.settled.result())
+        return pending.request_id
+
+    async def result(self, request_id: str, timeout: float | None = None) -> object:
+        """Wait for the result of a request that was submitted, by this client or by another one.
+
+        Errors: WaitTimeout (the request goes on), UnknownRequest, InvocationFailed, GatewayUnreachable, Refused.
+        """
+        settled = await self._watch(request_id, f"result of {request_id}", timeout)
+        return _value_of(settled)
+
+    async def cancel(self, request_id: str, timeout: float | None = None) -> bool:
+        """Cancel a request; False if it had ended before. Its worker is told to stop.
+
+        Errors: WaitTimeout, UnknownRequest, GatewayUnreachable, Refused.
+        """
+        settled = await self._watch(request_id, f"cancel {request_id}", timeout, cancel=True)
+        return isinstance(settled.outcome, Failure) and settled.outcome.kind == "cancelled"
+
+    async def status(self, timeout: float | None = None) -> dict[str, object]:
+        """Ask how the gateway is. Errors: GatewayUnreachable, WaitTimeout, Refused."""
+        link, seconds = self._begin(), self._seconds(timeout)
+        answer: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
+        self._status.append(answer)
+        link.say(StatusRequest())
+        try:
+            async with asyncio.timeout(seconds):
+                return await answer
+        except TimeoutError:
+            raise self._unanswered("status", seconds) from None
+        finally:
+            if answer in self._status:
+                self._status.remove(answer)
+
+    async def close(self) -> None:
+        """Close the connection and fail what is still waited for with ClientClosed. Within the close timeout."""
+        self._closed = True
+        self._fail_all(ClientClosed())
+        task, self._task = self._task, None
+        if task is None or self._link is None:
+            return
+        async with asyncio.timeout(2 * self._options.close_timeout):
+            await self._link.goodbye()
+        task.cancel()
+        await asyncio.wait([task], timeout=2 * self._options.close_timeout)
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _submit(
+        self,
+        function: str,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        *,
+        deadline: float | None,
+        wanted: bool,
+    ) -> Pending:
+        arguments = encode((args, kwargs), root="arguments")
+        link = self._begin()
+        loop = asyncio.get_running_loop()
+        submit = Submit(
+            request_id=uuid.uuid4().hex,
+            function=function,
+            arguments=arguments,
+            max_attempts=self._options.max_attempts,
+            priority=self._options.priority,
+        )
+        pending = Pending(submit.request_id, loop.create_future(), submit, wanted=wanted)
+        if deadline is not None:
+            pending.deadline = loop.time() + deadline - (min(_VERDICT_MARGIN, deadline / 10) if wanted else 0.0)
+        self._enter(pending)
+        try:
+            self._say_again(link, pending)
+        except BaseException:
+            del self._pending[pending.request_id]
+            raise
+        return pending
+
+    async def _watch(self, request_id: str, what: str, timeout: float | None, *, cancel: bool = False) -> Settled:
+        link, seconds = self._begin(), self._seconds(timeout)
+        pending = self._pending.get(request_id)
+        if pending is None:
+            pending = Pending(request_id, asyncio.get_running_loop().create_future(), is_accepted=True)
+            self._enter(pending)
+        pending.waiters += 1
+        pending.wanted = True
+        pending.cancel |= cancel
+        self._say_again(link, pending)
+        try:
+            await asyncio.wait([pending.settled], timeout=seconds)
+            if not pending.settled.done():
+                raise self._unanswered(what, seconds)
+            return pending.settled.result()
+        finally:
+            pending.waiters -= 1
+            if not pending.waiters and pending.submit is None:
+                self._pending.pop(request_id, None)
+
+    def _enter(self, pending: Pending) -> None:
+        if len(self._pending) >= self._options.max_pending:
+            text = f"expected at most {self._options.max_pending} requests that this client waits for, got one more"
+            raise invocation_failed(pending.request_id, Failure("rejected", "ClientFull", text), 0)
+        self._pending[pending.request_id] = pending
+
+    def _say_again(self, link: ClientLink, pending: Pending) -> None:
+        """Say what the gateway has to know of a request, as far as it does not; without a connection: later."""
+        if pending.submit is not None and not pending.is_accepted:
+            left = None
+            if pending.deadline is not None:
+                left = max(1, round((pending.deadline - asyncio.get_running_loop().time()) * 1000))
+            link.say(_with_deadline(pending.submit, left))
+        if pending.cancel:
+            link.say(Cancel(request_id=pending.request_id))
+        if pending.wanted and link.connected.is_set():
+            if not self._to_await:
+                asyncio.get_running_loop().call_soon(self._await_all)
+            self._to_await.append(pending.request_id)
+
+    def _await_all(self) -> None:
+        ids = iter(self._to_await)
+        self._to_await = []
+        while batch := tuple(islice(ids, _AWAITED_AT_ONCE)):
+            self._say(Await(request_ids=batch))
+
+    # ── the link ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(self) -> ClientLink:
+        if self._closed:
+            raise ClientClosed
+        if self._link is None:
+            self._link = ClientLink(
+                self.url,
+                self._token,
+                self._name,
+                self._options,
+                on_ready=self._ready,
+                on_message=self._received,
+            )
+            self._task = asyncio.get_running_loop().create_task(self._link.run(), name="regrow-client-link")
+            self._task.add_done_callback(self._link_ended)
+        if self._link.refused is not None:
+            raise self._link.refused
+        return self._link
+
+    def _say(self, message: Message) -> None:
+        if self._link is not None:
+            self._link.say(message)
+
+    def _ready(self) -> None:
+        """Say everything again that the new connection does not know."""
+        link = self._link
+        if link is None:
+            raise AssertionError("a link was ready before it was there")
+        self._to_await.clear()
+        for pending in list(self._pending.values()):
+            try:
+                self._say_again(link, pending)
+            except FrameTooLarge as error:
+                pending.fail(error)
+        if self._status:
+            link.say(StatusRequest())
+
+    def _received(self, message: Message) -> None:
+        match message:
+            case Settled(request_id=request_id):
+                if (pending := self._pending.get(request_id)) is not None:
+                    pending.settle(message)
+            case Accepted(request_id=request_id):
+                if (pending := self._pending.get(request_id)) is not None:
+                    pending.accept()
+            case Status(values=values):
+                waiting, self._status = self._status, []
+                for answer in waiting:
+                    if not answer.done():
+                        answer.set_result(values)
+            case ErrorMessage(request_id=request_id) if (pending := self._pending.get(request_id)) is not None:
+                self._complained(message, pending)
+            case _:
+                pass  # a word that this version has no use for
+
+    def _complained(self, error: ErrorMessage, pending: Pending) -> None:
+        """The gateway has a problem with one request."""
+        if error.code == "unknown_request":
+            if pending.submit is None:
+                pending.fail(UnknownRequest(pending.request_id))
+            elif pending.is_accepted and self._link is not None:
+                pending.is_accepted = False  # the gateway came back without its memory
+                self._say_again(self._link, pending)
+        elif error.code != "draining":  # what is not taken by a gateway that goes is said again to the next
+            failure = Failure("rejected", error.code, error.text)
+            pending.fail(invocation_failed(pending.request_id, failure, 0))
+
+    def _link_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None and self._link is not None:
+            error = self._link.refused
+        if isinstance(error, Exception):
+            self._fail_all(error)
+
+    def _fail_all(self, error: Exception) -> None:
+        for pending in self._pending.values():
+            pending.fail(error)
+        waiting, self._status = self._status, []
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(error)
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self._options.default_timeout if timeout is None else timeout
+
+    def _unanswered(self, what: str, seconds: float) -> Exception:
+        link = self._link
+        if link is not None and not link.connected.is_set():
+            return GatewayUnreachable(self.url, f"{link.trouble} (for {seconds:g} s)")
+        return WaitTimeout(what, seconds)
+
+    def _late(self, pending: Pending, function: str, seconds: float) -> Exception:
+        if not pending.is_accepted:
+            error = self._unanswered(function, seconds)
+            if isinstance(error, GatewayUnreachable):
+                return error
+        text = f"{function} was not finished within {seconds:g} s, as this client sees it"
+        return DeadlineExceeded(pending.request_id, Failure("deadline", "DeadlineExceeded", text), 0)
+
+
+def _value_of(settled: Settled) -> object:
+    if isinstance(settled.outcome, Failure):
+        raise invocation_failed(settled.request_id, settled.outcome, settled.attempts)
+    return decode(settled.outcome.value)
+
+
+def _with_deadline(submit: Submit, deadline_ms: int | None) -> Submit:
+    return Submit(
+        request_id=submit.request_id,
+        function=submit.function,
+        arguments=submit.arguments,
+        deadline_ms=deadline_ms,
+        max_attempts=submit.max_attempts,
+        priority=submit.priority,
+    )

@@ -1,0 +1,218 @@
+"""The client's connection: made, kept alive, and made again, for as long as the client lives.
+
+What lives here: dialing, the handshake, heartbeats, backoff, and what is fatal. What must not: requests; whoever owns the
+link is told what arrives, and says everything that is still open again when the link is `ready`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from loguru import logger
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+
+from regrow.protocol.errors import RemoteProtocolError
+from regrow.protocol.limits import SESSION_MAX_BYTES
+from regrow.protocol.session import Message, Role, SessionProtocol
+from regrow.protocol.session.messages import (
+    SUBPROTOCOL,
+    Closing,
+    Connect,
+    ErrorMessage,
+    Heartbeat,
+    HeartbeatAck,
+    Hello,
+    Ready,
+)
+
+from . import close_codes
+from .client_options import ClientOptions
+from .errors import Refused, Unauthorized, UnsupportedVersion
+from .library_log import library_logger
+
+__all__ = ("ClientLink",)
+
+_MISTAKES: Final = (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, RemoteProtocolError)
+"""What a connection may end with and be made again."""
+
+
+class ClientLink:
+    """Runs in: one loop, as the task of `run`. `say` may be called whether or not there is a connection."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        name: str,
+        options: ClientOptions,
+        *,
+        on_ready: Callable[[], None],
+        on_message: Callable[[Message], None],
+    ) -> None:
+        self.url: Final = url
+        self.connected = asyncio.Event()
+        self.trouble = "not tried yet"  # the last thing that went wrong
+        self.refused: Refused | None = None
+        self._token = token
+        self._name = name
+        self._instance = f"client-{uuid.uuid4().hex}"
+        self._options = options
+        self._on_ready = on_ready
+        self._on_message = on_message
+        self._rng = random.Random()  # jitter is no secret
+        self._loop = asyncio.get_running_loop()
+        self._ws: ClientConnection | None = None
+        self._session = SessionProtocol(Role.CLIENT)
+        self._unsent: deque[bytes] = deque()
+        self._flush_scheduled = False
+        self._beats = 0
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Keep connected until cancelled, or refused for good: then `refused` says why."""
+        while self.refused is None:
+            try:
+                await self._connection()
+            except InvalidStatus as error:
+                self._note_status(error)
+            except _MISTAKES as error:
+                self._note(error)
+            finally:
+                self._session.close()
+                self.connected.clear()
+                self._unsent.clear()
+                self._ws = None
+            if self.refused is None:
+                await asyncio.sleep(self._backoff())
+
+    def say(self, message: Message) -> bool:
+        """Say something on this connection, at the end of the loop's turn. False if now is not the time for it.
+
+        Errors: FrameTooLarge, CodecError.
+        """
+        if not self.connected.is_set() or not self._session.may_send(type(message)):
+            return False
+        self._unsent.append(self._session.send(message, self._loop.time()))
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
+        return True
+
+    async def goodbye(self) -> None:
+        """Close the connection that there is, in order, within the close timeout."""
+        ws = self._ws
+        if ws is not None:
+            self.say(Closing(reason="the client closes"))
+            self._flush()
+            await ws.close(close_codes.NORMAL)
+
+    async def _connection(self) -> None:
+        """One connection from its dialing to its end, which is always an exception."""
+        options = self._options
+        self._session = session = SessionProtocol(Role.CLIENT)
+        async with asyncio.timeout(options.connect_timeout) as handshake:
+            async with connect(
+                self.url,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                compression=None,
+                max_size=SESSION_MAX_BYTES,
+                open_timeout=options.connect_timeout,
+                close_timeout=options.close_timeout,
+                ping_interval=None,
+                proxy=None,
+                ssl=options.ssl,
+                logger=library_logger(),
+            ) as ws:
+                await self._shake_hands(ws, session)
+                handshake.reschedule(None)
+                self._ws, self._failures, self.trouble = ws, 0, "connection lost"
+                self.connected.set()
+                logger.debug("= client {} is connected to {}", self._instance, self.url)
+                beats = self._loop.create_task(self._beat(ws, session), name="regrow-client-beats")
+                try:
+                    self._on_ready()
+                    while True:
+                        self._received(session.receive(await ws.recv(), self._loop.time()))
+                finally:
+                    beats.cancel()
+
+    async def _shake_hands(self, ws: ClientConnection, session: SessionProtocol) -> None:
+        said_connect = False
+        while True:
+            message = session.receive(await ws.recv(), self._loop.time())
+            if isinstance(message, Hello) and not said_connect:
+                said_connect = True
+                introduction = Connect(role="client", token=self._token, instance=self._instance, name=self._name)
+                await ws.send(session.send(introduction, self._loop.time()))
+            elif isinstance(message, Ready):
+                return
+            else:
+                self._received(message)
+
+    def _received(self, message: Message | None) -> None:
+        match message:
+            case None | HeartbeatAck():
+                pass
+            case ErrorMessage(scope="connection", code=code, text=text, fatal=fatal):
+                self.trouble = f"{code}: {text}"
+                if fatal:
+                    self.refused = Unauthorized(code, text) if code == "unauthorized" else Refused(code, text)
+            case _:
+                self._on_message(message)
+
+    async def _beat(self, ws: ClientConnection, session: SessionProtocol) -> None:
+        """Say that we are alive, and notice when the gateway is not."""
+        intervals = session.intervals
+        if intervals is None:
+            raise AssertionError("heartbeats began before Ready")
+        due = self._loop.time()
+        while True:
+            due = max(due + intervals.heartbeat, self._loop.time())
+            await asyncio.sleep(due - self._loop.time())
+            if session.beat_missed(self._loop.time()):
+                self.trouble = f"the gateway was silent for {session.silent_for(self._loop.time()):.1f} s"
+                ws.transport.abort()
+                return
+            self._beats += 1
+            self.say(Heartbeat(sequence=self._beats, due_ns=int(due * 1e9)))
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        ws = self._ws
+        if ws is None or not self._unsent or ws.protocol.state is not State.OPEN:
+            return
+        while self._unsent:
+            ws.protocol.send_binary(self._unsent.popleft())
+        ws.send_data()
+
+    def _backoff(self) -> float:
+        """Capped exponential with full jitter: gateways come back to all of their clients at once."""
+        self._failures += 1
+        longest = min(self._options.backoff_cap, self._options.backoff_base * 2.0 ** min(self._failures - 1, 30))
+        return self._rng.uniform(0.0, longest)
+
+    def _note(self, error: Exception) -> None:
+        if isinstance(error, ConnectionClosed):
+            received = error.rcvd
+            if received is not None and received.code in close_codes.FATAL and self.refused is None:
+                self.refused = Refused(received.reason or str(received.code), f"closed with {received.code}")
+            if not self.trouble or self.trouble == "connection lost":
+                self.trouble = str(error)
+        else:
+            self.trouble = str(error) or type(error).__name__
+        logger.debug("= client {} lost {}: {}", self._instance, self.url, self.trouble)
+
+    def _note_status(self, error: InvalidStatus) -> None:
+        response = error.response
+        body = (response.body or b"").decode(errors="replace").strip()
+        self.trouble = f"HTTP {response.status_code}: {body[:300]}"
+        if response.status_code == 400 and "unsupported version" in body:
+            self.refused = UnsupportedVersion("unsupported_version", body)

@@ -1,0 +1,31 @@
+"""What a gateway can be told, beside where it listens, whom it lets in and where it remembers."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+
+from .broker.retry import RetryPolicy
+from .broker.routing import Routing
+from .broker.settings import BrokerSettings
+
+__all__ = ("GatewayOptions",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayOptions:
+    """Seconds unless the name says otherwise."""
+
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    routing: Routing | None = None  # None: LeastBusy
+    handshake_timeout: float = 5.0  # from the TCP connection to Connect; as in inngest's gateway
+    send_timeout: float = 10.0  # a peer that reads nothing for so long is let go
+    close_timeout: float = 1.0  # websockets' default of 10 s is added to every detection of a dead peer
+    drain_timeout: float = 25.0  # work in flight may take so long at a stop; below the 30 s of kubernetes
+    max_connections: int = 50_000
+    max_unsent: int = 100_000  # messages to one peer
+    max_unsent_bytes: int = 64 * 1024 * 1024  # to one peer
+    allow_anonymous: bool = False  # listen without a token beyond this machine
+    seed: int | None = None  # of the jitter of retries
+    ssl: ssl.SSLContext | None = None
