@@ -14,7 +14,7 @@ from ...protocol.session.messages import Heartbeat as HeartbeatMessage
 from ..actor import Actor
 from ..errors import ActorDeadError
 from ..ref import ActorRef
-from .link_messages import BeatAcknowledged, Joined, RoleLogged, SessionEnded, SessionLost, SessionReady, Tick
+from .link_messages import CONNECTION, BeatAcknowledged, Joined, RoleLogged, SessionEnded, SessionReady, Tick, sibling
 from .messages import ExecutorBeat, HeartbeatMeasured
 from .reconnect import Loss
 from .wire import WireClosed
@@ -78,9 +78,8 @@ class LatenessStatistics:
 class Heartbeat(Actor):
     """Beats while a session is ready; aborts it when the gateway has been silent for too many beats."""
 
-    def __init__(self, connection: ActorRef, executor: ActorRef) -> None:
+    def __init__(self, executor: ActorRef) -> None:
         super().__init__()
-        self._connection = connection
         self._executor = executor
         self._session: SessionReady | None = None
         self._schedule: BeatSchedule | None = None
@@ -94,7 +93,7 @@ class Heartbeat(Actor):
 
     def on_start(self) -> None:
         """Join the connection."""
-        self._connection.tell(Joined(self.ref, "heartbeat"))
+        sibling(self, CONNECTION).tell(Joined(self.ref, "heartbeat"))
 
     def on_receive(self, message: object) -> None:
         """Beat, and listen for the answers."""
@@ -156,7 +155,6 @@ class Heartbeat(Actor):
         self._session = None
         session.wire.abort(loss)  # at once: the connection may be blocked in a send on this very wire
         self.system.bus.publish(RoleLogged(self.name, "warning", text, {}))
-        self._connection.tell(SessionLost(session.wire, loss))
 
     def _report(self, now: float, interval: float) -> None:
         if now - self._reported_at < _REPORT_SECONDS and self._statistics.count > 1:

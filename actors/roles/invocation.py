@@ -23,14 +23,14 @@ __all__ = ("Cancelled", "Interrupted", "Invocation", "NoInvocation", "invocation
 ProgressReport = Callable[[str, float, "float | None", str], None]
 
 
-class NoInvocation(RegrowError):  # noqa: N818 - as all errors of regrow
+class NoInvocation(RegrowError):
     """`regrow.invocation()` was called where no invocation runs."""
 
     def __str__(self) -> str:
         return "regrow.invocation(): expected to be called inside a function that a worker runs, got no invocation here"
 
 
-class Cancelled(RegrowError):  # noqa: N818 - as asyncio calls its own
+class Cancelled(RegrowError):
     """Raised by `Invocation.check()` in a function that was asked to end."""
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from ...protocol.session.messages import ExtendLease, InFlight
 from ..actor import Actor
-from ..ref import ActorRef
-from .link_messages import Joined, RoleLogged, SessionEnded, SessionReady, Tick
+from .link_messages import CONNECTION, HEARTBEAT, Joined, RoleLogged, SessionEnded, SessionReady, Tick, sibling
 from .messages import ExecutorBeat
 from .wire import WireClosed
 
@@ -50,9 +49,8 @@ class LeaseKeeper:
 class Leases(Actor):
     """Sends ExtendLease at the interval of Ready."""
 
-    def __init__(self, connection: ActorRef, *, silence_limit: float) -> None:
+    def __init__(self, *, silence_limit: float) -> None:
         super().__init__()
-        self._connection = connection
         self._keeper = LeaseKeeper(silence_limit)
         self._session: SessionReady | None = None
         self._order = 0
@@ -60,7 +58,7 @@ class Leases(Actor):
 
     def on_start(self) -> None:
         """Join the connection."""
-        self._connection.tell(Joined(self.ref, "leases"))
+        sibling(self, CONNECTION).tell(Joined(self.ref, "leases"))
 
     def on_receive(self, message: object) -> None:
         """Renew at the interval; remember what the executor says."""
@@ -68,7 +66,7 @@ class Leases(Actor):
             case ExecutorBeat():
                 self._keeper.heard(message, self.system.clock.now())
                 self._warned = False
-                heartbeat = self.system.whereis("heartbeat")
+                heartbeat = self.system.whereis(HEARTBEAT)
                 if heartbeat is not None:
                     heartbeat.tell(message)
             case SessionReady():

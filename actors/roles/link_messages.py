@@ -1,20 +1,28 @@
-"""What the roles inside the connection process say to each other; none of it leaves that process."""
+"""What the roles inside the connection process say to each other; none of it leaves that process.
+
+The roles find each other by name: each life of a role looks its elder siblings up, which `rest_for_one` has started
+before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ...protocol.session.protocol import Intervals
 from .outbox_store import OwedResult
-from .reconnect import Loss
 
 if TYPE_CHECKING:
+    from ..actor import Actor
     from ..ref import ActorRef
     from .wire import Wire
 
 __all__ = (
+    "CONNECTION",
+    "HEARTBEAT",
+    "LEASES",
+    "OUTBOX",
     "BeatAcknowledged",
     "DialNow",
     "HandshakeOverdue",
@@ -26,10 +34,24 @@ __all__ = (
     "RoleLogged",
     "SendResult",
     "SessionEnded",
-    "SessionLost",
     "SessionReady",
     "Tick",
+    "sibling",
 )
+
+
+CONNECTION: Final = "connection"
+HEARTBEAT: Final = "heartbeat"
+LEASES: Final = "leases"
+OUTBOX: Final = "outbox"
+
+
+def sibling(actor: Actor, name: str) -> ActorRef:
+    """Find a role of this process. Errors: LookupError if it does not live; then the asker is too early."""
+    found = actor.system.whereis(name)
+    if found is None:
+        raise LookupError(f"{actor.name}: expected the role {name!r} to live in this process, found nobody")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +92,6 @@ class SessionReady:
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
     """connection -> all that have joined: the wire is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLost:
-    """heartbeat -> connection: the gateway has fallen silent; the wire has been aborted."""
-
-    wire: Wire
-    loss: Loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from ...protocol.exits import is_abnormal
 from ...protocol.host.messages import LogRecord
 from ..actor import Actor
 from ..errors import ActorDeadError
-from ..events import ActorExited, OutputCaptured
+from ..events import ActorExited
+from ..hosting.events import LogsLost
 from ..ref import ActorRef
 from .link_messages import RoleLogged
 from .log_sender import LogSender, refuse_record
@@ -35,10 +36,13 @@ _SOURCES: Final = 1024  # sources whose numbers are remembered; the one that was
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogStatistics:
-    """Counts by source. `gaps`: records that were numbered there and never came; `failed`: the user's logger raised."""
+    """Counts by source. `gaps`: records that were numbered there and never came, while later ones did; `died_with`:
+    those that a killed process took with it; `dropped`: the user's logger was too slow; `failed`: it raised.
+    """
 
     received: Mapping[str, int] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
+    died_with: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
     failed: int = 0
 
@@ -58,9 +62,8 @@ class LogGaps:
 
     >>> gaps = LogGaps()
     >>> for number in (1, 2, 5): gaps.came("executor-0", 4711, number)
-    >>> gaps.ended("executor-0", 4711, last=7)
     >>> gaps.received, gaps.missing
-    ({'executor-0': 3}, {'executor-0': 4})
+    ({'executor-0': 3}, {'executor-0': 2})
     """
 
     def __init__(self) -> None:
@@ -79,11 +82,6 @@ class LogGaps:
         while len(self._last) > _SOURCES:
             del self._last[next(iter(self._last))]
 
-    def ended(self, source: str, pid: int, *, last: int) -> None:
-        """The process is gone; `last` is the number that it gave last."""
-        known = self._last.pop((source, pid), 0)
-        self._miss(source, last - known)
-
     def _miss(self, source: str, records: int) -> None:
         if records > 0:
             self.missing[source] = self.missing.get(source, 0) + records
@@ -92,22 +90,21 @@ class LogGaps:
 class LoggerProxy(Actor):
     """The receiving end. A fault of the user's logger is counted and reported once, and never ends this actor."""
 
-    def __init__(self, logger: object | None, *, outputs: bool = True) -> None:
+    def __init__(self, logger: object | None) -> None:
         super().__init__()
         self._sink: RecordSink = record_sink(logger)
-        self._outputs = outputs
         self._lock = threading.Lock()
         self._waiting: deque[LogRecord] = deque()
         self._gaps = LogGaps()
+        self._died_with: dict[str, int] = {}  # records that a process took with it, by its name
         self._dropped = 0
         self._failed = 0
         self._unsubscribe: list[Callable[[], None]] = []
 
     def on_start(self) -> None:
-        """Become the sink of the system, and hear what children print and how they end."""
+        """Become the sink of the system, and hear what dead processes took with them."""
         self.system.log_sink = self._take
-        if self._outputs:
-            self._unsubscribe.append(self.system.bus.subscribe(self._output, OutputCaptured))
+        self._unsubscribe.append(self.system.bus.subscribe(self._lost, LogsLost))
 
     def on_stop(self) -> None:
         """Hand over what has come, then let go of the system."""
@@ -125,9 +122,12 @@ class LoggerProxy(Actor):
                 self._hand_over()
             case AskStatistics():
                 self._hand_over()
+                with self._lock:
+                    died_with = dict(self._died_with)
                 return LogStatistics(
                     received=dict(self._gaps.received),
                     gaps=dict(self._gaps.missing),
+                    died_with=died_with,
                     dropped=self._dropped,
                     failed=self._failed,
                 )
@@ -150,16 +150,11 @@ class LoggerProxy(Actor):
             except ActorDeadError:
                 return  # the next life takes over; what waits here is handed over by on_stop
 
-    def _output(self, event: object) -> None:
-        if isinstance(event, OutputCaptured):
-            record = LogRecord(
-                level="info" if event.stream == "stdout" else "warning",
-                text=event.line,
-                at=self.system.clock.epoch(),
-                context={"stream": event.stream},
-                source=event.ref.name,
-            )
-            self._enqueue(record)
+    def _lost(self, event: object) -> None:
+        """Runs in: the host's I/O thread. Records that a process had numbered and that died with it."""
+        if isinstance(event, LogsLost):
+            with self._lock:
+                self._died_with[event.ref.name] = self._died_with.get(event.ref.name, 0) + event.count
 
     def _hand_over(self) -> None:
         while True:
@@ -170,7 +165,7 @@ class LoggerProxy(Actor):
             self._gaps.came(record.source, record.pid, record.sequence)
             try:
                 self._sink(record)
-            except Exception as error:  # noqa: BLE001 - the user's logger may raise anything, and it must not end the tree
+            except Exception as error:  # noqa: BLE001 - the user's logger may raise anything
                 self._failed += 1
                 if self._failed == 1:
                     text = f"the logger raised {error!r} and lost a record of {record.source}; said once"

@@ -251,7 +251,6 @@ class SlotReady:
 
     slot: int
     pid: int
-    incarnation: int
 
 
 @record("regrow.run")
@@ -262,6 +261,7 @@ class RunFunction:
     request_id: str
     function: FunctionTarget
     arguments: bytes
+    incarnation: int  # of the slot, as the executor counts its lives; RunFinished gives it back
     attempt: int = 1
     deadline: float | None = None
 

@@ -13,6 +13,8 @@ from ..actor import Actor
 from ..errors import ActorDeadError
 from ..ref import ActorRef
 from .link_messages import (
+    CONNECTION,
+    LEASES,
     Joined,
     OwedKnown,
     ResultAcknowledged,
@@ -21,6 +23,7 @@ from .link_messages import (
     SendResult,
     SessionEnded,
     SessionReady,
+    sibling,
 )
 from .messages import Adopt, Delivered, InvocationFinished, OutboxEmptied, ResultStored, SayWhenEmpty
 from .outbox_store import OutboxStore, OwedResult
@@ -35,15 +38,11 @@ class Outbox(Actor):
         self,
         path: str,
         *,
-        connection: ActorRef,
-        leases: ActorRef,
         executor: ActorRef,
         max_bytes: int,
     ) -> None:
         super().__init__()
         self._path = Path(path)
-        self._connection = connection
-        self._leases = leases
         self._executor = executor
         self._max_bytes = max_bytes
         self._store: OutboxStore | None = None  # set by on_start
@@ -56,6 +55,7 @@ class Outbox(Actor):
 
     def on_start(self) -> None:
         """Open the file, say what is owed from before, and ask the executor what it holds."""
+        self._connection = sibling(self, CONNECTION)
         self._store = OutboxStore(self._path)
         self._epoch = self._store.next_epoch()
         owed = self._store.owed()
@@ -68,7 +68,7 @@ class Outbox(Actor):
                 pid=os.getpid(),
                 connection=self._connection,
                 outbox=self.ref,
-                leases=self._leases,
+                leases=sibling(self, LEASES),
             )
         )
 

@@ -31,7 +31,7 @@ CLOSE_SECONDS: Final = 0.5
 long."""
 
 
-class WireClosed(RegrowError):  # noqa: N818 - as all errors of regrow
+class WireClosed(RegrowError):
     """The session cannot take a message: it is closed, or closing."""
 
 

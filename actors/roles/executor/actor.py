@@ -176,7 +176,7 @@ class Executor(Actor):
             case InvocationOffered() | CancelInvocation() | ResultStored() | RunFinished() | SlotUp() | SlotDown():
                 self._decide(message)
             case SlotReady():
-                self._decide(SlotUp(slot=message.slot, incarnation=message.incarnation, pid=message.pid))
+                self._slot_ready(message)
             case Adopt():
                 self._adopt(message)
             case InvocationProgressed():
@@ -206,6 +206,13 @@ class Executor(Actor):
             self._was_alive = alive
             self._to_link("leases", self._core.beat())
         self._arm()
+
+    def _slot_ready(self, ready: SlotReady) -> None:
+        backend = self._backends.get("process")
+        if isinstance(backend, ProcessBackend):
+            incarnation = backend.incarnation_of(ready.slot, ready.pid)
+            if incarnation is not None:
+                self._decide(SlotUp(slot=ready.slot, incarnation=incarnation, pid=ready.pid))
 
     def _carry_out(self, command: Command) -> None:
         match command:

@@ -269,6 +269,7 @@ class ExecutorCore:
                 request_id=request.request_id,
                 function=request.function,
                 arguments=request.arguments,
+                incarnation=slot.incarnation,
                 attempt=request.attempt + request.reruns,
                 deadline=left,
             )

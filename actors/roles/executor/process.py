@@ -12,6 +12,7 @@ from typing import Final
 from ....protocol.exits import Signaled
 from ...errors import ActorDeadError
 from ...events import ActorExited
+from ...hosting.hosted_ref import HostedRef
 from ...ref import ActorRef
 from ...system import ActorSystem
 from ..messages import CancelRun, InterruptRun, RunFunction
@@ -44,6 +45,11 @@ class ProcessBackend:
         """Hear how processes end. Who comes up says so itself."""
         self._report = report
         self._unsubscribe = self._system.bus.subscribe(self._exited, ActorExited)
+
+    def incarnation_of(self, slot: int, pid: int) -> int | None:
+        """Which life of a slot this process is, None if it is over already."""
+        ref = self._ref(slot)
+        return ref.incarnation if isinstance(ref, HostedRef) and ref.pid == pid else None
 
     def run(self, slot: int, incarnation: int, run: RunFunction) -> None:  # noqa: ARG002
         """Send the order. To a process that is dead by now it is a dead letter, and its exit is under way."""

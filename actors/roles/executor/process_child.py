@@ -55,7 +55,6 @@ class FunctionSlot(Actor):
             epoch=self.system.clock.epoch,
             level=self._log_level,
             pid=os.getpid(),
-            incarnation=self.incarnation,
         )
         set_process_sink(self._log)
         self._handler = StdlibHandler(Logger(self._log))
@@ -64,7 +63,7 @@ class FunctionSlot(Actor):
             root.addHandler(self._handler)
             root.setLevel(self._log_level.upper() if self._log_level != "trace" else logging.DEBUG)
         self._runner = Runner("regrow-function", FunctionTable(), context=self._context, finished=self._finished)
-        self._executor.tell(SlotReady(slot=self._index, pid=os.getpid(), incarnation=self.incarnation))
+        self._tell(SlotReady(slot=self._index, pid=os.getpid()))
 
     def on_receive(self, message: object) -> None:
         """Run, cancel, interrupt."""
@@ -99,9 +98,10 @@ class FunctionSlot(Actor):
             now=now,
         )
 
-    def _finished(self, request_id: str, outcome: bytes) -> None:
-        finished = RunFinished(slot=self._index, incarnation=self.incarnation, request_id=request_id, outcome=outcome)
-        self._tell(finished)
+    def _finished(self, run: RunFunction, outcome: bytes) -> None:
+        self._tell(
+            RunFinished(slot=self._index, incarnation=run.incarnation, request_id=run.request_id, outcome=outcome)
+        )
 
     def _progress(self, request_id: str, done: float, total: float | None, note: str) -> None:
         now = self.system.clock.now()

@@ -28,7 +28,7 @@ _JOIN_SECONDS: Final = 0.5
 
 
 class Runner:
-    """One thread for user code. `finished(request_id, outcome)` is called on it."""
+    """One thread for user code. `finished(run, outcome)` is called on it."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Runner:
         table: FunctionTable,
         *,
         context: ContextMaker,
-        finished: Callable[[str, bytes], None],
+        finished: Callable[[RunFunction, bytes], None],
     ) -> None:
         self._table = table
         self._context = context
@@ -91,7 +91,7 @@ class Runner:
                 )
             with self._lock:
                 self._current = None
-            self._finished(run.request_id, outcome)
+            self._finished(run, outcome)
 
     def _take(self) -> RunFunction | None:
         return self._queue.get()

@@ -69,7 +69,7 @@ class ThreadBackend:
         self._runners.clear()
 
     def _make(self, slot: int, incarnation: int) -> Runner:
-        def finished(request_id: str, outcome: bytes) -> None:
-            self._report(RunFinished(slot=slot, incarnation=incarnation, request_id=request_id, outcome=outcome))
+        def finished(run: RunFunction, outcome: bytes) -> None:
+            self._report(RunFinished(slot=slot, incarnation=incarnation, request_id=run.request_id, outcome=outcome))
 
         return Runner(f"regrow-function-{slot}", self._table, context=self._context, finished=finished)

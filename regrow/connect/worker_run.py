@@ -1,0 +1,129 @@
+"""Running a worker as a program: signals, drain, exit codes.
+
+What lives here: the loop of `Worker.run()`. Handlers only put into a queue that is safe to use inside of one; the
+caller's own handlers are put back at the end.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from regrow.actors import SystemClock
+from regrow.actors.roles.log_sinks import record_sink
+from regrow.connect.worker_errors import WorkerError, WorkerMisused, WorkerRefused, WorkerStartFailed
+from regrow.protocol.host.messages import LogRecord
+
+if TYPE_CHECKING:
+    from regrow.connect.worker import Worker
+
+__all__ = ("EXIT_GAVE_UP", "EXIT_REFUSED", "EXIT_START_FAILED", "EXIT_USAGE", "run_worker", "serve")
+
+EXIT_GAVE_UP: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_START_FAILED: Final = 3
+EXIT_REFUSED: Final = 4
+"""docs/reference/cli.md has the table."""
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_WAKE: Final = 0  # in the queue of signals: something else has happened
+_POLL_SECONDS: Final = 60.0  # nothing is polled; a wait has to have an end
+
+
+def run_worker(worker: Worker) -> int:
+    """Serve; say why it ended, if that was no order; leave with a code. Errors: SystemExit, WorkerMisused."""
+    try:
+        code = serve(worker)
+    except WorkerMisused:
+        raise
+    except WorkerError as error:
+        _say(worker, "critical", str(error))
+        code = exit_code_of(error)
+    if code:
+        raise SystemExit(code)
+    return 0
+
+
+def exit_code_of(error: WorkerError) -> int:
+    """Give the exit code that tells this error to other programs."""
+    if isinstance(error, WorkerMisused):
+        return EXIT_USAGE
+    if isinstance(error, WorkerStartFailed):
+        return EXIT_START_FAILED
+    return EXIT_REFUSED if isinstance(error, WorkerRefused) else EXIT_GAVE_UP
+
+
+def serve(worker: Worker) -> int:
+    """Start, wait for a signal or the end, drain.
+
+    Gives 0, or 128 + the signal if a second one came or the grace was over. Errors: WorkerError of any kind.
+    """
+    wakes: SimpleQueue[int] = SimpleQueue()
+    with _signals(wakes.put):
+        worker.start()
+        try:
+            worker.watch.on_change(lambda: wakes.put(_WAKE))
+            signo = _until(worker, wakes, lambda: False, None)
+            if signo == _WAKE:
+                worker.raise_for_end()
+            in_order = _drain(worker, wakes, signo)
+        finally:
+            worker.stop(0.0)
+    return 0 if in_order else 128 + signo
+
+
+def _drain(worker: Worker, wakes: SimpleQueue[int], signo: int) -> bool:
+    name = signal.Signals(signo).name
+    grace = worker.options.drain_grace
+    _say(worker, "info", f"{name}: draining, for at most {grace:g} s; a second signal ends it now")
+    worker.begin_drain(name)
+    deadline = SystemClock().now() + grace
+    watch = worker.watch
+    second = _until(worker, wakes, lambda: watch.drained, deadline)
+    if watch.drained:
+        return True
+    why = f"{signal.Signals(second).name} came while it drained" if second else f"not drained within {grace:g} s"
+    _say(worker, "warning", f"ended without order: {why}; the gateway redelivers what ran")
+    worker.kill()
+    return False
+
+
+def _until(worker: Worker, wakes: SimpleQueue[int], done: Callable[[], bool], deadline: float | None) -> int:
+    """Wait for a signal, the end of the worker, or `done`; give the signal, or _WAKE."""
+    clock = SystemClock()
+    watch = worker.watch
+    while not done() and watch.ended is None and not watch.refused:
+        left = _POLL_SECONDS if deadline is None else deadline - clock.now()
+        if left <= 0:
+            break
+        try:
+            signo = wakes.get(timeout=left)
+        except Empty:
+            continue
+        if signo != _WAKE:
+            return signo
+    return _WAKE
+
+
+@contextmanager
+def _signals(put: Callable[[int], None]) -> Iterator[None]:
+    """Send signals to `put` while it lasts. Off the main thread Python allows no handler, and none is set."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signo: signal.signal(signo, lambda number, _frame: put(number)) for signo in _SIGNALS}
+    try:
+        yield
+    finally:
+        for signo, handler in before.items():
+            signal.signal(signo, handler)
+
+
+def _say(worker: Worker, level: str, text: str) -> None:
+    """Say one line through the user's logger, whether or not the tree that carries records is there."""
+    sink = record_sink(worker.logger)
+    sink(LogRecord(level=level, text=text, at=SystemClock().epoch(), context={"worker": worker.name}))
