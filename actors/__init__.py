@@ -47,6 +47,7 @@ from .events import (
     OutputCaptured,
 )
 from .futures import AskFuture
+from .handshake import StartHandle
 from .mailbox import Envelope, MailboxOptions, Overflow
 from .options import SpawnOptions
 from .outcome import Ignored, Started, StartFailed, StartOutcome
@@ -115,6 +116,7 @@ __all__ = (
     "Start",
     "StartError",
     "StartFailed",
+    "StartHandle",
     "StartIgnored",
     "StartOutcome",
     "StartTimeout",

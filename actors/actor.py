@@ -16,6 +16,7 @@ because Python cleanup (files, sockets, threads) has no other owner.
 
 from __future__ import annotations
 
+import uuid
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, cast
@@ -86,6 +87,8 @@ class Actor(pykka.Actor):
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Set up state. The runtime's members work here already, whether or not this is called."""
+        if self._life is None:
+            self.actor_urn = uuid.uuid4().urn  # made by hand: it never lives, but it can be shown
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:

@@ -1,22 +1,45 @@
-"""The system that `SomeActor.start()` uses outside of any actor: made on first use, shut down at interpreter exit."""
+"""The system that `SomeActor.start()` uses outside of any actor: made on first use, shut down at interpreter exit.
+
+It is the way in for programs written for pykka: its actors are in `pykka.ActorRegistry` too, whose list makes every
+end cost O(n). Systems that you make yourself are not, and do not.
+"""
 
 from __future__ import annotations
 
 import atexit
 import threading
+from typing import Final
 
+import pykka
+
+from ..protocol.exits import ExitReason
+from .ref import ActorRef
+from .signals import ExitReport
 from .system import ActorSystem
 
 __all__ = ("default_system",)
 
-_lock = threading.Lock()
-_systems: list[ActorSystem] = []
+_lock: Final = threading.Lock()
+_systems: Final[list[ActorSystem]] = []
+
+
+class _DefaultSystem(ActorSystem):
+    def enroll(self, ref: ActorRef, *, name: str | None = None, root: bool = False) -> None:
+        super().enroll(ref, name=name, root=root)
+        pykka.ActorRegistry.register(ref)
+
+    def announce_exit(
+        self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
+    ) -> None:
+        pykka.ActorRegistry.unregister(ref)
+        super().announce_exit(ref, incarnation, reason, report)
 
 
 def default_system() -> ActorSystem:
     """The default system; a new one if the last has been shut down."""
     with _lock:
         if not _systems or _systems[-1].closed:
-            _systems[:] = [ActorSystem("default")]
-            atexit.register(_systems[-1].shutdown)
+            system = _DefaultSystem("default")
+            _systems[:] = [system]
+            atexit.register(system.shutdown)
         return _systems[-1]

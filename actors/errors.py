@@ -52,7 +52,8 @@ class ActorDeadError(ActorError, pykka.ActorDeadError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.to} is not alive" if self.reason is None else f"{self.to} is not alive: {self.reason}"
+        # pykka's words, which its users may look for, and then why.
+        return f"{self.to} not found" if self.reason is None else f"{self.to} not found: it ended with {self.reason}"
 
 
 class AskTimeout(ActorError, pykka.Timeout):

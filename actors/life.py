@@ -32,7 +32,7 @@ from .turn import run_turn
 if TYPE_CHECKING:
     from .actor import Actor
     from .clock import TimerHandle
-    from .futures import AskFuture
+    from .futures import AskFuture, Gate
     from .ref import ActorRef
     from .system import ActorSystem
 
@@ -65,7 +65,7 @@ class Life:
         self.born = False  # set by the first turn
         self.start_deferred = False  # set by Actor.defer_start: on_start alone does not make it ready
         self.waiting_for: AskFuture[Any] | None = None  # set while its thread waits for an answer
-        self.waiting_at: threading.Semaphore | None = None  # set while its thread waits for an answer: a kill opens it
+        self.waiting_at: Gate | None = None  # set while its thread waits for an answer: a kill opens it
         self.stopped = threading.Event()  # set when the exit has been announced
         self.thread_over = False  # set when no thread runs it any more
         self.fenced = False  # set when it was ended while its code ran: that code may do no more
@@ -236,7 +236,7 @@ class Life:
         left, _ = self.mailbox.close()
         if stop is not None:
             self._stop_futures.append(stop)
-        self._reject(left, reason)
+        self._reject((*self._unused_continuations(), *left), reason)
 
     def bury(self, envelope: Envelope) -> None:
         """Report a message that was in hand, unhandled, when a kill came."""
@@ -276,12 +276,12 @@ class Life:
             self.fenced = busy and not own
         if in_hand is not None and in_hand.reply_to is not None:
             left = (in_hand, *left)
-        self._reject(left, reason)
+        self._reject((*self._unused_continuations(), *left), reason)
         self._depart(reason, error, ignored=False)
         if self.fenced:
             gate = self.waiting_at
             if gate is not None:
-                gate.release()
+                gate.open()
             self.system.abandoned.note(self)
 
     def _depart(self, reason: ExitReason, error: BaseException | None, *, ignored: bool) -> None:
@@ -314,6 +314,11 @@ class Life:
                 future.try_fail(ActorDeadError(self.ref, reason))
             elif envelope.timer is None and type(envelope.message) not in _SIGNALS:
                 self.system.bus.publish(DeadLetter(self.ref, envelope.message, f"it ended first: {reason}"))
+
+    def _unused_continuations(self) -> tuple[Envelope, ...]:
+        unused = tuple(self.continuations)
+        self.continuations.clear()
+        return unused
 
     def _overflowed(self, envelope: Envelope, error: MailboxFull) -> None:
         if envelope.reply_to is not None:

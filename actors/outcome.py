@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..protocol.exits import ExitReason
 from .errors import StartError, StartIgnored
+from .futures import Gate
 from .signals import ExitReport
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class StartWaiter:
     """An `on_outcome` for starters that want to wait."""
 
     def __init__(self) -> None:
-        self._settled = threading.Event()
+        self._gate = Gate()
         self._outcome: StartOutcome | None = None
 
     def __call__(self, outcome: StartOutcome) -> None:
@@ -59,14 +59,14 @@ class StartWaiter:
         if self._outcome is not None:
             raise AssertionError(f"a start has one outcome: {self._outcome}, then {outcome}")
         self._outcome = outcome
-        self._settled.set()
+        self._gate.open()
 
     def wait(self) -> ActorRef:
         """Wait until it is ready. The wait is bounded by the start_timeout of what is being started.
 
         Errors: the start's own exception; StartTimeout; StartIgnored; StartError for any other end.
         """
-        self._settled.wait()
+        self._gate.wait(None)
         outcome = self._outcome
         match outcome:
             case Started(ref=ref):

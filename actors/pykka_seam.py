@@ -72,7 +72,7 @@ class StableProxy(pykka.ActorProxy[A]):
         _actor = property(_get_actor, _set_actor)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, StableProxy):
+        if not isinstance(other, pykka.ActorProxy):
             return False
         return self.actor_ref is other.actor_ref and self._attr_path == other._attr_path
 

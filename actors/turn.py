@@ -80,9 +80,9 @@ def _construct(life: Life) -> Actor:
     actor = cls.__new__(cls, *start.args, **start.kwargs)
     actor._life = life
     bind_ref(life.ref, actor, life.mailbox, life.stopped)
+    bind_actor(life.ref, actor)
     life.actor = actor
     actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
-    bind_actor(life.ref, actor)
     return actor
 
 

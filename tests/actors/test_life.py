@@ -20,9 +20,10 @@ from regrow.actors import (
     Ignored,
     Started,
     StartFailed,
+    StartHandle,
 )
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, PuppetError, Script, crash, hang, kill_self
-from regrow.protocol.exits import KILLED, SHUTDOWN, Crash
+from regrow.protocol.exits import KILLED, SHUTDOWN, Crash, Killed, Shutdown
 
 
 def begin(system: ActorSystem, probe: Probe, script: Script, ref: ActorRef | None = None) -> ActorRef:
@@ -255,3 +256,60 @@ def test_each_life_is_started_and_exited_once(system: ActorSystem, probe: Probe)
         probe.expect(Exit)
     kinds = [(type(event), event.incarnation) for event in events.drain()]  # type: ignore[attr-defined]
     assert kinds == [(kind, life) for life in (1, 2, 3) for kind in (ActorStarted, ActorExited)]
+
+
+def deferring(script_handles: list[StartHandle]) -> Script:
+    return Script(on_start=lambda puppet: script_handles.append(puppet.defer_start()))
+
+
+def test_a_deferred_start_is_ready_when_it_says_so_and_handles_messages_before(
+    system: ActorSystem, probe: Probe
+) -> None:
+    handles: list[StartHandle] = []
+    ref = begin(system, probe, deferring(handles))
+    assert ref.ask("early", timeout=5) == "early"
+    probe.expect_nothing()
+    ref.tell(lambda _puppet: handles[0].ready("info"))
+    assert probe.expect(Started).info == "info"
+    ref.tell(lambda _puppet: handles[0].ready("again"))
+    probe.sync(ref)
+    probe.expect_nothing()
+
+
+@pytest.mark.parametrize("end", ["fail", "end", "crash", "kill", "time"])
+def test_a_deferred_start_that_ends_before_it_is_ready_has_failed(
+    system: ActorSystem, probe: Probe, clock: ManualClock, end: str
+) -> None:
+    handles: list[StartHandle] = []
+    ref = begin(system, probe, deferring(handles))
+    probe.sync(ref)
+    match end:
+        case "fail":
+            ref.tell(lambda _puppet: handles[0].fail(ValueError("later")))
+        case "end":
+            ref.tell(lambda _puppet: handles[0].end(SHUTDOWN))
+        case "crash":
+            ref.tell(crash())
+        case "kill":
+            ref.kill()
+        case "time":
+            clock.advance(10.0)
+    failed = probe.expect(StartFailed)
+    kinds = {"fail": Crash, "end": Shutdown, "crash": Crash, "kill": Killed, "time": Crash}
+    assert isinstance(failed.reason, kinds[end])
+    probe.expect_nothing()
+
+
+def test_what_was_to_be_continued_is_not_lost_silently(system: ActorSystem) -> None:
+    letters = system.bus.collect(DeadLetter)
+    ref = system.spawn(Puppet)
+
+    def command(puppet: Puppet) -> None:
+        puppet.continue_with("never")
+        puppet.exit(SHUTDOWN)
+
+    with pytest.raises(ActorDeadError):
+        ref.ask(command)
+    letter = letters.get()
+    assert isinstance(letter, DeadLetter)
+    assert letter.message == "never"

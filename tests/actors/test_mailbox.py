@@ -88,7 +88,7 @@ def test_close_wakes_an_idle_reader() -> None:
 def test_nothing_gets_in_once_it_is_closed(lane: Lane) -> None:
     box, _ = mailbox()
     box.close()
-    with pytest.raises(ActorDeadError, match="owner is not alive"):
+    with pytest.raises(ActorDeadError, match="owner not found"):
         box.put(Envelope("late"), lane)
 
 
