@@ -24,7 +24,6 @@ from regrow.actors import (
     ActorSystem,
     ChildSpec,
     ChildType,
-    Describe,
     Description,
     Restart,
     Start,
@@ -36,12 +35,14 @@ from regrow.cli.control import ControlServer
 from regrow.cli.targets import Target
 from regrow.observe.history import History
 from regrow.observe.nodes import node_of_description
-from regrow.observe.post_mortem import post_mortem, reason_tail
-from regrow.protocol.exits import ExitReason, is_abnormal
+from regrow.observe.post_mortem import post_mortem, reason_tail, start_failure_text
+from regrow.protocol.exits import KILLED, ExitReason, is_abnormal
+from regrow.supervision.child_specs import boot_timeout
+from regrow.supervision.events import Unstopped
 from regrow.supervision.policy import format_duration
-from regrow.supervision.policy.apply import inner_spec
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.supervisor import Supervisor
+from regrow.supervision.tree import DescribeTree
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
 __all__ = ("Runner",)
 
 DESCRIBE_TIMEOUT: Final = 5.0  # seconds; a supervisor answers while its children hang
-HURRY_TIMEOUT: Final = 3.0  # seconds for killing, after a second signal
-START_MARGIN: Final = 10.0  # seconds on top of what all children may take to start
+HURRY_TIMEOUT: Final = 1.0  # seconds for killing; threads that are busy then are left to the end of the process
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -75,12 +75,14 @@ class Runner:
 
     def __init__(self, target: Target, *, grace: float, logger: Logger, control: Path | None) -> None:
         self._target = target
+        self._spec = _named(target.spec, target.root)
         self._grace = grace
         self._logger = logger
         self._control = control
         # SimpleQueue may be put to from a signal handler; what arrives is bounded by signals and by one end.
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._signal: signal.Signals | None = None  # the first one that asked for the end
+        self._stopping = False
         self._hurried = False
 
     def run(self, system: ActorSystem) -> int:
@@ -99,12 +101,13 @@ class Runner:
             finally:
                 unsubscribe()
                 history.close()
-                self._stop(system, timeout=HURRY_TIMEOUT)
+                if not self._stopping:
+                    self._stop(system, timeout=HURRY_TIMEOUT)
 
     def _live(self, system: ActorSystem, history: History) -> int:
         outcome = self._started(system)
         if not isinstance(outcome, Started):
-            return self._not_started(outcome)
+            return self._not_started(outcome, history)
         self._say("INFO", f"{self._target.root} is up")
         while True:
             match self._news.get():
@@ -129,13 +132,15 @@ class Runner:
             elif not isinstance(news, _Ended | _Stopped):
                 return news
 
-    def _not_started(self, outcome: StartOutcome) -> int:
+    def _not_started(self, outcome: StartOutcome, history: History) -> int:
         if self._signal is not None:
             return exit_codes.after_signal(self._signal, in_order=False)
-        reason: ExitReason | None = getattr(outcome, "reason", None)
-        text = "it chose not to run" if reason is None else str(reason)
-        lines = [] if reason is None else [f"    {line}" for line in reason_tail(reason)]
-        click.echo("\n".join([f"regrow: {self._target.root} did not start: {text}", *lines]), err=True)
+        text = start_failure_text(history)
+        if not text:  # the root itself, as one whose spec is wrong
+            reason: ExitReason | None = getattr(outcome, "reason", None)
+            tail = [] if reason is None else [f"  {line}" for line in reason_tail(reason)]
+            text = "\n".join(["it chose not to run" if reason is None else str(reason), *tail])
+        click.echo(f"regrow: {self._target.root} did not start\n{_indented(text)}", err=True)
         return exit_codes.START_FAILED
 
     def _end_by_itself(self, reason: ExitReason, history: History) -> int:
@@ -160,8 +165,12 @@ class Runner:
         begun = system.clock.now()
         stopped = self._stop(system, timeout=self._grace)
         took = format_duration(system.clock.now() - begun)
-        late = [f"{item.supervisor}/{item.child_id}" for item in history.trouble]
-        late += [ref.name for ref in (stopped.unstopped if stopped else ())]
+        # A cleanup that failed is told in the log; out of order is what had to be killed, or could not be.
+        forced = [item for item in history.trouble if isinstance(item, Unstopped) or item.reason == KILLED]
+        known = {item.child_id for item in forced}
+        late = [f"{item.supervisor}/{item.child_id}" for item in forced]
+        left = stopped.unstopped if stopped else system.abandoned.refs()
+        late += [ref.name for ref in left if ref.name not in known]
         if stopped is None or late or self._hurried:
             what = f": {', '.join(dict.fromkeys(late))}" if late else ""
             self._say("WARNING", f"stopped after {took}, not in order{what}")
@@ -171,6 +180,7 @@ class Runner:
 
     def _stop(self, system: ActorSystem, *, timeout: float) -> _Stopped | None:
         """Stop the system while signals are still heard: one more and the rest is killed. None: it did not end."""
+        self._stopping = True
         stopper = threading.Thread(
             target=lambda: self._news.put(_Stopped(system.shutdown(timeout))), name="regrow-stop", daemon=True
         )
@@ -197,10 +207,10 @@ class Runner:
         """The root as a child of nobody: it starts for as long as all below it may take, one after the other."""
         return ChildSpec(
             id=self._target.root,
-            start=Start(Supervisor, (replace(self._target.spec, name=self._target.root),)),
+            start=Start(Supervisor, (self._spec,)),
             restart=Restart.TEMPORARY,
             type=ChildType.SUPERVISOR,
-            start_timeout=_start_timeout(self._target.spec) + START_MARGIN,
+            start_timeout=boot_timeout(self._spec),
         )
 
     def _ended_if(self, root: ActorRef) -> Callable[[object], None]:
@@ -231,7 +241,7 @@ class Runner:
             return
 
         def describe(_request: object) -> dict[str, object]:
-            found = roots[-1].ask(Describe(), timeout=DESCRIBE_TIMEOUT)
+            found = roots[-1].ask(DescribeTree(timeout=DESCRIBE_TIMEOUT / 2), timeout=DESCRIBE_TIMEOUT)
             assert isinstance(found, Description)
             return {"tree": node_of_description(found, path=self._target.root).to_json()}
 
@@ -247,9 +257,17 @@ def _kill_all(system: ActorSystem) -> None:
         ref.kill()
 
 
-def _start_timeout(spec: SupervisorSpec) -> float:
-    inner = [(child, inner_spec(child)) for child in spec.children]
-    return sum(child.start_timeout if below is None else _start_timeout(below) for child, below in inner)
+def _named(spec: SupervisorSpec, path: str) -> SupervisorSpec:
+    """Name every supervisor by its path, so that its events say where it is."""
+    children: list[ChildSpec] = []
+    for child in spec.children:
+        inner = child.start.args[0] if child.start.args else None
+        if isinstance(inner, SupervisorSpec):
+            arguments = (_named(inner, f"{path}/{child.id}"), *child.start.args[1:])
+            children.append(replace(child, start=replace(child.start, args=arguments)))
+        else:
+            children.append(child)
+    return replace(spec, name=path, children=children)
 
 
 def _indented(text: str) -> str:

@@ -73,6 +73,7 @@ class History:
         self._lock = threading.Lock()
         self._children: OrderedDict[ChildKey, ChildHistory] = OrderedDict()
         self._gave_up: deque[GaveUp] = deque(maxlen=GAVE_UP_MAX)
+        self._start_failures: deque[tuple[str, End]] = deque(maxlen=ENDS_MAX)
         self._significant: SignificantChildEnded | None = None
         self._trouble: list[Unstopped | ShutdownError] = []
         self._unsubscribe = bus.subscribe(
@@ -105,6 +106,12 @@ class History:
             return tuple(self._gave_up)
 
     @property
+    def start_failures(self) -> tuple[tuple[str, End], ...]:
+        """The latest starts that failed, as path and end, oldest first."""
+        with self._lock:
+            return tuple(self._start_failures)
+
+    @property
     def significant_end(self) -> SignificantChildEnded | None:
         """The latest significant child whose end ended its supervisor."""
         return self._significant
@@ -119,7 +126,9 @@ class History:
         with self._lock:
             match event:
                 case ChildStartFailed(reason=reason):
-                    self._end(event, End(at=self._now(), reason=reason, ready=False))
+                    end = End(at=self._now(), reason=reason, ready=False)
+                    self._end(event, end)
+                    self._start_failures.append((f"{event.supervisor}/{event.child_id}", end))
                 case ChildTerminated(expected=False, reason=reason, report=report):
                     known = report if isinstance(report, ExitReport) else None
                     self._end(event, End(at=self._now(), reason=reason, ready=True, report=known))

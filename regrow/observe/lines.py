@@ -77,7 +77,7 @@ def _log_received(event: runtime.LogReceived) -> Line:
     return Line(
         level=record.level,
         text=f"[{event.ref.name}] {record.text}{trace}",
-        subject=(event.ref.urn, "log"),
+        subject=(event.ref.name, "log"),
         context=context,
         said_by_child=True,
     )
@@ -87,7 +87,7 @@ def _output_captured(event: runtime.OutputCaptured) -> Line:
     return Line(
         level="INFO",
         text=f"[{event.ref.name} {event.stream}] {event.line}",
-        subject=(event.ref.urn, "output"),
+        subject=(event.ref.name, "output"),
         context={"event": "OutputCaptured", "stream": event.stream},
         said_by_child=True,
     )
@@ -116,7 +116,7 @@ def _short(reason: object) -> str:
 
 _LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
     supervision.SupervisorStarted: lambda event: Line(
-        level="INFO",
+        level="DEBUG",
         text=f"{event.supervisor} is running, all of its children have started",
         subject=event.supervisor,
         context={"event": "SupervisorStarted", "supervisor": event.supervisor},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ("RATE", "LineRate", "attach_logger")
 
 _BUCKETS_MAX: Final = 1024  # subjects remembered at once
+_RESTS_MAX: Final = 20  # subjects told at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,16 @@ class _Limiter:
             suppressed, bucket.suppressed = bucket.suppressed, 0
             return suppressed
 
+    def rest(self) -> list[tuple[str, int]]:
+        """Give whom lines were suppressed about that no later line has told of, the worst ones first."""
+        with self._lock:
+            known = [(_name(key), bucket.suppressed) for key, bucket in self._buckets.items() if bucket.suppressed]
+        return sorted(known, key=lambda item: -item[1])[:_RESTS_MAX]
+
+
+def _name(subject: Hashable) -> str:
+    return " ".join(map(str, subject)) if isinstance(subject, tuple) else str(subject)
+
 
 def attach_logger(
     bus: EventBus,
@@ -79,7 +90,7 @@ def attach_logger(
     """Log every event that is worth `level` as one line; give the function that ends it.
 
     A child that fails again and again gets the first lines of `rate` and then few, each with the number of lines that
-    were left out; that a supervisor gives up is always said.
+    were left out, and what is then left is told at the end; that a supervisor gives up is always said.
     Runs in: whatever thread publishes; as quick as the logger's sinks are. `logger` is loguru's; the program has to say
     `logger.enable("regrow")`, because loguru goes by the module that logs.
     """
@@ -94,7 +105,14 @@ def attach_logger(
         if suppressed is not None:
             _write(logger, line, suppressed)
 
-    return bus.subscribe(hear)
+    unsubscribe = bus.subscribe(hear)
+
+    def detach() -> None:
+        unsubscribe()
+        for subject, suppressed in limiter.rest():
+            logger.log("INFO", "{}", f"{suppressed} more lines about {subject} were left out")
+
+    return detach
 
 
 def _write(logger: Logger, line: Line, suppressed: int) -> None:

@@ -9,9 +9,10 @@ from typing import Final
 
 from regrow.observe.history import End, GaveUp, History
 from regrow.protocol.exits import Crash, ExitReason
+from regrow.supervision.errors import FailedToStartChild
 from regrow.supervision.policy import format_duration
 
-__all__ = ("gave_up_text", "post_mortem", "reason_tail")
+__all__ = ("gave_up_text", "post_mortem", "reason_tail", "start_failure_text")
 
 _TRACEBACK_LINES: Final = 12  # the innermost frames: where it happened
 _STDERR_LINES: Final = 8
@@ -54,6 +55,18 @@ def gave_up_text(item: GaveUp) -> str:
         earlier = list(dict.fromkeys(str(end.reason) for end in list(item.ends)[:-1] if end.reason != last.reason))
         lines += [f"  before that: {reason}" for reason in earlier[-_REASONS_SHOWN:]]
     return "\n".join(lines)
+
+
+def start_failure_text(history: History) -> str:
+    """Explain why a tree did not start: the child at the bottom; that its supervisors failed with it is no news."""
+    failures = history.start_failures
+    own = FailedToStartChild.__qualname__
+    for path, end in reversed(failures):
+        if not (isinstance(end.reason, Crash) and end.reason.type.endswith(own)):
+            return "\n".join(
+                [f"{path} failed to start: {end.reason}", *(f"  {line}" for line in reason_tail(end.reason))]
+            )
+    return ""
 
 
 def reason_tail(reason: ExitReason) -> list[str]:

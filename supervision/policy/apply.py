@@ -98,7 +98,7 @@ def inner_spec(child: ChildSpec) -> SupervisorSpec | None:
     """Give the spec of a child that is a supervisor and whose spec is known in this process."""
     arguments = child.start.args
     if child.start.target == TREE_START and arguments and isinstance(arguments[0], Mapping):
-        return supervisor_spec(arguments[0])
+        return supervisor_spec(arguments[0], path=str(arguments[0].get("name", child.id)))
     if child.type is ChildType.SUPERVISOR and arguments and isinstance(arguments[0], SupervisorSpec):
         return arguments[0]
     return None
@@ -174,7 +174,7 @@ def _moved(child: ChildSpec, changed: SupervisorSpec, path: str, walk: _Walk) ->
     from .plain import plain_spec  # needs the naming of import paths, which few policies ask for
 
     try:
-        start = Start(TREE_START, (plain_spec(changed),))
+        start = Start(TREE_START, (plain_spec(changed) | {"name": path},))
     except ValueError as error:
         for rule in walk.rules_at(path):
             if rule.values.get("isolation") == "process":

@@ -37,17 +37,20 @@ TREE_START: Final = f"{__package__}.hosted:tree_start"
 """Import path of the start of a supervisor that a policy describes and that lives in a process of its own."""
 
 
-def supervisor_spec(table: Mapping[str, object], *, backoff: Backoff | None = None) -> SupervisorSpec:
-    """Build a supervisor and all below it. `backoff` is what it inherits as the default of its children."""
+def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Backoff | None = None) -> SupervisorSpec:
+    """Build a supervisor and all below it; each is named by its path, so that its events say where it is.
+
+    `backoff` is what it inherits as the default of its children.
+    """
     inherited = changed_backoff(backoff or Backoff(), _table(table, "backoff"))
     children = table.get("child", [])
     return SupervisorSpec(
         strategy=Strategy(str(table.get("strategy", Strategy.ONE_FOR_ONE))),
-        children=[_child(child, inherited) for child in (children if isinstance(children, list) else [])],
+        children=[_child(child, path, inherited) for child in (children if isinstance(children, list) else [])],
         intensity=changed_intensity(RestartIntensity(), _table(table, "intensity")),
         backoff=inherited,
         auto_shutdown=AutoShutdown(str(table.get("auto_shutdown", AutoShutdown.NEVER))),
-        name=_typed(table, "name", str),
+        name=path,
     )
 
 
@@ -85,13 +88,14 @@ def shutdown_of(word: object) -> Shutdown:
     raise AssertionError(f"unchecked shutdown {word!r}")
 
 
-def _child(table: Mapping[str, object], inherited: Backoff) -> ChildSpec:
+def _child(table: Mapping[str, object], parent: str, inherited: Backoff) -> ChildSpec:
+    path = f"{parent}/{table['id']}"
     isolation = Isolation(str(table.get("isolation", Isolation.THREAD)))
     supervisor = table.get("type") == "supervisor"
     own = _table(table, "backoff")
     spec = ChildSpec(
         id=str(table["id"]),
-        start=_supervisor_start(table, inherited, isolation) if supervisor else _worker_start(table),
+        start=_supervisor_start(table, path, inherited, isolation) if supervisor else _worker_start(table),
         restart=Restart(str(table.get("restart", Restart.PERMANENT))),
         shutdown=shutdown_of(table["shutdown"]) if "shutdown" in table else None,
         type=ChildType.SUPERVISOR if supervisor else ChildType.WORKER,
@@ -102,6 +106,8 @@ def _child(table: Mapping[str, object], inherited: Backoff) -> ChildSpec:
         limits=changed_limits(Limits(), _table(table, "limits")),
     )
     timeout, launcher = _typed(table, "start_timeout", float), table.get("launcher")
+    if timeout is None and supervisor:
+        timeout = _boot_timeout(supervisor_spec(_inner(table), path=path))
     if timeout is not None:
         spec = replace(spec, start_timeout=timeout)
     if launcher in {"exec", "zygote"}:
@@ -109,16 +115,24 @@ def _child(table: Mapping[str, object], inherited: Backoff) -> ChildSpec:
     return spec
 
 
-def _supervisor_start(table: Mapping[str, object], inherited: Backoff, isolation: Isolation) -> Start:
-    own = ("strategy", "intensity", "auto_shutdown", "child")
-    inner: dict[str, object] = {key: table[key] for key in own if key in table}
+def _inner(table: Mapping[str, object]) -> dict[str, object]:
+    return {key: table[key] for key in ("strategy", "intensity", "auto_shutdown", "child") if key in table}
+
+
+def _supervisor_start(table: Mapping[str, object], path: str, inherited: Backoff, isolation: Isolation) -> Start:
     below = changed_backoff(inherited, _table(table, "child_backoff"))
     if isolation is Isolation.PROCESS:
         # Only plain values reach the other process, so what is inherited is written out.
-        return Start(TREE_START, (inner | {"backoff": plain_backoff(below)},))
+        return Start(TREE_START, (_inner(table) | {"backoff": plain_backoff(below), "name": path},))
     from ..supervisor import Supervisor  # here, because reading and showing a policy needs no runtime
 
-    return Start(Supervisor, (supervisor_spec(inner, backoff=below),))
+    return Start(Supervisor, (supervisor_spec(_inner(table), path=path, backoff=below),))
+
+
+def _boot_timeout(spec: SupervisorSpec) -> float:
+    from ..child_specs import boot_timeout
+
+    return boot_timeout(spec)
 
 
 def plain_backoff(backoff: Backoff) -> dict[str, object]:

@@ -24,7 +24,8 @@ def tree_start(table: Mapping[str, object], rules: PlainRules = (), path: str = 
 
     Runs in: the hosted process. Errors: PolicyError if a rule asks for what is not possible.
     """
-    return Start(Supervisor, (_changed(supervisor_spec(table), rules, path),))
+    name = str(table.get("name", "supervisor"))
+    return Start(Supervisor, (_changed(supervisor_spec(table, path=name), rules, path or name),))
 
 
 def start_changed(

@@ -22,14 +22,13 @@ def plain_spec(spec: SupervisorSpec) -> dict[str, object]:
 
     Errors: ValueError naming the child that cannot be written: a start without an import path, delays of one's own.
     """
-    table: dict[str, object] = {
+    return {
         "strategy": spec.strategy.value,
         "intensity": {"max_restarts": spec.intensity.max_restarts, "max_seconds": spec.intensity.max_seconds},
         "backoff": _delays(spec.backoff, spec.name or "supervisor"),
         "auto_shutdown": spec.auto_shutdown.value,
         "child": [_child(child) for child in spec.children],
     }
-    return table if spec.name is None else table | {"name": spec.name}
 
 
 def _child(child: ChildSpec) -> dict[str, object]:
@@ -57,9 +56,7 @@ def _child(child: ChildSpec) -> dict[str, object]:
 def _start(child: ChildSpec) -> dict[str, object]:
     start = child.start
     if start.args and isinstance(start.args[0], SupervisorSpec):
-        inner = plain_spec(start.args[0])
-        inner.pop("name", None)  # the name of a child is that of its ChildSpec
-        return _nested(inner)
+        return _nested(plain_spec(start.args[0]))
     if start.target == TREE_START and isinstance(start.args[0], Mapping):
         if len(start.args) > 1:
             raise ValueError(f"child {child.id!r} is a process whose inside is changed too; move one of the two")
@@ -74,7 +71,8 @@ def _start(child: ChildSpec) -> dict[str, object]:
 
 
 def _nested(table: dict[str, object]) -> dict[str, object]:
-    """At a child, `backoff` is how it is restarted itself."""
+    """At a child, `backoff` is how it is restarted itself; a `name` is not needed, as it follows from the path."""
+    table.pop("name", None)
     table["child_backoff"] = table.pop("backoff")
     return table
 

@@ -40,7 +40,7 @@ class Policy:
         if self.tables is None:
             expected = "a [tree] table (this file only has overrides for a tree that is elsewhere)"
             raise PolicyError([Mistake(file=self.file, line=0, key="tree", given="", expected=expected)])
-        return apply_rules(supervisor_spec(self.tables), self.rules, root=self.root)
+        return apply_rules(supervisor_spec(self.tables, path=self.root), self.rules, root=self.root)
 
     def apply(self, spec: SupervisorSpec, root: str = ROOT) -> SupervisorSpec:
         """Give `spec` with the `[policy]` tables of this file applied; `root` is the first segment of its paths.

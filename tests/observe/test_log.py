@@ -62,7 +62,7 @@ def test_each_event_is_one_line(lines: list[str]) -> None:
     ):
         bus.publish(event)
     assert lines == [
-        "INFO|shop is running, all of its children have started",
+        "DEBUG|shop is running, all of its children have started",
         "INFO|shop/db is running",
         "WARNING|shop/db ended: crash: E: a",
         "INFO|shop/db restarts now (failure 1 in a row)",
@@ -133,3 +133,12 @@ def test_braces_in_a_reason_are_text(lines: list[str]) -> None:
     reason = Crash("KeyError", "{missing} {0}", "")
     bus.publish(ChildStartFailed(supervisor="shop", child_id="{db}", life=1, reason=reason))
     assert lines == ["WARNING|shop/{db} failed to start: crash: KeyError: {missing} {0}"]
+
+
+def test_what_was_left_out_and_not_yet_told_is_told_at_the_end(lines: list[str]) -> None:
+    bus = EventBus()
+    detach = attach_logger(bus, logger, now=Time(), rate=LineRate(burst=1, per_second=0.0))
+    for _ in range(10):
+        bus.publish(failed())
+    detach()
+    assert lines[1:] == ["INFO|9 more lines about shop/db were left out"]

@@ -1,0 +1,337 @@
+"""`regrow run` and `regrow tree` as real processes with real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).parents[3]
+FACTOR = float(os.environ.get("REGROW_TEST_TIMEOUT_FACTOR", "1"))
+WAIT = 20.0 * FACTOR  # seconds until something that must happen is taken for not happening
+
+APP = '''
+import threading
+import time
+
+from regrow.actors import Actor, ChildSpec, Start
+from regrow.protocol.exits import NORMAL
+from regrow.supervision import Restart, SupervisorSpec
+
+
+def note(file, word):
+    with open(file, "a") as notes:
+        notes.write(f"{word} {time.monotonic()}\\n")
+
+
+class Steady(Actor):
+    def __init__(self, file, name):
+        self.file, self.name_ = file, name
+
+    def on_start(self):
+        note(self.file, f"start:{self.name_}")
+
+    def on_stop(self):
+        note(self.file, f"stop:{self.name_}")
+
+
+class Stubborn(Actor):
+    def on_stop(self):
+        threading.Event().wait(60)
+
+
+class Slow(Actor):
+    def on_start(self):
+        threading.Event().wait(60)
+
+
+class Dies(Actor):
+    """Is ready once, and dies; every later start fails."""
+
+    lives = 0
+
+    def __init__(self, file):
+        self.file = file
+
+    def on_start(self):
+        note(self.file, "start:dies")
+        Dies.lives += 1
+        if Dies.lives > 1:
+            raise ValueError("no disk")
+        self.send_after(0.05, "die")
+
+    def on_receive(self, message):
+        note(self.file, "dies:dies")
+        raise RuntimeError("the first time")
+
+
+class Done(Actor):
+    def on_start(self):
+        self.send_after(0.05, "done")
+
+    def on_receive(self, message):
+        self.exit(NORMAL)
+
+
+def tree():
+    return SupervisorSpec(children=[ChildSpec(id="a", start=Start(Stubborn)), ChildSpec(id="b", start=Start(Done))])
+'''
+
+
+class Command:
+    """One `regrow` process in a directory of its own."""
+
+    def __init__(self, directory: Path, *args: str) -> None:
+        self.directory = directory
+        self.log = directory / "stderr.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "regrow.cli", *args],
+                cwd=directory,
+                env=environment(directory),
+                stderr=log,
+                stdout=subprocess.DEVNULL,
+            )
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, word: str) -> None:
+        deadline = time.monotonic() + WAIT
+        while word not in self.text():
+            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.text()}"
+            assert time.monotonic() < deadline, f"{word!r} was not said in {WAIT} s:\n{self.text()}"
+            time.sleep(0.02)
+
+    def signal(self, signo: int) -> None:
+        self.process.send_signal(signo)
+
+    def end(self) -> int:
+        try:
+            return self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"did not end in {WAIT} s:\n{self.text()}")
+
+
+def environment(directory: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("REGROW_")}
+    return kept | {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(directory)}
+
+
+class App:
+    """A directory with the actors of this file, and whatever runs in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.notes = directory / "notes"
+        self.running: list[Command] = []
+        (directory / "app.py").write_text(APP)
+
+    def steady(self, *names: str) -> str:
+        lines = [
+            f'[[tree.child]]\nid = "{name}"\nstart = "app:Steady"\nargs = ["{self.notes}", "{name}"]\n'
+            for name in names
+        ]
+        return "\n".join(lines)
+
+    def policy(self, text: str, name: str = "shop.toml") -> str:
+        (self.directory / name).write_text(text)
+        return name
+
+    def run(self, *args: str) -> Command:
+        command = Command(self.directory, "run", *args)
+        self.running.append(command)
+        return command
+
+    def call(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "regrow.cli", *args],
+            cwd=self.directory,
+            env=environment(self.directory),
+            capture_output=True,
+            text=True,
+            timeout=WAIT,
+            check=False,
+        )
+
+    def noted(self) -> list[str]:
+        return [line.split()[0] for line in self.notes.read_text().splitlines()]
+
+    def times(self, word: str) -> list[float]:
+        lines = [line.split() for line in self.notes.read_text().splitlines()]
+        return [float(at) for what, at in lines if what == word]
+
+    def close(self) -> None:
+        for command in self.running:
+            if command.process.poll() is None:
+                command.process.kill()
+                command.process.wait(WAIT)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    app = App(tmp_path)
+    yield app
+    app.close()
+
+
+def test_a_tree_starts_can_be_seen_and_is_stopped_in_reverse_order(app: App) -> None:
+    inner = '[[tree.child]]\nid = "pool"\ntype = "supervisor"\n' + app.steady("three").replace(
+        "tree.child", "tree.child.child"
+    )
+    run = app.run(app.policy(f'[tree]\nname = "shop"\n{app.steady("one", "two")}\n{inner}\n'))
+    run.wait_for("shop is up")
+    shown = app.call("tree")
+    assert shown.returncode == 0, shown.stderr
+    rows = shown.stdout.splitlines()
+    assert rows[0].startswith("shop  running  Supervisor  up ")
+    assert [row.split("  up ")[0] for row in rows[1:]] == [
+        "├── one  running  Steady",
+        "├── two  running  Steady",
+        "└── pool  running  Supervisor",
+        "    └── three  running  Steady",
+    ]
+    sockets = list((app.directory / "regrow").glob("*.sock"))
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in sockets] == [(f"{run.process.pid}.sock", 0o600)]
+    found = json.loads(app.call("tree", "--pid", str(run.process.pid), "--json").stdout)
+    assert [child["path"] for child in found["children"]] == ["shop/one", "shop/two", "shop/pool"]
+
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
+    assert app.noted() == [*(f"start:{name}" for name in ("one", "two", "three")), "stop:three", "stop:two", "stop:one"]
+    assert "SIGTERM: stopping in reverse order, within 25s" in run.text()
+    assert "stopped in order" in run.text()
+    assert not sockets[0].exists()
+    gone = app.call("tree")
+    assert (gone.returncode, "no running tree found" in gone.stderr) == (4, True)
+
+
+def test_interrupt_stops_in_order_too_and_hang_up_is_reserved(app: App) -> None:
+    run = app.run(app.policy(f"[tree]\n{app.steady('one')}"))
+    run.wait_for("root is up")
+    run.signal(signal.SIGHUP)
+    run.wait_for("SIGHUP: reloading is not supported; nothing has changed")
+    run.signal(signal.SIGINT)
+    assert run.end() == 0, run.text()
+    assert app.noted() == ["start:one", "stop:one"]
+
+
+STUBBORN = '[[tree.child]]\nid = "mule"\nstart = "app:Stubborn"\nshutdown = "infinity"\n'
+
+
+def test_a_second_signal_kills_what_does_not_stop(app: App) -> None:
+    run = app.run(app.policy(f"[tree]\n{STUBBORN}"))
+    run.wait_for("root is up")
+    run.signal(signal.SIGTERM)
+    run.wait_for("SIGTERM: stopping")
+    run.signal(signal.SIGTERM)
+    assert run.end() == 128 + signal.SIGTERM, run.text()
+    assert "SIGTERM again: killing what is left" in run.text()
+    assert re.search(r"not in order: .*mule", run.text())
+
+
+def test_the_grace_bounds_the_stop_of_the_whole_tree(app: App) -> None:
+    run = app.run("--grace", "300ms", app.policy(f"[tree]\n{app.steady('one')}\n{STUBBORN}"))
+    run.wait_for("root is up")
+    begun = time.monotonic()
+    run.signal(signal.SIGINT)
+    assert run.end() == 128 + signal.SIGINT, run.text()
+    assert time.monotonic() - begun < 10 * FACTOR
+    assert "not in order" in run.text()
+
+
+def test_a_child_that_dies_at_every_start_is_restarted_later_and_later_and_then_explained(
+    app: App,
+) -> None:
+    backoff = 'backoff = { base = "200ms", factor = 2, jitter = "none" }'
+    child = f'[[tree.child]]\nid = "db"\nstart = "app:Dies"\nargs = ["{app.notes}"]\n'
+    run = app.run(app.policy(f'[tree]\nname = "shop"\n{backoff}\n{child}'))
+    assert run.end() == 1, run.text()
+
+    starts = app.times("start:dies")
+    gaps = [starts[1] - app.times("dies:dies")[0], *(later - sooner for sooner, later in pairwise(starts[1:]))]
+    assert len(starts) == 4
+    for gap, delay in zip(gaps, (0.0, 0.2, 0.4)):
+        assert delay <= gap < delay + 0.19 * FACTOR, gaps
+
+    report = run.text().partition("regrow: shop gave up\n")[2].splitlines()
+    assert report[0].startswith("  shop/db failed to start or ended 4 times in ")
+    assert report[0].endswith("; shop allows 3 restarts in 5s")
+    assert report[1:3] == [
+        "    3 restarts, after waits of 0s, 200ms, 400ms",
+        "    last reason: crash: ValueError: no disk (before it was ready)",
+    ]
+    assert report[3] == "      Traceback (most recent call last):"
+    assert report[-2:] == ["      ValueError: no disk", "    before that: crash: RuntimeError: the first time"]
+
+
+def test_a_tight_crash_loop_does_not_flood_the_log(app: App) -> None:
+    flags = 'intensity = { max_restarts = 2000, max_seconds = "1h" }\nbackoff = { base = 0, cap = 0 }'
+    child = f'[[tree.child]]\nid = "db"\nstart = "app:Dies"\nargs = ["{app.notes}"]\n'
+    run = app.run(app.policy(f"[tree]\n{flags}\n{child}"))
+    assert run.end() == 1, run.text()
+    assert len(app.times("start:dies")) == 2001
+    assert len(run.text().splitlines()) < 100
+    assert len(run.text()) < 20_000
+    assert "more lines about it were left out" in run.text()
+
+
+def test_a_child_that_cannot_start_is_a_failed_start(app: App) -> None:
+    child = '[[tree.child]]\nid = "db"\nstart = "app:NoSuch"\n'
+    run = app.run(app.policy(f"[tree]\n{app.steady('one')}\n{child}"))
+    assert run.end() == 3
+    assert "regrow: root did not start\n  root/db failed to start: " in run.text()
+    assert "app" in run.text()
+    assert app.noted() == ["start:one", "stop:one"]
+
+
+def test_a_signal_ends_a_start_that_hangs(app: App) -> None:
+    run = app.run(app.policy(f'[tree]\n{app.steady("one")}\n[[tree.child]]\nid = "slow"\nstart = "app:Slow"\n'))
+    run.wait_for("root/one is running")
+    run.signal(signal.SIGTERM)
+    assert run.end() == 128 + signal.SIGTERM, run.text()
+    assert "SIGTERM while the tree starts" in run.text()
+
+
+def test_a_tree_that_has_finished_its_work_ends_with_0(app: App) -> None:
+    flags = 'auto_shutdown = "any_significant"'
+    child = '[[tree.child]]\nid = "job"\nstart = "app:Done"\nrestart = "transient"\nsignificant = true\n'
+    run = app.run(app.policy(f"[tree]\n{flags}\n{app.steady('one')}\n{child}"))
+    assert run.end() == 0, run.text()
+    assert "root has finished: job ended" in run.text()
+    assert app.noted() == ["start:one", "stop:one"]
+
+
+def test_a_tree_in_a_module_can_be_run_under_a_policy(app: App) -> None:
+    policy = '[policy."root/b"]\nrestart = "temporary"\n[policy."root/a"]\nshutdown = "brutal_kill"\n'
+    run = app.run("app:tree", "--policy", app.policy(policy))
+    run.wait_for("root/b ended: normal")
+    shown = json.loads(app.call("tree", "--json").stdout)
+    assert [child["name"] for child in shown["children"]] == ["a"]
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
+
+
+def test_the_log_can_be_json_and_flags_can_come_from_the_environment(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    control = app.directory / "c.sock"
+    run = app.run("--log-format", "json", "--control", str(control), app.policy(f"[tree]\n{app.steady('one')}"))
+    run.wait_for("root is up")
+    assert app.call("tree", "--control", str(control)).returncode == 0
+    busy = app.call("run", "--control", str(control), "shop.toml")
+    assert (busy.returncode, "is in use by a running tree" in busy.stderr) == (3, True)
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0
+    lines = [json.loads(line) for line in run.text().splitlines()]
+    assert {"level": "INFO", "message": "root/one is running", "child": "one"}.items() <= lines[0].items()
