@@ -13,16 +13,20 @@ while a target is being imported, nothing can be launched (`importing_target`).
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from .errors import NotImportable
 
 __all__ = ("ImportPath", "import_in_progress", "importing_target", "path_of", "resolve", "search_path")
+
+_MODULE_PART: Final = re.compile(r"[\w-]+")
 
 _importing: list[str] = []  # targets that this process is importing just now, outermost first
 
@@ -45,7 +49,7 @@ def path_of(obj: object) -> ImportPath:
     """
     if isinstance(obj, str):
         module_part, _, name_part = obj.partition(":")
-        if not _is_dotted(module_part) or not _is_dotted(name_part):
+        if not _is_module(module_part) or not _is_dotted(name_part):
             raise NotImportable(repr(obj), 'expected the form "package.module:qualified.name"')
         return ImportPath(obj)
     module_name = getattr(obj, "__module__", None)
@@ -126,6 +130,11 @@ def _is_dotted(name: str) -> bool:
     return bool(name) and all(part.isidentifier() for part in name.split("."))
 
 
+def _is_module(name: str) -> bool:
+    """Say whether importlib can take it: `01_first` and `my-script` are no identifiers, but they are files."""
+    return bool(name) and all(_MODULE_PART.fullmatch(part) for part in name.split("."))
+
+
 def _check_same(obj: object, module: ModuleType, qualname: str, subject: str) -> None:
     found: object = module
     for part in qualname.split("."):
@@ -148,7 +157,7 @@ def _name_of_main(main: ModuleType, subject: str) -> tuple[str, str | None]:
             subject, "it was typed at a prompt or given by -c or stdin, so no file has it; move it into a module"
         )
     script = Path(file).absolute()
-    if script.suffix != ".py" or not script.stem.isidentifier():
+    if script.suffix != ".py" or not _MODULE_PART.fullmatch(script.stem):
         raise NotImportable(
             subject, f"the script {script.name!r} cannot be imported by its name; move it into a module"
         )
