@@ -72,17 +72,19 @@ def unpack(
     list_hook: Callable[[list[object]], object] | None = None,
 ) -> object:
     """Read one value that fills `data`. Errors: RemoteProtocolError, whatever the bytes are."""
-    bound = ITEMS_MAX if len(data) > ITEMS_MAX else -1  # -1: msgpack bounds claims by the length of the data
     try:
-        value: object = unpackb(
-            data,
-            ext_hook=ext_hook,
-            list_hook=list_hook,
-            strict_map_key=False,
-            timestamp=3,
-            max_array_len=bound,
-            max_map_len=bound,
-        )
+        if len(data) <= ITEMS_MAX:  # msgpack itself bounds claims by the length of the data
+            value: object = unpackb(data, ext_hook=ext_hook, list_hook=list_hook, strict_map_key=False, timestamp=3)
+        else:
+            value = unpackb(
+                data,
+                ext_hook=ext_hook,
+                list_hook=list_hook,
+                strict_map_key=False,
+                timestamp=3,
+                max_array_len=ITEMS_MAX,
+                max_map_len=ITEMS_MAX,
+            )
     except ProtocolError:
         raise
     except (ValueError, TypeError, ArithmeticError, BufferError) as error:

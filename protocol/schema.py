@@ -71,13 +71,14 @@ class Schema(Generic[M]):
 
 
 class _Field:
-    __slots__ = ("get", "name", "read", "required", "write")
+    __slots__ = ("exact", "get", "name", "read", "required", "write")
 
     def __init__(self, name: str, hint: object, required: bool) -> None:
         self.name = name
         self.required = required
         self.get = attrgetter(name)
         self.read, self.write = _reader(hint), _writer(hint)
+        self.exact = hint if isinstance(hint, type) and hint in _EXACT else None  # most fields: checked without a call
 
 
 def snake_case(name: str) -> str:
@@ -106,8 +107,12 @@ def _read_fields(known: tuple[_Field, ...], content: object) -> dict[str, object
     values: dict[str, object] = {}
     for f in known:
         if f.name in content:
+            value = content[f.name]
+            if type(value) is f.exact:
+                values[f.name] = value
+                continue
             try:
-                values[f.name] = f.read(content[f.name])
+                values[f.name] = f.read(value)
             except _Wrong as wrong:
                 wrong.where = f".{f.name}{wrong.where}"
                 raise

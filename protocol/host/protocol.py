@@ -7,9 +7,9 @@ What lives here: the state of one link, its two lanes and its counters. What mus
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Final, TypeAlias
 
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from ..frames import Buffer, Frame, FrameReader, frame_header
 from ..limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES, INLINE_MAX_BYTES, WINDOW_BYTES, WINDOW_MESSAGES
 from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage
@@ -19,6 +19,11 @@ from .wire import KINDS, NUMBERS, decode_link_message, encode_link_message
 __all__ = ("LinkProtocol",)
 
 _WRAP: Final = 1 << 32
+_ACKNOWLEDGE: Final = encode_link_message(Acknowledge())[0]
+
+_Outgoing: TypeAlias = tuple[int, bool, bytes, Buffer, int]
+"""A message that waits to be written: frame type, whether it takes credit, head, body, bytes of both. A tuple, since
+one is made for every message."""
 
 
 class LinkProtocol:
@@ -44,6 +49,8 @@ class LinkProtocol:
         acknowledge_on_receipt: bool = True,
     ) -> None:
         self.side: Final = side
+        self._sends = TRANSITIONS[side]
+        self._receives = TRANSITIONS[side.other]
         self.state = State.NEW
         self.incarnation = incarnation
         self.failure: RemoteProtocolError | None = None
@@ -102,14 +109,14 @@ class LinkProtocol:
         CodecError, FrameTooLarge for what cannot be said. After an error nothing has changed.
         """
         kind = type(message)
-        after = TRANSITIONS[self.side][self.state].get(kind)
-        if after is None or self.state is State.ENDED:
+        after = self._may_send.get(kind)
+        if after is None or self._state is State.ENDED:
             raise LocalProtocolError(
                 f"link message {KINDS.get(kind, kind.__qualname__)!r}",
                 expected=self._expected(self.side),
                 got=self.state.name,
             )
-        if isinstance(message, Hello | Init):
+        if isinstance(message, Hello) or isinstance(message, Init):  # noqa: SIM101  # a tenth of the cost of a union
             if self.incarnation not in (None, message.incarnation):
                 raise LocalProtocolError(
                     f"{KINDS[kind]}.incarnation", expected=str(self.incarnation), got=message.incarnation
@@ -117,12 +124,14 @@ class LinkProtocol:
             self.incarnation = message.incarnation
         head, body = encode_link_message(message)
         size = len(head) + (body.nbytes if isinstance(body, memoryview) else len(body))
-        frame_header(0, size)  # refuses what is too large now, at the caller, and not when it is written
-        lane = self._ordered if kind in ORDERED else self._control
+        if size > FRAME_MAX_BYTES:
+            raise FrameTooLarge(f"link message {KINDS[kind]!r}", expected=f"at most {FRAME_MAX_BYTES} bytes", got=size)
         credited = kind in CREDITED
         self._waiting += credited
-        lane.append(_Outgoing(NUMBERS[kind], credited, head, body, size))
-        self.state = after
+        lane = self._ordered if kind in ORDERED else self._control
+        lane.append((NUMBERS[kind], credited, head, body, size))
+        if after is not self._state:
+            self.state = after
 
     def data_to_send(self, limit_bytes: int | None = None) -> list[Buffer]:
         """Give what is to be written, in order, control before data; large bodies as their own buffers.
@@ -135,17 +144,16 @@ class LinkProtocol:
         given = 0
         while (self._control or self._ordered) and (limit_bytes is None or given < limit_bytes or not given):
             outgoing = self._control.popleft() if self._control else self._ordered.popleft()
-            small.append(self._header(outgoing))
-            small.append(outgoing.head)
-            if outgoing.size < INLINE_MAX_BYTES:
-                small.append(outgoing.body)
+            number, credited, head, body, size = outgoing
+            small += (self._header(number, credited, size), head)
+            if size < INLINE_MAX_BYTES:
+                small.append(body)
             else:
-                pieces += (b"".join(small), outgoing.body)
+                pieces += (b"".join(small), body)
                 small = []
-            given += FRAME_HEADER_BYTES + outgoing.size
+            given += FRAME_HEADER_BYTES + size
         if not given and self._owes_credit():
-            small.append(self._header(_ACKNOWLEDGE))
-            small.append(_ACKNOWLEDGE.head)
+            small += (self._header(NUMBERS[Acknowledge], False, len(_ACKNOWLEDGE)), _ACKNOWLEDGE)
         if small:
             pieces.append(b"".join(small))
         return pieces
@@ -173,37 +181,49 @@ class LinkProtocol:
             )
         self._finished += count
 
-    def _header(self, outgoing: _Outgoing) -> bytes:
-        if outgoing.credited:
+    @property
+    def state(self) -> State:
+        """How far the life of the hosted process is, as this end knows it."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        # The rows of the table are kept at hand: to look an enum up costs as much as the rest of a small message.
+        self._state = state
+        self._may_send = self._sends[state]
+        self._may_receive = self._receives[state]
+
+    def _header(self, number: int, credited: bool, size: int) -> bytes:
+        if credited:
             self._waiting -= 1
             self._sent += 1
-            self._unfinished.append(outgoing.size)
-            self._unfinished_bytes += outgoing.size
+            self._unfinished.append(size)
+            self._unfinished_bytes += size
         self._told = self._finished
-        return frame_header(outgoing.number, outgoing.size, self._sent, self._finished)
+        return frame_header(number, size, self._sent, self._finished)
 
     def _owes_credit(self) -> bool:
         """Credit goes alone only if nothing else went out and half of the window is gone: one per message costs 3x."""
-        allowed = Acknowledge in TRANSITIONS[self.side][self.state] and self.state is not State.ENDED
-        return allowed and self._finished - self._told >= max(1, self._window_messages // 2)
+        if self._finished - self._told < max(1, self._window_messages // 2):
+            return False
+        return Acknowledge in self._may_send and self._state is not State.ENDED
 
     def _received_frame(self, frame: Frame) -> LinkMessage | None:
         message = decode_link_message(frame)
         kind = type(message)
-        if isinstance(message, Hello | Init) and not self._is_current(message):
-            self._stale = True
-        elif isinstance(message, Hello | Init):
-            self._stale = False
+        if isinstance(message, Hello) or isinstance(message, Init):  # noqa: SIM101  # as in send
+            self._stale = not self._is_current(message)
         if self._stale:
             self.ignored_frames += 1
             return None
-        after = TRANSITIONS[self.side.other][self.state].get(kind)
+        after = self._may_receive.get(kind)
         if after is None:
             raise RemoteProtocolError(
                 f"link message {KINDS[kind]!r}", expected=self._expected(self.side.other), got=self.state.name
             )
-        self._count(frame, kind)
-        self.state = after
+        self._count(frame, kind in CREDITED)
+        if after is not self._state:
+            self.state = after
         return None if kind is Acknowledge else message
 
     def _is_current(self, message: Hello | Init) -> bool:
@@ -216,9 +236,8 @@ class LinkProtocol:
             raise RemoteProtocolError(f"{name}.incarnation", expected=f"{self.incarnation}", got=message.incarnation)
         return message.incarnation == self.incarnation
 
-    def _count(self, frame: Frame, kind: type[LinkMessage]) -> None:
+    def _count(self, frame: Frame, credited: bool) -> None:
         """Check the header's counters and take the credit that they grant."""
-        credited = kind in CREDITED
         if frame.sequence != (self._received + credited) % _WRAP:
             raise RemoteProtocolError(
                 "frame sequence", expected=str((self._received + credited) % _WRAP), got=frame.sequence
@@ -235,24 +254,3 @@ class LinkProtocol:
     def _expected(self, sender: Side) -> str:
         names = ", ".join(sorted(KINDS[kind] for kind in TRANSITIONS[sender][self.state])) or "nothing"
         return f"{names} from the {sender} in this state"
-
-
-class _Outgoing:
-    """A message that waits to be written."""
-
-    __slots__ = ("body", "credited", "head", "number", "size")
-
-    def __init__(self, number: int, credited: bool, head: bytes, body: Buffer, size: int) -> None:
-        self.number = number
-        self.credited = credited
-        self.head = head
-        self.body = body
-        self.size = size
-
-
-def _acknowledgement() -> _Outgoing:
-    head, body = encode_link_message(Acknowledge())
-    return _Outgoing(NUMBERS[Acknowledge], False, head, body, len(head))
-
-
-_ACKNOWLEDGE: Final = _acknowledgement()

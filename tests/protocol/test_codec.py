@@ -98,6 +98,12 @@ class NowhereZone(tzinfo):
     def utcoffset(self, when: datetime | None) -> timedelta | None:
         return None
 
+    def dst(self, when: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, when: datetime | None) -> str | None:
+        return None
+
 
 def exactly(left: object, right: object) -> bool:
     """Compare as `==` does, and classes, NaN, and the sign of zero besides."""

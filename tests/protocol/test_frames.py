@@ -71,6 +71,7 @@ def test_a_large_payload_can_be_received_in_place() -> None:
     assert reader.feed(stream[:1000]) == []
     assert reader.pending_bytes == 1000
     at = 1000
+    received: list[Frame] = []
     while at < len(stream):
         room = reader.wanted()
         assert room is not None

@@ -210,7 +210,7 @@ class TestLanes:
         said: list[LinkMessage] = [Reply(1, True, b"v"), SAMPLES[Log], Exited(NORMAL)]
         assert pair.up(*said) == said
 
-    @pytest.mark.parametrize("kind", sorted(ORDERED, key=lambda kind: kind.__name__))
+    @pytest.mark.parametrize("kind", sorted(ORDERED, key=str))
     def test_what_tells_of_an_end_never_overtakes_an_answer(self, kind: type[LinkMessage]) -> None:
         end = LinkProtocol(Side.CHILD)
         end.state = State.STOPPING
@@ -387,7 +387,7 @@ class TestBrokenPeers:
             with pytest.raises(GarbageReceived) as caught:
                 pair.parent.receive_data(b"Traceback (most recent call last):")
             assert caught.value.head.startswith(b"Traceback")
-        assert pair.parent.failure is caught.value
+            assert pair.parent.failure is caught.value
 
     def test_what_was_good_before_garbage_is_not_lost(self) -> None:
         pair = Pair().start()

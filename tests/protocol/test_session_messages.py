@@ -158,7 +158,7 @@ def test_a_field_that_cannot_be_said_is_named() -> None:
 
 def test_seeded_mutations_of_good_messages_end_in_our_error_or_in_a_message() -> None:
     rng = random.Random(20240611)
-    samples = [
+    samples: list[Message] = [
         Hello(gateway="g1"),
         Connect(
             role="worker",

@@ -100,8 +100,12 @@ class Pair:
 
     def connect(self, *, paused: bool = False, now: float = 0.0) -> Pair:
         self.hear(Hello(gateway="g"), now)
-        role = "client" if self.peer.role is Role.CLIENT else "worker"
-        self.say(Connect(role=role, token="t", instance="i", paused=paused), now)
+        self.say(
+            Connect(
+                role="client" if self.peer.role is Role.CLIENT else "worker", token="t", instance="i", paused=paused
+            ),
+            now,
+        )
         self.hear(READY, now)
         return self
 
@@ -224,15 +228,15 @@ class TestConversation:
         assert pair.hear(SAMPLES[Invoke]) == SAMPLES[Invoke]
         for kind in (Ack, Progress, ExtendLease, Result, Busy):
             assert pair.say(SAMPLES[kind]) == SAMPLES[kind]
-        for kind in (ResultAck, Lease, Cancel):
-            assert pair.hear(SAMPLES[kind]) == SAMPLES[kind]
+        for answer in (ResultAck, Lease, Cancel):
+            assert pair.hear(SAMPLES[answer]) == SAMPLES[answer]
 
     def test_a_client_submits_and_hears_the_end(self) -> None:
         pair = Pair(Role.CLIENT).connect()
         for kind in (Submit, Await, Cancel, StatusRequest, Heartbeat):
             assert pair.say(SAMPLES[kind])
-        for kind in (Accepted, Progress, Settled, Status, HeartbeatAck):
-            assert pair.hear(SAMPLES[kind])
+        for answer in (Accepted, Progress, Settled, Status, HeartbeatAck):
+            assert pair.hear(SAMPLES[answer])
 
     def test_after_pause_nothing_new_comes_and_results_still_go(self) -> None:
         pair = Pair().connect()
