@@ -1,0 +1,233 @@
+"""Trees of policy files as specs, in this process and in others."""
+
+from __future__ import annotations
+
+import json.decoder
+
+import pytest
+
+from regrow.actors.child_spec import (
+    BrutalKill,
+    ChildSpec,
+    ChildType,
+    Grace,
+    Infinity,
+    Isolation,
+    Limits,
+    Restart,
+    Start,
+)
+from regrow.supervision import AutoShutdown, Backoff, RestartIntensity, Strategy, Supervisor, SupervisorSpec
+from regrow.supervision.errors import InvalidSpec
+from regrow.supervision.policy import Policy, PolicyError, Rule, parse_policy
+from regrow.supervision.policy.apply import inner_spec
+from regrow.supervision.policy.build import TREE_START
+from regrow.supervision.policy.hosted import start_changed, tree_start
+from regrow.supervision.policy.plain import plain_spec
+from regrow.supervision.validate import check_supervisor_spec, raise_problems
+
+WHOLE = """
+[tree]
+name = "shop"
+strategy = "rest_for_one"
+intensity = { max_restarts = 7, max_seconds = "1m" }
+backoff = { base = "100ms", jitter = "none" }
+auto_shutdown = "any_significant"
+
+[[tree.child]]
+id = "db"
+start = "shop.db:Database"
+args = [1, "two"]
+kwargs = { port = 5432 }
+restart = "transient"
+shutdown = "brutal_kill"
+significant = true
+start_timeout = "1m"
+name = "database"
+backoff = { cap = "1s" }
+
+[[tree.child]]
+id = "model"
+start = "shop.model:Model"
+isolation = "process"
+launcher = "exec"
+limits = { memory_bytes = "1GiB", nice = 5, open_files = 64 }
+shutdown = "infinity"
+
+[[tree.child]]
+id = "pool"
+type = "supervisor"
+strategy = "one_for_all"
+intensity = { max_restarts = 1 }
+child_backoff = { base = "1s" }
+backoff = { initial = "3s" }
+
+  [[tree.child.child]]
+  id = "reader"
+  start = "shop.pool:Reader"
+  shutdown = 9
+"""
+
+
+def tree_of(text: str) -> SupervisorSpec:
+    spec = parse_policy(text, file="p.toml").tree()
+    raise_problems(check_supervisor_spec(spec))
+    return spec
+
+
+def child_of(spec: SupervisorSpec | None, child_id: str) -> ChildSpec:
+    assert spec is not None
+    return next(child for child in spec.children if child.id == child_id)
+
+
+def test_every_key_becomes_its_field() -> None:
+    spec = tree_of(WHOLE)
+    default = Backoff(base=0.1, jitter="none")
+    assert (spec.name, spec.strategy, spec.auto_shutdown) == (
+        "shop",
+        Strategy.REST_FOR_ONE,
+        AutoShutdown.ANY_SIGNIFICANT,
+    )
+    assert (spec.intensity, spec.backoff) == (RestartIntensity(7, 60.0), default)
+    assert child_of(spec, "db") == ChildSpec(
+        id="db",
+        start=Start("shop.db:Database", (1, "two"), {"port": 5432}),
+        restart=Restart.TRANSIENT,
+        shutdown=BrutalKill(),
+        significant=True,
+        start_timeout=60.0,
+        name="database",
+        backoff=Backoff(base=0.1, jitter="none", cap=1.0),
+    )
+    assert child_of(spec, "model") == ChildSpec(
+        id="model",
+        start=Start("shop.model:Model"),
+        isolation=Isolation.PROCESS,
+        launcher="exec",
+        limits=Limits(memory_bytes=2**30, nice=5, open_files=64),
+        shutdown=Infinity(),
+    )
+
+
+def test_a_supervisor_inside_is_named_by_its_path_and_inherits_the_backoff() -> None:
+    pool = child_of(tree_of(WHOLE), "pool")
+    assert (pool.type, pool.start.target) == (ChildType.SUPERVISOR, Supervisor)
+    assert pool.backoff == Backoff(initial=3.0, base=0.1, jitter="none")
+    assert pool.start_timeout == 20.0  # what its one child may take, and the margin of a boot
+    inner = inner_spec(pool)
+    assert inner is not None
+    assert (inner.name, inner.strategy, inner.intensity) == (
+        "shop/pool",
+        Strategy.ONE_FOR_ALL,
+        RestartIntensity(1, 5.0),
+    )
+    assert inner.backoff == Backoff(base=1.0, jitter="none")
+    assert child_of(inner, "reader").shutdown == Grace(9.0)
+
+
+def test_defaults_are_those_of_the_specs() -> None:
+    spec = tree_of('[tree]\n[[tree.child]]\nid = "a"\nstart = "a:B"\n')
+    assert spec == SupervisorSpec(children=[ChildSpec(id="a", start=Start("a:B"))], name="root")
+
+
+def test_the_overrides_of_the_file_are_part_of_its_tree() -> None:
+    spec = tree_of(WHOLE + '[policy."shop/pool/reader"]\nrestart = "temporary"\n')
+    assert child_of(inner_spec(child_of(spec, "pool")), "reader").restart is Restart.TEMPORARY
+
+
+def test_a_file_without_a_tree_has_none_to_give() -> None:
+    with pytest.raises(PolicyError, match=r"p.toml: tree: expected a \[tree\] table"):
+        parse_policy('[policy."a"]\nrestart = "transient"\n', file="p.toml").tree()
+
+
+IN_PROCESS = WHOLE.replace('type = "supervisor"', 'type = "supervisor"\nisolation = "process"')
+
+
+def test_a_supervisor_in_a_process_is_built_there_just_the_same() -> None:
+    here, there = child_of(tree_of(WHOLE), "pool"), child_of(tree_of(IN_PROCESS), "pool")
+    assert (there.start.target, there.isolation) == (TREE_START, Isolation.PROCESS)
+    built = tree_start(*there.start.args)  # type: ignore[arg-type]
+    assert built.target is Supervisor
+    assert built.args[0] == inner_spec(here)
+
+
+def test_overrides_below_a_supervisor_in_a_process_travel_there() -> None:
+    pool = child_of(tree_of(IN_PROCESS + '[policy."shop/pool/*"]\nrestart = "temporary"\n'), "pool")
+    built = tree_start(*pool.start.args).args[0]  # type: ignore[arg-type]
+    assert isinstance(built, SupervisorSpec)
+    assert child_of(built, "reader").restart is Restart.TEMPORARY
+
+
+def test_what_a_hosted_process_is_told_are_plain_values() -> None:
+    from regrow.protocol.codec import decode, encode
+
+    pool = child_of(tree_of(IN_PROCESS + '[policy."shop/pool/*"]\nrestart = "temporary"\n'), "pool")
+    arguments = list(pool.start.args)
+    assert decode(encode(arguments)) == arguments
+
+
+def test_a_supervisor_can_be_moved_to_a_process_with_all_that_is_below_it() -> None:
+    deep = WHOLE + '[[tree.child.child]]\nid = "deep"\ntype = "supervisor"\n'
+    deep += '[[tree.child.child.child]]\nid = "x"\nstart = "a:B"\n'
+    here = child_of(tree_of(deep), "pool")
+    moved = child_of(tree_of(deep + '[policy."shop/pool"]\nisolation = "process"\n'), "pool")
+    assert (moved.start.target, moved.isolation) == (TREE_START, Isolation.PROCESS)
+    assert tree_start(*moved.start.args).args[0] == inner_spec(here)  # type: ignore[arg-type]
+
+
+def test_a_supervisor_in_a_process_can_be_moved_back() -> None:
+    back = child_of(tree_of(IN_PROCESS + '[policy."shop/pool"]\nisolation = "thread"\n'), "pool")
+    assert back == child_of(tree_of(WHOLE), "pool")
+
+
+def test_a_tree_that_cannot_be_named_elsewhere_is_not_moved() -> None:
+    inner = SupervisorSpec(children=[ChildSpec(id="x", start=Start(lambda: None))])
+    spec = SupervisorSpec(children=[ChildSpec(id="pool", start=Start(Supervisor, (inner,)), type=ChildType.SUPERVISOR)])
+    policy = parse_policy('[policy."root/pool"]\nisolation = "process"\n')
+    with pytest.raises(PolicyError, match=r"a tree that another process can build .*'x'.*lambda"):
+        policy.apply(spec)
+
+
+def test_plain_tables_of_code_name_its_classes() -> None:
+    spec = SupervisorSpec(children=[ChildSpec(id="codec", start=Start(json.decoder.JSONDecoder))])
+    table = plain_spec(spec)
+    assert isinstance(table["child"], list)
+    assert table["child"][0]["start"] == "json.decoder:JSONDecoder"
+
+
+RULES = [Rule(pattern="w/link/beat", values={"shutdown": 1.0}).plain()]
+
+
+def link_start(shutdown: float) -> Start:
+    child = ChildSpec(id="beat", start=Start("a:B"), shutdown=Grace(shutdown))
+    return Start(Supervisor, (SupervisorSpec(children=[child]),))
+
+
+def test_a_start_that_is_changed_is_called_and_its_tree_is_changed() -> None:
+    started = start_changed(link_start, [5.0], {}, RULES, "w/link")
+    assert isinstance(started.args[0], SupervisorSpec)
+    assert child_of(started.args[0], "beat").shutdown == Grace(1.0)
+
+
+def test_a_start_of_something_else_stays_as_it_is() -> None:
+    assert start_changed(dict, [1], {"a": 2}, RULES, "w/link") == Start(dict, (1,), {"a": 2})
+    assert start_changed(lambda: Start("a:B"), [], {}, RULES, "w/link") == Start("a:B")
+    with pytest.raises(TypeError, match="start of w/link: expected a Start"):
+        start_changed(lambda: 3, [], {}, RULES, "w/link")
+
+
+def test_a_policy_is_a_value() -> None:
+    policy = parse_policy(WHOLE)
+    assert isinstance(policy, Policy)
+    assert policy == parse_policy(WHOLE)
+    assert [(line, start) for _, line, start in policy.starts()] == [
+        (11, "shop.db:Database"),
+        (23, "shop.model:Model"),
+        (39, "shop.pool:Reader"),
+    ]
+
+
+def test_what_a_file_cannot_say_wrong_the_supervisor_has_nothing_to_refuse() -> None:
+    with pytest.raises(InvalidSpec):
+        raise_problems(check_supervisor_spec(SupervisorSpec(children=[ChildSpec(id="", start=Start("a:B"))])))
+    assert check_supervisor_spec(tree_of(WHOLE)) == ()
