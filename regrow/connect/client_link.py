@@ -1,7 +1,7 @@
 """The client's connection: made, kept alive, and made again, for as long as the client lives.
 
-What lives here: dialing, the handshake, heartbeats, backoff, and what is fatal. What must not: requests; whoever owns the
-link is told what arrives, and says everything that is still open again when the link is `ready`.
+What lives here: dialing, the handshake, heartbeats, backoff, and what is fatal. What must not: requests; whoever owns
+the link is told what arrives, and says everything that is still open again when the link is `ready`.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Gateway:
         self._messages_in = 0
         self._started = 0.0
         self._draining = False
-        self._stopping: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[bool] | None = None
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop
         self._core: BrokerCore
@@ -149,19 +149,20 @@ class Gateway:
             self._store,
         )
 
-    async def stop(self, drain_timeout: float | None = None, reason: str = "the gateway stops") -> None:
+    async def stop(self, drain_timeout: float | None = None, reason: str = "the gateway stops") -> bool:
         """Let work in flight finish for up to `drain_timeout` seconds, say goodbye, close the store.
 
+        Gives False if something was still in flight: its leases stay, so that the next gateway's workers can keep it.
         A second call while the first one waits makes it go on at once when its `drain_timeout` is 0.
         """
         if self._server is None:
-            return
+            return True
         seconds = self.options.drain_timeout if drain_timeout is None else drain_timeout
         if self._stopping is None:
             self._stopping = self._loop.create_task(self._stop(seconds, reason), name="regrow-gateway-stop")
         elif seconds <= 0:
             self._idle.set()
-        await asyncio.shield(self._stopping)
+        return await asyncio.shield(self._stopping)
 
     async def ended(self) -> None:
         """Wait until the gateway has stopped. Errors: StoreError if it stopped because it could not remember."""
@@ -209,7 +210,7 @@ class Gateway:
             logger=library_logger(),
         )
 
-    async def _stop(self, drain_timeout: float, reason: str) -> None:
+    async def _stop(self, drain_timeout: float, reason: str) -> bool:
         server = self._server
         if server is None:
             raise AssertionError("stop() began although the gateway does not listen")
@@ -221,6 +222,7 @@ class Gateway:
                 await asyncio.wait_for(self._idle.wait(), drain_timeout)
             except TimeoutError:
                 logger.warning("gateway {} goes with {} requests in flight", self.id, self._core.in_flight())
+        in_order = not self._core.in_flight()
         await self._commits.barrier(self.options.close_timeout)
         for peer in list(self._peers.values()):
             self._say(peer.connection, Closing(reason=reason))
@@ -235,6 +237,7 @@ class Gateway:
         logger.info("gateway {} has stopped", self.id)
         if not self._ended.done():
             self._ended.set_result(None)
+        return in_order
 
     def _fail(self, error: StoreError) -> None:
         """Stop, because what cannot be remembered must not be promised."""

@@ -1,0 +1,126 @@
+"""`regrow gateway`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from regrow.cli import exit_codes
+from regrow.cli.options import duration, log_options
+
+if TYPE_CHECKING:
+    from regrow.cli.logs import LogFormat
+    from regrow.connect.gateway import Gateway
+
+__all__ = ("command",)
+
+
+@click.command("gateway")
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="REGROW_HOST", show_envvar=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    envvar="REGROW_PORT",
+    show_envvar=True,
+    help="0 takes a free one and prints it.",
+)
+@click.option(
+    "--token",
+    multiple=True,
+    envvar="REGROW_TOKEN",
+    show_envvar=True,
+    help="What workers and clients have to know; may be given several times.",
+)
+@click.option(
+    "--store",
+    default="memory",
+    show_default=True,
+    envvar="REGROW_STORE",
+    show_envvar=True,
+    help="Where requests are remembered: memory, or sqlite:PATH.",
+)
+@click.option(
+    "--heartbeat-interval",
+    default="5s",
+    show_default=True,
+    callback=duration,
+    envvar="REGROW_HEARTBEAT_INTERVAL",
+    show_envvar=True,
+)
+@click.option(
+    "--lease",
+    default="30s",
+    show_default=True,
+    callback=duration,
+    envvar="REGROW_LEASE",
+    show_envvar=True,
+    help="A request whose worker is silent for so long is given to another one.",
+)
+@click.option(
+    "--drain-timeout",
+    default="25s",
+    show_default=True,
+    callback=duration,
+    envvar="REGROW_DRAIN_TIMEOUT",
+    show_envvar=True,
+    help="How long SIGTERM waits for work in flight; a second signal does not wait.",
+)
+@log_options
+def command(  # noqa: PLR0913  # one for each option
+    *,
+    host: str,
+    port: int,
+    token: tuple[str, ...],
+    store: str,
+    heartbeat_interval: float,
+    lease: float,
+    drain_timeout: float,
+    log_level: str,
+    log_format: LogFormat,
+) -> int:
+    """Run a gateway that workers and clients connect to, until SIGTERM or SIGINT.
+
+    Exit codes: 0 stopped in order, 2 wrong usage, 3 it did not start, 130 or 143 it was hurried.
+    """
+    from regrow.cli.logs import configure_log
+    from regrow.connect.broker.settings import BrokerSettings
+    from regrow.connect.gateway import Gateway
+    from regrow.connect.gateway_options import GatewayOptions
+    from regrow.connect.store.locator import store_named
+
+    try:
+        broker = BrokerSettings(heartbeat_interval=heartbeat_interval, lease=lease)
+        options = GatewayOptions(broker=broker, drain_timeout=drain_timeout)
+        gateway = Gateway(host, port, token=token, store=store_named(store), options=options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    end_log = configure_log(log_level, log_format)
+    try:
+        return _run(gateway)
+    finally:
+        end_log()
+
+
+def _run(gateway: Gateway) -> int:
+    from regrow.cli.failure import Failure
+    from regrow.connect.errors import GatewayStartError
+    from regrow.connect.gateway_run import run_gateway
+    from regrow.connect.store import StoreError
+
+    started = False
+
+    def ready(running: Gateway) -> None:
+        nonlocal started
+        started = True
+        click.echo(f"gateway listens on {running.url}")
+
+    try:
+        end = run_gateway(gateway, on_ready=ready)
+    except GatewayStartError as error:
+        raise Failure(str(error), exit_code=exit_codes.START_FAILED) from error
+    except StoreError as error:
+        raise Failure(str(error), exit_code=exit_codes.GAVE_UP if started else exit_codes.START_FAILED) from error
+    return exit_codes.OK if end.signo is None else exit_codes.after_signal(end.signo, in_order=end.in_order)

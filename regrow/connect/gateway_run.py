@@ -1,0 +1,71 @@
+"""A gateway as a program: runs until a signal, drains, and says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .gateway import Gateway
+
+__all__ = ("GatewayEnd", "run_gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEnd:
+    """How a gateway ended: by which signal, and whether all work in flight was finished."""
+
+    signo: int | None
+    in_order: bool
+
+
+def run_gateway(
+    gateway: Gateway,
+    *,
+    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+    on_ready: Callable[[Gateway], None] | None = None,
+) -> GatewayEnd:
+    """Start a gateway and block until it has stopped. The first signal drains it, the second one stops it now.
+
+    Runs in: the main thread, if `signals` are given; it owns their handlers meanwhile.
+    Errors: GatewayStartError, StoreError.
+    """
+    return asyncio.run(_run(gateway, signals, on_ready))
+
+
+async def _run(
+    gateway: Gateway, signals: Sequence[signal.Signals], on_ready: Callable[[Gateway], None] | None
+) -> GatewayEnd:
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[int] = asyncio.Queue()
+    for signo in signals:
+        loop.add_signal_handler(signo, arrived.put_nowait, int(signo))
+    try:
+        await gateway.start()
+        if on_ready is not None:
+            on_ready(gateway)
+        return await _until_the_end(gateway, arrived)
+    finally:
+        for signo in signals:
+            loop.remove_signal_handler(signo)
+
+
+async def _until_the_end(gateway: Gateway, arrived: asyncio.Queue[int]) -> GatewayEnd:
+    ended = asyncio.ensure_future(gateway.ended())
+    first = asyncio.ensure_future(arrived.get())
+    await asyncio.wait({ended, first}, return_when=asyncio.FIRST_COMPLETED)
+    if not first.done():
+        first.cancel()
+        in_order = await gateway.stop(0.0)  # it ends already; wait until all is closed
+        await ended
+        return GatewayEnd(None, in_order)
+    stopping = asyncio.ensure_future(gateway.stop(reason=f"{signal.Signals(first.result()).name} was received"))
+    second = asyncio.ensure_future(arrived.get())
+    await asyncio.wait({stopping, second}, return_when=asyncio.FIRST_COMPLETED)
+    if second.done():
+        await gateway.stop(0.0)
+    second.cancel()
+    in_order = await stopping
+    await ended
+    return GatewayEnd(first.result(), in_order)
