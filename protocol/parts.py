@@ -38,8 +38,7 @@ def encode_parts(
     try:
         return encode(lifted, refs=refs, root=root), buffers
     except CodecError:
-        encode(value, refs=refs, root=root)  # fails as well, with the path that the caller knows
-        raise
+        return encode(value, refs=refs, root=root), []  # fails as well, with the path that the caller knows
 
 
 def decode_parts(head: Buffer, buffers: Sequence[Buffer], *, refs: ReadRef | None = None) -> object:

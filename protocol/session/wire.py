@@ -31,7 +31,7 @@ def encode_message(message: Message) -> bytes:
 
     Errors: LocalProtocolError for what is no session message; CodecError with the path of a field that cannot be said.
     >>> from regrow.protocol.session.messages import Hello
-        >>> decode_message(encode_message(Hello(gateway="g1")))
+    >>> decode_message(encode_message(Hello(gateway="g1")))
     Hello(gateway='g1', versions=('regrow.v1',))
     """
     schema = _BY_TYPE.get(type(message))

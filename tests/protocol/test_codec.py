@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 from collections import OrderedDict, deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
@@ -15,9 +15,9 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol import (
@@ -87,6 +87,18 @@ class One:
 @dataclass(frozen=True)
 class Empty:
     pass
+
+
+@record("test.odd")
+class Odd(Enum):
+    ONE = object()
+
+
+@record("test.counted")
+@dataclass(frozen=True)
+class Counted:
+    number: int
+    total: int = field(init=False, default=0)
 
 
 class Broken:
@@ -186,6 +198,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(values)
 def test_what_is_said_comes_back_exactly(value: object) -> None:
     assert exactly(decode(encode(value)), value)
@@ -318,6 +331,30 @@ class TestRefusals:
             encode(value)
         assert (caught.value.path, caught.value.expected) == (path, expected)
         assert path in str(caught.value)
+
+    def test_whatever_is_fine_before_it_is_walked_past(self) -> None:
+        fine = [
+            {1: 2},
+            [3],
+            (4,),
+            {5},
+            frozenset({6}),
+            Job("a"),
+            Counted(1),
+            Size.BIG,
+            NORMAL,
+            ValueError(1),
+            2**80,
+            {},
+        ]
+        with pytest.raises(CodecError) as caught:
+            encode([*fine, print])
+        assert caught.value.path == f"message[{len(fine)}]"
+
+    def test_the_value_of_an_enum_is_part_of_the_path(self) -> None:
+        with pytest.raises(CodecError) as caught:
+            encode([Odd.ONE])
+        assert caught.value.path == "message[0].value"
 
     def test_the_root_is_called_as_the_caller_says(self) -> None:
         with pytest.raises(CodecError, match=r"cannot encode arguments\[0\]: expected data, not code"):
@@ -571,6 +608,14 @@ class TestBrokenInput:
         with pytest.raises(RemoteProtocolError):
             decode(data, refs=lambda token: token)
 
+    @pytest.mark.parametrize("problem", [MemoryError, RecursionError])
+    def test_what_does_not_fit_into_this_process_is_refused(self, problem: type[Exception]) -> None:
+        def refs(token: RefToken) -> object:
+            raise problem
+
+        with pytest.raises(RemoteProtocolError, match=f"a value that fits .{problem.__name__}"):
+            decode(encode(RefToken("u")), refs=refs)
+
     def test_an_integer_of_megabytes_is_refused(self) -> None:
         size = 70_000
         with pytest.raises(RemoteProtocolError):
@@ -584,11 +629,13 @@ class TestBrokenInput:
         with pytest.raises(RemoteProtocolError):
             decode(bomb)
 
+    @settings(max_examples=60, deadline=None)
     @given(st.binary(max_size=200))
     def test_nothing_but_our_errors_comes_of_random_bytes(self, data: bytes) -> None:
         with contextlib.suppress(RemoteProtocolError):
             decode(data)
 
+    @settings(max_examples=60, deadline=None)
     @given(values, st.data())
     def test_nothing_but_our_errors_comes_of_changed_bytes(self, value: object, data: st.DataObject) -> None:
         packed = bytearray(encode(value))

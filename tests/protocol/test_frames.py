@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol.errors import FrameTooLarge, GarbageReceived
@@ -27,6 +27,7 @@ def test_counters_wrap() -> None:
     assert FrameReader().feed(encode_frame(Frame(1, b"", 2**32 + 5, 2**32)))[0][2:] == (5, 0)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(frames, max_size=5), st.data())
 def test_any_cut_of_the_stream_gives_the_same_frames(sent: list[Frame], data: st.DataObject) -> None:
     stream = b"".join(map(encode_frame, sent))
@@ -133,6 +134,7 @@ class TestGarbage:
             with pytest.raises(GarbageReceived):
                 reader.feed(b"nonsense")
 
+    @settings(max_examples=60, deadline=None)
     @given(st.binary(max_size=100))
     def test_nothing_but_our_error_comes_of_random_bytes(self, data: bytes) -> None:
         with contextlib.suppress(GarbageReceived):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol.codec import encode
@@ -97,6 +97,7 @@ def test_every_message_comes_back(message: LinkMessage) -> None:
     assert decode_link_message(frame._replace(payload=memoryview(frame.payload))) == message
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(), st.integers(0, 2**32 - 1), st.binary())
 def test_bodies_and_names_of_all_kinds_come_back(to: str, ask_id: int, body: bytes) -> None:
     for message in (Tell(to, body), Ask(to, ask_id, body), Reply(ask_id, True, body)):
@@ -162,6 +163,14 @@ def test_what_cannot_be_said_is_named() -> None:
         encode_link_message(Tell("u" * 65536, b""))
     with pytest.raises(LocalProtocolError, match=r"one of protocol.host.messages"):
         encode_link_message("hello")  # type: ignore[arg-type]
+
+
+def test_what_only_the_whole_message_makes_too_deep_is_refused() -> None:
+    deep: object = 1
+    for _ in range(1023):
+        deep = [deep]
+    with pytest.raises(CodecError, match="at most 1024 levels"):
+        encode_link_message(Exited(NORMAL, {"a": deep, "b": 1}))
 
 
 def test_a_signal_given_by_its_enum_is_said_as_a_number() -> None:

@@ -7,7 +7,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol.errors import CodecError, FrameTooLarge, GarbageReceived, LocalProtocolError, RemoteProtocolError
@@ -443,6 +443,7 @@ class TestBrokenPeers:
 kinds = st.sampled_from([kind for kind in MESSAGE_TYPES if kind is not Acknowledge])
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(Side), kinds, st.booleans()), max_size=40))
 def test_whatever_two_honest_ends_say_in_flight_they_never_blame_each_other(
     script: list[tuple[Side, type[LinkMessage], bool]],

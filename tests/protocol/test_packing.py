@@ -6,7 +6,7 @@ from collections import OrderedDict
 from enum import StrEnum
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol import packing
@@ -20,6 +20,7 @@ plain = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(plain)
 def test_plain_values_come_back(value: object) -> None:
     assert unpack_plain(pack_plain(value)) == value

@@ -7,9 +7,9 @@ import random
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol.errors import CodecError, LocalProtocolError, RemoteProtocolError
@@ -60,12 +60,14 @@ def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
 all_messages = st.one_of(*map(messages, MESSAGE_TYPES))
 
 
+@settings(max_examples=60, deadline=None)
 @given(all_messages)
 def test_every_message_comes_back(message: Message) -> None:
     assert decode_message(encode_message(message)) == message
 
 
 @pytest.mark.parametrize("kind", MESSAGE_TYPES)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_every_kind_comes_back(kind: type[Message], data: st.DataObject) -> None:
     message = data.draw(messages(kind))
@@ -154,6 +156,14 @@ def test_a_field_that_cannot_be_said_is_named() -> None:
     with pytest.raises(CodecError) as caught:
         encode_message(Status(values={"workers": [object()]}))
     assert caught.value.path == "status.values['workers'][0]"
+
+
+def test_what_only_the_whole_message_makes_too_deep_is_refused() -> None:
+    deep: object = 1
+    for _ in range(1022):
+        deep = [deep]
+    with pytest.raises(CodecError, match="at most 1024 levels"):
+        encode_message(Status(values={"deep": deep}))
 
 
 def test_seeded_mutations_of_good_messages_end_in_our_error_or_in_a_message() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol.errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
@@ -426,6 +426,7 @@ class TestSilence:
         assert pair.gateway.silent_for(99.0) == 0.0
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.sampled_from(MESSAGE_TYPES)), max_size=40),
     st.sampled_from([Role.WORKER, Role.CLIENT]),
