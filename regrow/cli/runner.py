@@ -9,7 +9,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,7 +221,7 @@ class Runner:
         return hear
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         def hear(signo: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's signature
             self._news.put(signal.Signals(signo))
 
@@ -233,7 +233,7 @@ class Runner:
                 signal.signal(signo, handler)
 
     @contextmanager
-    def _controlled(self) -> Iterator[Callable[[ActorRef], None]]:
+    def _controlled(self) -> Generator[Callable[[ActorRef], None]]:
         """Answer on the control socket, if there is one; gives the function that says which ref is the root."""
         roots: list[ActorRef] = []
         if self._control is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from regrow.actors.hosting.errors import NotImportable
 from regrow.actors.hosting.import_path import resolve
@@ -71,7 +70,7 @@ def _from_module(text: str) -> Target:
         hint = "" if ":" in text else '; expected "policy.toml" or "package.module:tree"'
         raise Failure(f"{error.subject}: {error.why}{hint}", exit_code=exit_codes.USAGE) from error
     if callable(found) and not isinstance(found, type):
-        found = cast(object, found())
+        found = found()
     if not isinstance(found, SupervisorSpec):
         expected = "a SupervisorSpec, or a function without arguments that gives one"
         raise Failure(f"{text}: expected {expected}, got {found!r}", exit_code=exit_codes.USAGE)

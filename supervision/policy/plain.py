@@ -55,12 +55,13 @@ def _child(child: ChildSpec) -> dict[str, object]:
 
 def _start(child: ChildSpec) -> dict[str, object]:
     start = child.start
-    if start.args and isinstance(start.args[0], SupervisorSpec):
-        return _nested(plain_spec(start.args[0]))
-    if start.target == TREE_START and isinstance(start.args[0], Mapping):
+    first = start.args[0] if start.args else None
+    if isinstance(first, SupervisorSpec):
+        return _nested(plain_spec(first))
+    if start.target == TREE_START and isinstance(first, Mapping):
         if len(start.args) > 1:
             raise ValueError(f"child {child.id!r} is a process whose inside is changed too; move one of the two")
-        return _nested(dict(start.args[0]))
+        return _nested(dict(first))
     try:
         target = path_of(start.target)
     except NotImportable as error:
