@@ -344,6 +344,8 @@ class Peer:
 
     def _interest_of(self, ref: ActorRef) -> Interest:
         interest = getattr(ref, "interest", None)
+        if interest is None:  # the root of a hosted process: its interest is kept by its present life
+            interest = getattr(ref.cell, "interest", None)
         if not isinstance(interest, Interest):
             raise AssertionError(f"{ref} is not of the other side")
         return interest
@@ -402,8 +404,9 @@ def deadline_of(system: ActorSystem, remaining: int | None) -> float | None:
 
 
 def _raised(ref: ActorRef, value: object) -> BaseException:
-    if isinstance(value, RemoteError) and value.crash.type == _DEAD_TYPE:
-        known = value.arguments[1] if len(value.arguments) > 1 else None
+    # Not every ActorDeadError is about the asked one: its handler may have asked somebody dead.
+    about, known, *_ = (*value.arguments, None, None) if isinstance(value, RemoteError) else (None, None)
+    if isinstance(value, RemoteError) and value.crash.type == _DEAD_TYPE and about in (ref, ref.urn):
         return ActorDeadError(ref, known if isinstance(known, ExitReason) else NOPROC)
     return value if isinstance(value, BaseException) else RemoteError(Crash("answer", repr(value)))
 

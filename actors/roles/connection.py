@@ -35,6 +35,7 @@ from ...protocol.session.messages import (
 from ...protocol.session.states import Phase
 from ..actor import Actor
 from ..errors import ActorDeadError
+from ..hosting.errors import OutboxFull
 from ..ref import ActorRef
 from .holdings import ConnectionSettings, Holdings
 from .link_messages import (
@@ -399,8 +400,8 @@ class Connection(Actor):
     def _tell(self, ref: ActorRef, message: object) -> bool:
         try:
             ref.tell(message)
-        except ActorDeadError:
-            return False  # it is being restarted, and then asks for what it needs
+        except (ActorDeadError, OutboxFull):
+            return False  # it is being restarted, and then asks for what it needs; or it does not read just now
         return True
 
     def _tell_sibling(self, role: str, message: object) -> None:

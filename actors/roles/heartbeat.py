@@ -13,6 +13,7 @@ from typing import Final
 from ...protocol.session.messages import Heartbeat as HeartbeatMessage
 from ..actor import Actor
 from ..errors import ActorDeadError
+from ..hosting.errors import OutboxFull
 from ..ref import ActorRef
 from .link_messages import CONNECTION, BeatAcknowledged, Joined, RoleLogged, SessionEnded, SessionReady, Tick, sibling
 from .messages import ExecutorBeat, HeartbeatMeasured
@@ -172,5 +173,5 @@ class Heartbeat(Actor):
         )
         try:
             self._executor.tell(measured)
-        except ActorDeadError:
+        except (ActorDeadError, OutboxFull):
             return  # the main process is going or restarting its executor; the next report comes soon

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..actor import Actor
 from ..errors import ActorDeadError
+from ..hosting.errors import OutboxFull
 from ..ref import ActorRef
 from .link_messages import (
     CONNECTION,
@@ -160,5 +161,5 @@ class Outbox(Actor):
     def _tell_executor(self, message: object) -> None:
         try:
             self._executor.tell(message)
-        except ActorDeadError:
-            return  # it is being restarted; then this link is too
+        except (ActorDeadError, OutboxFull):
+            return  # it is being restarted, then this link is too; or it does not read now, and will send it again

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ....protocol.exits import Crash
 from ...actor import Actor
 from ...errors import ActorDeadError
+from ...hosting.errors import OutboxFull
 from ...ref import ActorRef
 from ..calling import FunctionTable, UserFunction
 from ..invocation import Invocation
@@ -138,6 +139,7 @@ class Executor(Actor):
         self._wake: tuple[float, Timer] | None = None
         self._was_alive = False
         self._drained = False
+        self._redeliver = False  # an outcome did not fit into what waits for the link
         self._sender = LogSender(
             self._log_home, source="executor", epoch=self.system.clock.epoch, level=plan.log_level, pid=os.getpid()
         )
@@ -190,7 +192,7 @@ class Executor(Actor):
                 self._to_link("connection", PauseLink(reason=message.reason))
                 self._decide(DrainStarted())
             case _Beat():
-                self._to_link("leases", self._core.beat())
+                self._on_beat()
             case _Wake():
                 self._wake = None
                 self._decide(TimeReached())
@@ -206,6 +208,13 @@ class Executor(Actor):
             self._was_alive = alive
             self._to_link("leases", self._core.beat())
         self._arm()
+
+    def _on_beat(self) -> None:
+        self._to_link("leases", self._core.beat())
+        if self._redeliver:
+            self._redeliver = False
+            for finished in self._core.redeliver():
+                self._to_link("outbox", finished)
 
     def _slot_ready(self, ready: SlotReady) -> None:
         backend = self._backends.get("process")
@@ -262,6 +271,9 @@ class Executor(Actor):
             ref.tell(message)
         except ActorDeadError:
             return  # the link is being replaced; its next life asks for all that it needs (Adopt)
+        except OutboxFull:
+            # The link does not read just now. What is advisory is dropped; outcomes are said again with a later beat.
+            self._redeliver = self._redeliver or isinstance(message, InvocationFinished)
 
     def _tell_self(self, event: object) -> None:
         try:

@@ -31,7 +31,7 @@ from ..messages import (
     RunFinished,
     RunFunction,
 )
-from ..outcomes import outcome_to_bytes
+from ..outcomes import outcome_from_bytes, outcome_to_bytes
 from .events import (
     CancelSlot,
     Command,
@@ -50,6 +50,7 @@ from .slots import SlotTable
 __all__ = ("ExecutorCore", "ExecutorSettings", "ExecutorStatistics")
 
 _REMEMBERED_DEATHS: Final = 1024  # requests whose deaths are remembered; the oldest is forgotten first
+_UNSTORED_PER_SLOT: Final = 16  # outcomes a slot that may wait for the outbox before nothing new is taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,7 @@ class ExecutorCore:
         self._requests: dict[str, _Request] = {}
         self._waiting: deque[str] = deque()
         self._running = 0
+        self._ended = 0  # outcomes that the outbox has not stored yet
         self._deaths: OrderedDict[str, int] = OrderedDict()
 
     # ── what others may read ────────────────────────────────────────────────────────────────────────────────────────
@@ -150,7 +152,7 @@ class ExecutorCore:
     @property
     def unstored(self) -> int:
         """Outcomes that the outbox has not stored yet."""
-        return sum(r.phase is _Phase.ENDED for r in self._requests.values())
+        return self._ended
 
     def held(self) -> tuple[Held, ...]:
         """Everything that this executor is still responsible for."""
@@ -215,6 +217,9 @@ class ExecutorCore:
             return
         if self._running + len(self._waiting) >= self.settings.capacity + self.settings.queue_bound:
             self._refuse(offer, "at capacity", commands)
+            return
+        if self._ended >= _UNSTORED_PER_SLOT * self.settings.capacity:
+            self._refuse(offer, "the outbox is full", commands)
             return
         self._counts["taken"] += 1
         commands.append(InvocationTaken(request_id=offer.request_id, lease_id=offer.lease_id))
@@ -285,7 +290,7 @@ class ExecutorCore:
             self._counts["stale"] += 1
             return
         self._deaths.pop(request.request_id, None)
-        self._end(request, event.outcome, commands)
+        self._end(request, _as_told(request, event.outcome), commands)
 
     def _slot_down(self, event: SlotDown, commands: list[Command]) -> None:
         request_id = self.slots.down(event.slot, event.incarnation)
@@ -331,8 +336,9 @@ class ExecutorCore:
             self._running -= 1
         request.phase, request.slot, request.next_at, request.arguments = _Phase.ENDED, -1, None, b""
         self._counts["finished"] += 1
+        self._ended += 1
         if request.lost:
-            del self._requests[request.request_id]
+            self._forget(request)
             return
         request.outcome = outcome if isinstance(outcome, bytes) else outcome_to_bytes(outcome)
         commands.append(_finished(request))
@@ -340,11 +346,20 @@ class ExecutorCore:
     def _stored(self, event: ResultStored) -> None:
         request = self._requests.get(event.request_id)
         if request is not None and request.phase is _Phase.ENDED and event.lease_id >= request.lease_id:
-            del self._requests[event.request_id]
+            self._forget(request)
+
+    def _forget(self, request: _Request) -> None:
+        """An ended request is over."""
+        self._ended -= 1
+        del self._requests[request.request_id]
+
+    def redeliver(self) -> list[InvocationFinished]:
+        """Everything that the outbox should have by now, once more."""
+        return [_finished(r) for r in self._requests.values() if r.phase is _Phase.ENDED and not r.lost]
 
     def _adopt(self, event: Adopt, commands: list[Command]) -> None:
         commands.append(Adopted(epoch=event.epoch, held=self.held(), paused=self.draining))
-        commands.extend(_finished(r) for r in self._requests.values() if r.phase is _Phase.ENDED and not r.lost)
+        commands.extend(self.redeliver())
 
     # ── the ladder ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -355,7 +370,7 @@ class ExecutorCore:
         request.lost = request.lost or event.lost
         if request.phase is _Phase.ENDED:
             if request.lost:
-                del self._requests[request.request_id]
+                self._forget(request)
         elif request.ending is None:
             self._climb(request, "cancelled", event.reason, now, commands)
 
@@ -388,6 +403,17 @@ class ExecutorCore:
                 commands.append(KillSlot(slot=request.slot, incarnation=incarnation, reason=text))
             case _Rung.KILLED:
                 raise AssertionError("a killed run has no next rung")
+
+
+def _as_told(request: _Request, outcome: bytes) -> bytes:
+    """A run that gave in on the ladder ended for the reason it was given; one that succeeded, succeeded."""
+    if request.ending is None:
+        return outcome
+    ended = outcome_from_bytes(outcome)
+    if not isinstance(ended, Failure) or ended.kind != "cancelled":
+        return outcome
+    kind, text = request.ending
+    return outcome_to_bytes(Failure(kind, kind.capitalize(), text, ended.traceback))
 
 
 def _finished(request: _Request) -> InvocationFinished:

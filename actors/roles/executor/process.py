@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ....protocol.errors import ProtocolError
 from ....protocol.exits import Signaled
 from ...errors import ActorDeadError
 from ...events import ActorExited
 from ...hosting.hosted_ref import HostedRef
 from ...ref import ActorRef
 from ...system import ActorSystem
-from ..messages import CancelRun, InterruptRun, RunFunction
+from ..messages import CancelRun, InterruptRun, RunFinished, RunFunction
+from ..outcomes import failure_of, outcome_to_bytes
 from .backend import Report, ignore_report
 from .events import SlotDown
 
@@ -51,9 +53,13 @@ class ProcessBackend:
         ref = self._ref(slot)
         return ref.incarnation if isinstance(ref, HostedRef) and ref.pid == pid else None
 
-    def run(self, slot: int, incarnation: int, run: RunFunction) -> None:  # noqa: ARG002
+    def run(self, slot: int, incarnation: int, run: RunFunction) -> None:
         """Send the order. To a process that is dead by now it is a dead letter, and its exit is under way."""
-        self._tell(slot, run)
+        try:
+            self._tell(slot, run)
+        except ProtocolError as error:  # larger than a frame
+            outcome = outcome_to_bytes(failure_of("bad_arguments", error))
+            self._report(RunFinished(slot=slot, incarnation=incarnation, request_id=run.request_id, outcome=outcome))
 
     def cancel(self, slot: int, request_id: str, reason: str) -> None:
         """Send the order."""

@@ -16,6 +16,7 @@ from ....protocol.exits import Crash
 from ...actor import Actor
 from ...child_spec import Start
 from ...errors import ActorDeadError
+from ...hosting.errors import OutboxFull
 from ...ref import ActorRef
 from ..calling import FunctionTable
 from ..invocation import Invocation
@@ -118,3 +119,6 @@ class FunctionSlot(Actor):
             self._executor.tell(message)
         except ActorDeadError:
             return  # the main process is going; so are we
+        except OutboxFull:
+            if isinstance(message, RunFinished):  # it would be lost: rather die of it and be run again elsewhere
+                raise
