@@ -51,9 +51,11 @@ from .strategy import Strategy
 from .supervisor import Supervisor
 from .tree import DescribeTree
 from .validate import check_child_spec, check_supervisor_spec
+from .wire import TAGS
 
 __all__ = (
     "NO_BACKOFF",
+    "TAGS",
     "AlreadyPresent",
     "AlreadyStarted",
     "AutoShutdown",

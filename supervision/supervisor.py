@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, assert_never, get_args
+from typing import TYPE_CHECKING, Any, assert_never
 
 from ..actors.actor import Actor
 from ..actors.describe import Description
@@ -24,7 +24,15 @@ from . import core_events as ev
 from .core import SupervisorCore
 from .description import describe_supervisor
 from .errors import FailedToStartChild, SupervisionError
-from .requests import Request
+from .requests import (
+    CountChildren,
+    DeleteChild,
+    GetChildSpec,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+)
 from .spec import SupervisorSpec
 from .tree import DescribeTree, TreeAnswered, TreeWalk
 
@@ -36,8 +44,6 @@ if TYPE_CHECKING:
     from ..actors.timers import Timer
 
 __all__ = ("Supervisor",)
-
-_REQUESTS = get_args(Request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,15 @@ class Supervisor(Actor):
                 self._describe_tree(message)
             case TreeAnswered():
                 self._tree_answered(message)
-            case _ if isinstance(message, _REQUESTS):
+            case (
+                StartChild()
+                | TerminateChild()
+                | RestartChild()
+                | DeleteChild()
+                | WhichChildren()
+                | CountChildren()
+                | GetChildSpec()
+            ):
                 number = next(self._numbers)
                 self._replies[number] = self.defer_reply()
                 self._feed(ev.Requested(message, number))

@@ -30,7 +30,7 @@ from .strategy import Strategy
 
 __all__ = ("check_child_spec", "check_supervisor_spec", "raise_problems")
 
-_IMPORT_PATH: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+_IMPORT_PATH: Final = re.compile(r"[\w-]+(\.[\w-]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
 def check_supervisor_spec(spec: SupervisorSpec) -> tuple[SpecProblem, ...]:

@@ -127,6 +127,10 @@ class Stage:
 
     # What is to be seen.
 
+    @property
+    def over(self) -> bool:
+        return self.exited is not None
+
     def info(self, child_id: str) -> ChildInfo:
         return next(info for info in self.core.children(self.now) if info.id == child_id)
 

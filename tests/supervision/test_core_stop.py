@@ -177,7 +177,7 @@ def test_any_end_of_a_significant_temporary_child_ends_the_supervisor(reason: Ex
 def test_only_a_clean_end_of_a_significant_transient_child_ends_the_supervisor() -> None:
     stage = Stage(child("a"), sig("b", "transient"), auto_shutdown="any_significant").boot()  # type: ignore[arg-type]
     stage.crash("b")
-    assert stage.exited is None
+    assert not stage.over
     stage.finish("b")
     assert stage.exited == Shutdown("auto_shutdown")
 
@@ -190,7 +190,7 @@ def test_all_significant_waits_for_the_last_of_them() -> None:
         auto_shutdown="all_significant",
     ).boot()
     stage.crash("a")
-    assert stage.exited is None
+    assert not stage.over
     stage.finish("b")
     assert stage.exited == Shutdown("auto_shutdown")
 
@@ -205,7 +205,7 @@ def test_a_significant_child_that_waits_for_its_restart_counts_as_alive() -> Non
     ).boot()
     stage.crash("a")
     stage.finish("b")
-    assert stage.exited is None
+    assert not stage.over
     stage.pass_time(1.0)
     stage.finish("a")
     assert stage.exited == Shutdown("auto_shutdown")
@@ -215,7 +215,7 @@ def test_a_significant_child_that_waits_for_its_restart_counts_as_alive() -> Non
 def test_a_significant_child_that_is_terminated_by_hand_ends_nothing(mode: str) -> None:
     stage = Stage(child("a"), child("b", "temporary", significant=True), auto_shutdown=mode).boot()
     stage.ask(ask.TerminateChild("b"))
-    assert stage.exited is None
+    assert not stage.over
 
 
 @pytest.mark.parametrize("mode", ["any_significant", "all_significant"])
@@ -224,7 +224,7 @@ def test_a_significant_child_that_is_terminated_by_hand_ends_nothing(mode: str) 
 def test_a_significant_bystander_that_its_group_takes_down_ends_nothing(mode: str, strategy: str, restart: str) -> None:
     stage = Stage(child("a"), child("b", restart, significant=True), auto_shutdown=mode, strategy=strategy).boot()
     stage.crash("a")
-    assert stage.exited is None
+    assert not stage.over
 
 
 @pytest.mark.parametrize("mode", ["never", "any_significant", "all_significant"])
@@ -233,11 +233,11 @@ def test_a_significant_bystander_that_its_group_takes_down_ends_nothing(mode: st
 def test_a_child_that_is_not_significant_never_ends_the_supervisor(mode: str, restart: str, reason: ExitReason) -> None:
     stage = Stage(child("a", restart), child("b"), auto_shutdown=mode).boot()
     stage.crash("a", reason)
-    assert stage.exited is None
+    assert not stage.over
 
 
 def test_a_significant_child_that_asks_to_be_ignored_ends_nothing() -> None:
     stage = Stage(child("a", "transient", significant=True), child("b"), auto_shutdown="any_significant")
     stage.starts["a"] = ["ignore"]
     stage.boot()
-    assert stage.exited is None
+    assert not stage.over

@@ -10,7 +10,8 @@ from regrow.supervision.intensity import RestartIntensity, RestartLog
 
 
 def test_as_many_restarts_as_allowed_pass_and_one_more_does_not() -> None:
-    intensity, log = RestartIntensity(3, 5.0), ()
+    intensity = RestartIntensity(3, 5.0)
+    log: RestartLog = ()
     allowed = []
     for now in (0.0, 1.0, 2.0, 3.0):
         log, ok = intensity.record(log, now)
@@ -53,7 +54,8 @@ def test_a_bad_period_says_field_expected_and_got(value: object) -> None:
 def test_whatever_is_allowed_never_has_more_than_the_limit_in_any_window(
     most: int, window: float, gaps: list[float]
 ) -> None:
-    intensity, log, now = RestartIntensity(most, window), (), 0.0
+    intensity, now = RestartIntensity(most, window), 0.0
+    log: RestartLog = ()
     passed: list[float] = []
     for gap in gaps:
         now += gap

@@ -1,0 +1,56 @@
+"""What of supervision may cross a process boundary: specs, requests and answers, each under a tag.
+
+What lives here: the registration alone; it happens when `regrow.supervision` is imported, in every process.
+A spec crosses if its starts name their targets by import path and their arguments can cross; a supervisor in another
+process can then be described, and asked, from here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..actors import child_spec
+from ..protocol.records import record
+from . import requests, results
+from .backoff import Backoff
+from .intensity import RestartIntensity
+from .significance import AutoShutdown
+from .spec import SupervisorSpec
+from .states import ChildState
+from .strategy import Strategy
+
+__all__ = ("TAGS",)
+
+TAGS: Final[dict[str, type]] = {
+    "regrow.auto_shutdown": AutoShutdown,
+    "regrow.backoff": Backoff,
+    "regrow.brutal_kill": child_spec.BrutalKill,
+    "regrow.child_counts": results.ChildCounts,
+    "regrow.child_info": results.ChildInfo,
+    "regrow.child_spec": child_spec.ChildSpec,
+    "regrow.child_state": ChildState,
+    "regrow.child_type": child_spec.ChildType,
+    "regrow.children": results.Children,
+    "regrow.count_children": requests.CountChildren,
+    "regrow.delete_child": requests.DeleteChild,
+    "regrow.done": results.Done,
+    "regrow.get_child_spec": requests.GetChildSpec,
+    "regrow.grace": child_spec.Grace,
+    "regrow.infinity": child_spec.Infinity,
+    "regrow.isolation": child_spec.Isolation,
+    "regrow.limits": child_spec.Limits,
+    "regrow.restart": child_spec.Restart,
+    "regrow.restart_child": requests.RestartChild,
+    "regrow.restart_intensity": RestartIntensity,
+    "regrow.start": child_spec.Start,
+    "regrow.start_child": requests.StartChild,
+    "regrow.started_child": results.StartedChild,
+    "regrow.strategy": Strategy,
+    "regrow.supervisor_spec": SupervisorSpec,
+    "regrow.terminate_child": requests.TerminateChild,
+    "regrow.which_children": requests.WhichChildren,
+}
+"""By tag. Tags are part of the protocol between processes: they are never given to something else."""
+
+for _tag, _cls in TAGS.items():
+    record(_tag)(_cls)
