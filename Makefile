@@ -41,7 +41,7 @@ lint: $(STAMP)/lint ## check style, format, and the directions of imports
 
 types: $(STAMP)/lint ## check types, with mypy and pyright
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(STAMP)/bench ## measure; ARGS="--json" for machines, BENCHMARKS="actors" for one of them
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name $(or $(ARGS),--quick); done
