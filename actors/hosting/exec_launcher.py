@@ -156,8 +156,7 @@ class ExecLauncher:
         except (OSError, ValueError) as error:
             outcome = LaunchFailed(str(error))
         finally:
-            for fd in request.descriptors:
-                os.close(fd)
+            request.close()
         on_launched(outcome)
 
     def close(self) -> None:

@@ -123,8 +123,7 @@ class Hosting:
         try:
             self._system.enroll(hosted, name=spec.name, root=parent is None)
         except (SystemClosed, NameTaken) as error:
-            for fd in request.descriptors:
-                os.close(fd)
+            request.close()
             life.refuse(error)
             return hosted
         if parent is not None:

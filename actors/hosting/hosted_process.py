@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 __all__ = ("Conception", "HostedProcess", "ProcessState")
 
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
-DUMP_GRACE_SECONDS: Final = 0.05  # between the request for a stack dump and SIGKILL
+DUMP_GRACE_SECONDS: Final = 0.1  # between the request for a stack dump and SIGKILL
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
 PIPE_DRAIN_BYTES: Final = 1024 * 1024  # read from a dead process's pipe; a grandchild may write for ever
 _EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
@@ -181,7 +181,7 @@ class HostedProcess:
             self._killing = True
             process = self._process
         if process is not None:
-            process.signal_group(signal.SIGKILL)
+            _slay(process)
 
     def linked(self, peer: ActorRef) -> None:
         """Have the root linked to `peer`, unless it asked for that itself."""
@@ -235,7 +235,7 @@ class HostedProcess:
             killing = self._killing
         self._loop.watch(Interest(outcome.death_fd, lambda _: self._died(outcome), self._broke), READ)
         if killing:
-            outcome.signal_group(signal.SIGKILL)
+            _slay(outcome)
 
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:
@@ -466,3 +466,8 @@ class HostedProcess:
     def _due(self, action: Callable[[], None]) -> None:
         if self.state is not ProcessState.DEAD:
             action()
+
+
+def _slay(process: LaunchedProcess) -> None:
+    process.signal_group(signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)  # a process just forked does not lead a group yet

@@ -7,6 +7,7 @@ left behind survives it and no signal can reach a group that got the number late
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -38,6 +39,11 @@ class LaunchRequest:
     def descriptors(self) -> tuple[int, int, int, int]:
         """The four descriptors in the order in which they travel."""
         return (self.socket_fd, self.black_box_fd, self.stdout_fd, self.stderr_fd)
+
+    def close(self) -> None:
+        """Release the descriptors; whoever launches does it, once."""
+        for fd in self.descriptors:
+            os.close(fd)
 
 
 class LaunchedProcess(Protocol):

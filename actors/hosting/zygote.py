@@ -26,7 +26,7 @@ from typing import Final, NoReturn
 
 from . import child
 from .exec_launcher import restore_python_path
-from .os_process import open_pidfd, signal_group
+from .os_process import open_pidfd, signal_group, signal_process
 from .zygote_wire import ENDED, FORKED, REFUSED, WARNED, receive, transmit
 
 __all__ = ("Zygote", "main")
@@ -148,7 +148,9 @@ class Zygote:
         os.close(ward.pidfd)
 
     def _ended(self, pidfd: int) -> None:
-        ward = self._wards[pidfd]
+        ward = self._wards.get(pidfd)
+        if ward is None:
+            return  # released in this round
         self._drop_ended(ward) if ward.forked else self._drop(ward)  # the system reaps what it executed itself
 
     def _drop_ended(self, ward: _Ward) -> None:
@@ -172,6 +174,7 @@ class Zygote:
             due = {fd: began + ward.grace + KILL_MARGIN_SECONDS for fd, ward in self._wards.items()}
             for fd in [fd for fd, at in due.items() if at <= now]:
                 signal_group(self._wards[fd].pid, fd, signal.SIGKILL)
+                signal_process(fd, signal.SIGKILL)  # one just forked does not lead a group yet
                 due[fd] = now + 1.0  # a process in uninterruptible sleep takes its time
             for fd, _ in self._poll.poll(max(1, round((min(due.values()) - now) * 1000))):
                 ward = self._wards[fd]

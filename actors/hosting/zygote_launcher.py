@@ -133,8 +133,7 @@ class ZygoteLauncher:
     def launch(self, request: LaunchRequest, on_launched: Callable[[LaunchOutcome], None]) -> None:
         """Ask for a fork. Runs in: any thread; calls back in the I/O thread."""
         if not self._loop.call(lambda: self._ask(request, on_launched)):
-            for fd in request.descriptors:
-                os.close(fd)
+            request.close()
             on_launched(LaunchFailed("the system has shut down"))
 
     def preload(self, *modules: str) -> None:
@@ -255,15 +254,9 @@ class ZygoteLauncher:
             except (BrokenPipeError, ConnectionResetError):
                 return  # it died; the loop says so next, and what it owes is settled there
             else:
-                self._sent(kind, fields)
                 return
         self._waiting.append((kind, fields, fds))
         self._loop.watch(Interest(self._sock.fileno(), self._ready, self._failed), READ | WRITE)
-
-    def _sent(self, kind: str, fields: tuple[object, ...]) -> None:
-        if kind == FORK and isinstance(fields[0], int):
-            for fd in self._births[fields[0]][0].descriptors:
-                os.close(fd)
 
     def _ready(self, events: int) -> None:
         if events & WRITE:
@@ -290,9 +283,13 @@ class ZygoteLauncher:
             case "forked", [int(number), int(pid)]:
                 self._births_lost = 0
                 self._children[number] = child = ForkedProcess(pid, fds[0])
-                self._births.pop(number)[1](child)
+                request, on_launched = self._births.pop(number)
+                request.close()
+                on_launched(child)
             case "refused", [int(number), str(why)]:
-                self._births.pop(number)[1](LaunchFailed(why))
+                request, on_launched = self._births.pop(number)
+                self._warn(f"the zygote refused {request.name}: {why}; executing a fresh interpreter instead")
+                self._fallback.launch(request, on_launched)
             case "ended", [int(number), int(status), int(max_rss_bytes)]:
                 self._children.pop(number).ended(ProcessEnd(status, max_rss_bytes))
             case "warned", [str(text)]:
@@ -324,8 +321,10 @@ class ZygoteLauncher:
             self._births_lost += 1
         for number, (request, on_launched) in births.items():
             if number in unsent:
-                for fd in request.descriptors:
-                    os.close(fd)
+                self._fallback.launch(request, on_launched)
+                continue
+            # It may have forked without a chance to say so: a second child on the same socket must not be.
+            request.close()
             on_launched(LaunchFailed(f"the zygote ended with {code} before it answered"))
         self._warn(f"the zygote ended with {code}; the processes that it forked go on")
         if self._wards and not self._closing and self._births_lost < BIRTHS_LOST_MAX:

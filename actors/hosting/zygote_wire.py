@@ -11,7 +11,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-import msgpack
+from ...protocol.errors import RemoteProtocolError
+from ...protocol.packing import pack_plain, unpack_plain
 
 __all__ = ("ENDED", "FORK", "FORKED", "GUARD", "PRELOAD", "REFUSED", "RELEASE", "WARNED", "receive", "transmit")
 
@@ -30,7 +31,7 @@ DESCRIPTORS_MAX: Final = 4
 
 def transmit(sock: socket.socket, kind: str, *fields: object, fds: Sequence[int] = ()) -> None:
     """Send one packet. Errors: BlockingIOError: the buffer is full; OSError: the peer is gone, or it is too long."""
-    data: bytes = msgpack.packb([kind, *fields])
+    data = pack_plain([kind, *fields], root=kind)
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
     sock.sendmsg([data], rights, socket.MSG_NOSIGNAL if hasattr(socket, "MSG_NOSIGNAL") else 0)
 
@@ -49,5 +50,7 @@ def receive(sock: socket.socket) -> tuple[str, list[object], list[int]] | None:
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
     if not data:
         return None
-    message: list[object] = msgpack.unpackb(data, strict_map_key=False)
+    message = unpack_plain(data, what="zygote packet")
+    if not isinstance(message, list) or not message:
+        raise RemoteProtocolError("zygote packet", expected="[kind, ...]", got=message)
     return str(message[0]), message[1:], list(fds)

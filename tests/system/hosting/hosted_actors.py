@@ -9,8 +9,10 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
-from regrow.actors import Actor, ActorRef, Down, Exit, Ignore, Start
+from regrow.actors import Actor, ActorRef, ChildSpec, Down, Exit, Ignore, Isolation, Start
+from regrow.actors.outcome import StartWaiter
 from regrow.protocol.exits import ExitReason
 from regrow.protocol.host.messages import LogRecord
 from regrow.protocol.records import record
@@ -73,13 +75,13 @@ class Puppet(Actor):
     def do_facts(self, _value: object) -> dict[str, object]:
         return {
             "args": self.args,
-            "cwd": os.getcwd(),
+            "cwd": str(Path.cwd()),
             "path": sys.path,
             "pythonpath": os.environ.get("PYTHONPATH"),
             "env": os.environ.get("HOSTED_TEST"),
             "nice": os.nice(0),
             "sid": os.getsid(0),
-            "fds": {int(fd) for fd in os.listdir("/proc/self/fd")},
+            "fds": {int(fd.name) for fd in Path("/proc/self/fd").iterdir()},
             "name": self.name,
             "urn": self.ref.urn,
         }
@@ -103,10 +105,10 @@ class Puppet(Actor):
         time.sleep(30)
 
     def do_print(self, text: str) -> None:
-        print(text)
+        sys.stdout.write(f"{text}\n")
 
     def do_print_error(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        sys.stderr.write(f"{text}\n")
 
     def do_sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -122,9 +124,9 @@ class Puppet(Actor):
         ctypes.CDLL(None).signal(signal.SIGTERM, 1)
 
     def do_garbage(self, _value: object) -> None:
-        for fd in os.listdir("/proc/self/fd"):
-            if int(fd) > 2 and os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
-                os.write(int(fd), b"print statements on the wire\n" * 4)
+        for fd in list(Path("/proc/self/fd").iterdir()):
+            if fd.is_symlink() and str(fd.readlink()).startswith("socket:"):
+                os.write(int(fd.name), b"print statements on the wire\n" * 4)
 
     def do_log(self, count: int) -> None:
         link = self.system.host_link
@@ -173,6 +175,14 @@ class Puppet(Actor):
             time.sleep(60)
             os._exit(0)
         return pid
+
+    def do_nest(self, launcher: str) -> int:
+        waiter = StartWaiter()
+        spec = ChildSpec(id="inner", start=Start(Puppet), isolation=Isolation.PROCESS, launcher=launcher)  # type: ignore[arg-type]
+        self.system.begin(spec, parent=self.ref, ref=None, on_outcome=waiter)
+        ref = waiter.wait()
+        self.kept.append(ref)
+        return int(ref.ask(Order("pid"), timeout=20))
 
     def do_allocate(self, size: int) -> int:
         return len(bytearray(size))

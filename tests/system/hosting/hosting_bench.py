@@ -1,0 +1,97 @@
+"""A system with hosted processes, and short words for what the tests do with it."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from typing import Literal, TypeVar, cast
+
+from hosted_actors import Puppet
+
+from regrow.actors import Actor, ActorRef, ActorSystem, ChildSpec, Isolation, Limits, Start, StartOutcome
+from regrow.actors.hosting import HostedRef
+from regrow.actors.outcome import StartWaiter
+
+WAIT = 10.0  # seconds; every wait of these tests ends with an event, this is only for when it does not come
+
+T = TypeVar("T")
+
+
+class Events:
+    """Everything a system publishes, in order."""
+
+    def __init__(self, system: ActorSystem) -> None:
+        self.seen: list[object] = []
+        self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
+        system.bus.subscribe(self._queue.put)
+
+    def wait(self, kind: type[T], match: Callable[[T], bool] = lambda _event: True) -> T:
+        """Give the next event of this type that matches; those before it are passed over."""
+        while True:
+            event = self._queue.get(timeout=WAIT)
+            self.seen.append(event)
+            if isinstance(event, kind) and match(event):
+                return event
+
+    def all(self) -> list[object]:
+        """Give everything up to now."""
+        while not self._queue.empty():
+            self.seen.append(self._queue.get())
+        return self.seen
+
+
+class Mailbox(Actor):
+    """Collects what it is told."""
+
+    def __init__(self, inbox: queue.SimpleQueue[object], trap: bool = False) -> None:
+        super().__init__()
+        self.inbox = inbox
+        self.trap_exit = trap
+
+    def on_receive(self, message: object) -> object:
+        if callable(message):
+            return message(self)
+        self.inbox.put(message)
+        return ("got", message)
+
+
+class Bench:
+    """A system and short words for what the tests do with it."""
+
+    def __init__(self, launcher: Literal["exec", "zygote"]) -> None:
+        self.system = ActorSystem("test")
+        self.events = Events(self.system)
+        self.launcher = launcher
+
+    def spec(self, *args: object, target: object = Puppet, **options: object) -> ChildSpec:
+        kwargs = cast("dict[str, object]", options.pop("kwargs", {}))
+        limits = cast("Limits", options.pop("limits", Limits()))
+        timeout = cast("float", options.pop("start_timeout", WAIT))
+        assert not options
+        return ChildSpec(
+            id="puppet",
+            start=Start(target, args, kwargs),  # type: ignore[arg-type]
+            isolation=Isolation.PROCESS,
+            launcher=self.launcher,
+            limits=limits,
+            start_timeout=timeout,
+        )
+
+    def begin(
+        self, spec: ChildSpec, *, parent: ActorRef | None = None, ref: ActorRef | None = None
+    ) -> queue.SimpleQueue[StartOutcome]:
+        outcomes: queue.SimpleQueue[StartOutcome] = queue.SimpleQueue()
+        self.system.begin(spec, parent=parent, ref=ref, on_outcome=outcomes.put)
+        return outcomes
+
+    def outcome(self, *args: object, parent: ActorRef | None = None, **options: object) -> StartOutcome:
+        return self.begin(self.spec(*args, **options), parent=parent).get(timeout=WAIT)
+
+    def start(self, *args: object, parent: ActorRef | None = None, **options: object) -> HostedRef:
+        waiter = StartWaiter()
+        self.system.begin(self.spec(*args, **options), parent=parent, ref=None, on_outcome=waiter)
+        return cast("HostedRef", waiter.wait())
+
+    def mailbox(self, *, trap: bool = False) -> tuple[ActorRef, queue.SimpleQueue[object]]:
+        inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        return self.system.spawn(Mailbox, inbox, trap), inbox
