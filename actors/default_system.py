@@ -13,6 +13,7 @@ from typing import Final
 import pykka
 
 from ..protocol.exits import ExitReason
+from .cell import Cell
 from .ref import ActorRef
 from .signals import ExitReport
 from .system import ActorSystem
@@ -24,8 +25,8 @@ _systems: Final[list[ActorSystem]] = []
 
 
 class _DefaultSystem(ActorSystem):
-    def enroll(self, ref: ActorRef, *, name: str | None = None, root: bool = False) -> None:
-        super().enroll(ref, name=name, root=root)
+    def enroll(self, ref: ActorRef, *, cell: Cell | None = None, name: str | None = None, root: bool = False) -> None:
+        super().enroll(ref, cell=cell, name=name, root=root)
         pykka.ActorRegistry.register(ref)
 
     def announce_exit(

@@ -193,6 +193,8 @@ class Life:
         clock = self.system.clock
         timeout = self.birth.start_timeout
         self._start_timer = clock.call_at(clock.now() + timeout, self._time_out)
+        if self._ended:  # killed before this: nobody else will take the timer back
+            self._disarm()
 
     def settle_started(self, info: object) -> None:
         """Tell the starter that it is ready; a kill that came in between waits until this is told."""
@@ -224,6 +226,7 @@ class Life:
         reason = crash_of(error)
         self.close(reason)
         self.end(reason, error=error)
+        self.finished()
 
     # Ending.
 

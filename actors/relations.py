@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ..protocol.exits import NOPROC, ExitReason
 from .bus import EventBus
+from .cell import Cell
 from .events import ActorExited
 from .links import LinkTable
 from .monitors import MonitorTable
@@ -31,10 +32,15 @@ class Relations:
         self._links: LinkTable[ActorRef] = LinkTable()
         self._monitors: MonitorTable[ActorRef] = MonitorTable()
 
-    def enroll(self, ref: ActorRef) -> None:
-        """Count one among the living; before its life can end."""
+    def enroll(self, ref: ActorRef, cell: Cell | None = None) -> None:
+        """Count one among the living; before its life can end.
+
+        With `cell` the ref is bound to it in the same step, so that no signal for the new life goes to the last one.
+        """
         with self._lock:
             self._living[ref.urn] = ref
+            if cell is not None:
+                ref.bind(cell)
 
     def is_living(self, ref: ActorRef) -> bool:
         """Say whether it has begun and its exit has not been announced."""
@@ -101,7 +107,9 @@ class Relations:
     def announce_exit(
         self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
     ) -> None:
-        """Let the world know that a life has ended: names free first, then links, monitors, event.
+        """Let the world know that a life has ended: names free first, then the event, then links and monitors.
+
+        The event goes before the signals: they may set off the next life, whose events are to come after this one's.
 
         Runs in: the thread that ends the life. Never blocks. Called once a life.
         """
@@ -115,11 +123,11 @@ class Relations:
         self._release_names(ref)
         for number, subject in held:
             subject.monitor_dropped(number)
+        self._bus.publish(ActorExited(ref, incarnation, reason, report))
         for peer in peers:
             _signal_exit(peer, ref, reason, incarnation, report)
         for number, owner in downs:
             _signal_down(owner, Down(number, ref, reason, incarnation))
-        self._bus.publish(ActorExited(ref, incarnation, reason, report))
 
 
 def _signal_exit(

@@ -17,10 +17,11 @@ from ..protocol.exits import ExitReason, crash_of
 from .abandoned import AbandonedLives
 from .births import actor_class_of
 from .bus import EventBus
+from .cell import Cell
 from .child_spec import ChildSpec, Isolation, Start
 from .clock import Clock, SystemClock, monotonic
 from .dispatchers.thread import ThreadDispatcher
-from .errors import NameTaken, SystemClosed
+from .errors import ActorDeadError, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .life import Birth, Life
 from .mailbox import MailboxOptions
@@ -132,17 +133,17 @@ class ActorSystem:
         if self.relations.is_living(ref):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {ref}, alive")
         life = Life(self, ref, ref.incarnation + 1, birth)
-        ref.bind(life)
         try:
-            self.enroll(ref, name=name, root=birth.parent is None)
+            # From here on anybody may kill it; then its end has been announced, and what follows changes nothing.
+            self.enroll(ref, cell=life, name=name, root=birth.parent is None)
             if birth.parent is not None:
                 self.relations.link(ref, birth.parent)
             life.arm_start_timeout()
             self.dispatcher.launch(life)
-        except (RuntimeError, SystemClosed, NameTaken) as error:
+        except (RuntimeError, SystemClosed, NameTaken, ActorDeadError) as error:
             life.fail_to_begin(error)
 
-    def enroll(self, ref: ActorRef, *, name: str | None = None, root: bool = False) -> None:
+    def enroll(self, ref: ActorRef, *, cell: Cell | None = None, name: str | None = None, root: bool = False) -> None:
         """Count a new life among the living and register its name. For those who begin lives of their own kind.
 
         Errors: SystemClosed; NameTaken (the ref is enrolled then, and its end must be announced).
@@ -152,7 +153,7 @@ class ActorSystem:
                 raise SystemClosed(self.name)
             if root:
                 self._roots[ref] = None
-            self.relations.enroll(ref)
+            self.relations.enroll(ref, cell)
         if name is not None:
             self.registry.register(name, ref)
 
@@ -185,7 +186,7 @@ class ActorSystem:
     def announce_exit(
         self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
     ) -> None:
-        """Let the world know that a life has ended: names, links, monitors, event. Exactly once a life."""
+        """Let the world know that a life has ended: names, event, links, monitors. Exactly once a life."""
         with self._lock:
             self._roots.pop(ref, None)
         self.relations.announce_exit(ref, incarnation, reason, report)

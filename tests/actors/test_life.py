@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from regrow.actors import (
@@ -313,3 +315,30 @@ def test_what_was_to_be_continued_is_not_lost_silently(system: ActorSystem) -> N
     letter = letters.get()
     assert isinstance(letter, DeadLetter)
     assert letter.message == "never"
+
+
+def test_a_kill_from_the_moment_of_begin_on_is_never_lost_or_doubled(system: ActorSystem) -> None:
+    outcomes: list[object] = []
+    exits = system.bus.collect(ActorExited)
+    ref: ActorRef = system.begin(
+        ChildSpec(id="c", start=Script().start), parent=None, ref=None, on_outcome=outcomes.append
+    )
+    stop = threading.Event()
+
+    def killer() -> None:
+        while not stop.is_set():
+            ref.kill()
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    lives = 200
+    for life in range(2, lives + 1):
+        while system.relations.is_living(ref) or len(outcomes) < life - 1:
+            ref.kill()
+        system.begin(ChildSpec(id="c", start=Script().start), parent=None, ref=ref, on_outcome=outcomes.append)
+    stop.set()
+    thread.join(5)
+    ref.kill()
+    assert len(outcomes) == lives
+    assert len(exits) == lives
+    assert not system.relations.is_living(ref)
