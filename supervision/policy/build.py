@@ -29,7 +29,15 @@ from ..spec import SupervisorSpec
 from ..strategy import Strategy
 from .stop_signal import signal_number
 
-__all__ = ("TREE_START", "changed_backoff", "changed_intensity", "changed_limits", "shutdown_of", "supervisor_spec")
+__all__ = (
+    "TREE_START",
+    "changed_backoff",
+    "changed_intensity",
+    "changed_limits",
+    "plain_backoff",
+    "shutdown_of",
+    "supervisor_spec",
+)
 
 T = TypeVar("T")
 

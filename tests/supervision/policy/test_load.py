@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -169,3 +170,12 @@ def test_every_key_of_the_schema_is_described_for_editors() -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert isinstance(schema["$defs"], dict)
     assert {"ChildModel", "OverrideModel", "TreeModel"} <= set(schema["$defs"])
+
+
+@pytest.mark.parametrize("page", ["reference/policy.md", "howto/write-a-policy-file.md"])
+def test_the_examples_of_the_documentation_have_no_mistakes(page: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / page).read_text()
+    examples = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        parse_policy(example, file=page)
