@@ -76,7 +76,8 @@ def test_the_wall_clock_is_read_in_one_place(name: str) -> None:
         and node.attr == name
         and isinstance(node.value, ast.Name)
         and node.value.id == "time"
-        and where != "actors/clock.py"
+        and where not in ("actors/clock.py", "regrow/chaos/experiment.py")  # as in pyproject.toml, with the reasons
+        and not where.startswith("regrow/cli/demo/")
     ]
     assert found == []
 
