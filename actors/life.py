@@ -9,6 +9,7 @@ the other one finds it set and keeps quiet.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -184,6 +185,7 @@ class Life:
             incarnation=self.incarnation,
             waiting_messages=len(self.mailbox),
             uptime=self._uptime(),
+            pid=os.getpid(),
         )
 
     # Beginning.

@@ -27,10 +27,10 @@ _STYLES: Final[Mapping[str, str]] = {
 }
 
 
-def facts_text(node: Node) -> str:
-    """Write what is known of one node in one line, without its name and state."""
+def facts_text(node: Node, *, home: int | None = None) -> str:
+    """Write what is known of one node in one line, without its name and state; the pid only if it is not `home`."""
     facts: list[str] = []
-    if node.pid is not None:
+    if node.pid is not None and node.pid != home:
         facts.append(f"pid {node.pid}")
     if node.uptime is not None:
         facts.append(f"up {format_duration(node.uptime)}")
@@ -54,13 +54,14 @@ def plain_text(node: Node) -> str:
     """
     rows: list[str] = []
 
-    def draw(node: Node, lead: str, below: str) -> None:
-        rows.append("  ".join(part for part in (lead + node.name, node.state, _kind(node), facts_text(node)) if part))
+    def draw(node: Node, lead: str, below: str, home: int | None) -> None:
+        parts = (lead + node.name, node.state, _kind(node), facts_text(node, home=home))
+        rows.append("  ".join(part for part in parts if part))
         for index, child in enumerate(node.children):
             last = index == len(node.children) - 1
-            draw(child, below + ("└── " if last else "├── "), below + ("    " if last else "│   "))
+            draw(child, below + ("└── " if last else "├── "), below + ("    " if last else "│   "), node.pid or home)
 
-    draw(node, "", "")
+    draw(node, "", "", None)
     return "\n".join(rows)
 
 
@@ -69,20 +70,20 @@ def rich_tree(node: Node) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
-    def label(node: Node) -> Text:
+    def label(node: Node, home: int | None) -> Text:
         text = Text(node.name, style="bold")
         if node.state:
             text.append(f"  {node.state}", style=_STYLES.get(node.state, ""))
         text.append(f"  {_kind(node)}" if _kind(node) else "", style="not bold")
-        text.append(f"  {facts_text(node)}", style="not bold dim")
+        text.append(f"  {facts_text(node, home=home)}", style="not bold dim")
         return text
 
-    def grow(tree: Tree, node: Node) -> Tree:
+    def grow(tree: Tree, node: Node, home: int | None) -> Tree:
         for child in node.children:
-            grow(tree.add(label(child)), child)
+            grow(tree.add(label(child, node.pid or home)), child, node.pid or home)
         return tree
 
-    return grow(Tree(label(node)), node)
+    return grow(Tree(label(node, None)), node, None)
 
 
 def json_text(node: Node) -> str:

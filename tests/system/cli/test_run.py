@@ -196,7 +196,7 @@ def test_a_tree_starts_can_be_seen_and_is_stopped_in_reverse_order(app: App) -> 
     shown = app.call("tree")
     assert shown.returncode == 0, shown.stderr
     rows = shown.stdout.splitlines()
-    assert rows[0].startswith("shop  running  Supervisor  up ")
+    assert rows[0].startswith(f"shop  running  Supervisor  pid {run.process.pid}, up ")
     assert [row.split("  up ")[0] for row in rows[1:]] == [
         "├── one  running  Steady",
         "├── two  running  Steady",
@@ -216,6 +216,27 @@ def test_a_tree_starts_can_be_seen_and_is_stopped_in_reverse_order(app: App) -> 
     assert not sockets[0].exists()
     gone = app.call("tree")
     assert (gone.returncode, "no running tree found" in gone.stderr) == (4, True)
+
+
+def test_a_supervisor_in_a_process_of_its_own_is_part_of_the_tree_and_obeys_the_policy(app: App) -> None:
+    inner = app.steady("two").replace("tree.child", "tree.child.child")
+    pool = f'[[tree.child]]\nid = "pool"\ntype = "supervisor"\nisolation = "process"\n{inner}'
+    one = f'{app.steady("one")}isolation = "process"\n'
+    run = app.run(app.policy(f'[tree]\n{one}\n{pool}\n[policy."root/pool/two"]\nrestart = "transient"\n'))
+    run.wait_for("root is up")
+    found = json.loads(app.call("tree", "--json").stdout)
+    first, second = found["children"]
+    inside = second["children"][0]
+    assert [inside["path"], inside["state"]] == ["root/pool/two", "running"]
+    assert inside["pid"] == second["pid"]
+    assert len({found["pid"], first["pid"], second["pid"]}) == 3
+
+    os.kill(first["pid"], signal.SIGKILL)
+    run.wait_for("root/one is running again, restart 1")
+    assert "root/one ended: SIGKILL" in run.text()
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
+    assert app.noted() == ["start:one", "start:two", "start:one", "stop:two", "stop:one"]
 
 
 def test_interrupt_stops_in_order_too_and_hang_up_is_reserved(app: App) -> None:
