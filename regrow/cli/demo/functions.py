@@ -14,6 +14,8 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+from regrow.actors.roles.logger import logger
+
 __all__ = ("compress", "count_tokens", "hold_the_gil", "measure_complexity")
 
 _BRANCHES = (
@@ -35,6 +37,7 @@ def measure_complexity(path: str) -> dict[str, int]:
         tree = ast.parse(Path(path).read_bytes(), filename=path)
     except (SyntaxError, ValueError):  # the library ships files that are wrong on purpose, to test parsers
         return {"unparsable": 1}
+    logger.info("measured", path=path)
     kinds: Counter[str] = Counter()
     deepest = 0
     pending: list[tuple[ast.AST, int]] = [(tree, 0)]
@@ -63,6 +66,7 @@ def count_tokens(path: str) -> dict[str, int]:
 def compress(path: str) -> dict[str, int]:
     """Compress a source file twice, fast and hard; give the sizes in bytes."""
     data = Path(path).read_bytes()
+    logger.debug("compressing", path=path, bytes=len(data))
     return {"bytes": len(data), "zlib": len(zlib.compress(data, 6)), "lzma": len(lzma.compress(data, preset=2))}
 
 

@@ -47,6 +47,7 @@ class Report:
     log_records_received: int = 0
     log_records_lost_in_kills: int = 0
     orphans: int = 0
+    first_errors: list[str] = field(default_factory=list)
     kills: list[KillRecord] = field(default_factory=list)
     interval_ms: float = 0.0
     isolated: Beats = field(default_factory=Beats)
@@ -59,7 +60,7 @@ class Report:
         if self.lost or self.completed != self.submitted:
             wrong.append(f"{self.lost} of {self.submitted} invocations lost, {self.completed} completed")
         if self.failed:
-            wrong.append(f"{self.failed} invocations ended in an error")
+            wrong.append(f"{self.failed} invocations ended in an error, first: {'; '.join(self.first_errors)}")
         if self.log_records_received + self.log_records_lost_in_kills != self.log_records_sent:
             wrong.append(
                 f"{self.log_records_sent} log records sent, {self.log_records_received} received, "
