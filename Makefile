@@ -43,7 +43,7 @@ types: $(STAMP)/lint ## check types, with mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(STAMP)/bench ## measure; ARGS="--json" for machines, BENCHMARKS="actors" for one of them
+bench: $(STAMP)/core ## measure; ARGS="--json" for machines, BENCHMARKS="actors" for one of them
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name $(or $(ARGS),--quick); done
 
 docs: $(STAMP)/docs ## build the documentation into site/; any warning is an error
@@ -75,7 +75,7 @@ $(STAMP)/core: $(MANIFESTS) | $(STAMP)/venv
 	@$(PIP) --editable .
 	@touch $@
 
-$(STAMP)/test $(STAMP)/lint $(STAMP)/docs $(STAMP)/bench: $(STAMP)/%: $(STAMP)/core
+$(STAMP)/test $(STAMP)/lint $(STAMP)/docs: $(STAMP)/%: $(STAMP)/core
 	@echo "installing the $* group into $(VENV)"
 	@$(PIP) --group $*
 	@touch $@
