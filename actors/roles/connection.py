@@ -345,7 +345,7 @@ class Connection(Actor):
                     self._begin_dial()
             case GiveUp(code=code, reason=reason):
                 self._gave_up = True
-                self._log("error", f"the gateway refused this worker for good: {code}: {reason}")
+                self._log("debug", f"the gateway refused this worker for good: {code}: {reason}")
                 self._announce("refused", code=code, reason=reason)
 
     # ── saying things ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ import datetime as dt
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...protocol.exits import Crash
@@ -91,6 +92,15 @@ def _context(record: LogRecord) -> dict[str, object]:
     return {**record.context, **({"source": record.source, "source_pid": record.pid} if record.source else {})}
 
 
+def _say(logger: Any, level: object, text: str) -> None:
+    logger.log(level, text)
+
+
+# What is handed on here is the user's, so `loguru.disable("regrow")` must not silence it: loguru looks at the module
+# name of the calling frame, and this frame has one of its own.
+_say_as_user: Final = FunctionType(_say.__code__, {"__name__": "worker", "__builtins__": __builtins__})
+
+
 class _LoguruSink:
     def __init__(self, logger: loguru.Logger) -> None:
         self._logger = logger
@@ -106,7 +116,7 @@ class _LoguruSink:
             self._logger.level(str(level))
         except ValueError:  # a level that this loguru has not been told of
             level = level_number(record.level)
-        self._logger.bind(**_context(record)).patch(as_logged_there).log(level, _text(record))
+        _say_as_user(self._logger.bind(**_context(record)).patch(as_logged_there), level, _text(record))
 
 
 class _StdlibSink:

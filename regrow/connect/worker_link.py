@@ -33,6 +33,7 @@ PRELOAD = (
     "tenacity.wait",
     "sqlite3",
     "ssl",
+    "encodings.idna",
     "asyncio",
 )
 """What the zygote imports once, so that a new link or executor process imports nothing."""

@@ -1,0 +1,125 @@
+"""`regrow worker`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from regrow.cli import exit_codes
+from regrow.cli.options import app_dir_option, duration, log_options
+
+if TYPE_CHECKING:
+    from regrow.cli.logs import LogFormat
+    from regrow.connect.worker import Worker
+
+__all__ = ("command",)
+
+
+@click.command("worker")
+@click.argument("app")
+@click.option("--url", envvar="REGROW_URL", show_envvar=True, help="The gateway; by default what APP says.")
+@click.option("--token", envvar="REGROW_TOKEN", show_envvar=True, help="What the gateway wants to know.")
+@click.option("--name", envvar="REGROW_NAME", show_envvar=True, help="What the gateway calls this worker.")
+@click.option(
+    "--capacity",
+    type=click.IntRange(1),
+    envvar="REGROW_CAPACITY",
+    show_envvar=True,
+    help="How many functions may run at once; by default what APP says, or one a core.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="REGROW_STATE_DIR",
+    show_envvar=True,
+    help="Where results wait for the gateway; kept over runs. By default a temporary directory.",
+)
+@click.option(
+    "--grace",
+    callback=lambda ctx, param, value: None if value is None else duration(ctx, param, value),
+    envvar="REGROW_GRACE",
+    show_envvar=True,
+    help="How long SIGTERM waits for what runs. [default: what APP says, or 25s]",
+)
+@app_dir_option
+@log_options
+def command(  # one for each option
+    app: str,
+    *,
+    url: str | None,
+    token: str | None,
+    name: str | None,
+    capacity: int | None,
+    state_dir: Path | None,
+    grace: float | None,
+    app_dir: Path,
+    log_level: str,
+    log_format: LogFormat,
+) -> int:
+    """Run the worker of APP until SIGTERM or SIGINT: "package.module:worker", or "path/to/file.py[:worker]".
+
+    The first signal drains: nothing new, what runs is finished, results are delivered. A second one ends it now.
+
+    Exit codes: 0 ended in order, 1 it gave up, 2 wrong usage, 3 it did not start, 4 the gateway refused it for good,
+    130 or 143 ended by a signal, but not in order.
+    """
+    from dataclasses import replace
+
+    from regrow.cli.failure import Failure
+    from regrow.cli.logs import configure_log
+    from regrow.cli.targets import import_from
+    from regrow.connect.worker_errors import WorkerError
+    from regrow.connect.worker_run import exit_code_of, serve
+
+    import_from(app_dir)
+    worker = _load(app)
+    worker.url = url or worker.url
+    worker.token = token or worker.token
+    worker.name = name or worker.name
+    worker.capacity = capacity or worker.capacity
+    worker.state_dir = state_dir or worker.state_dir
+    if grace is not None:
+        worker.options = replace(worker.options, drain_grace=grace)
+    end_log = configure_log(log_level, log_format)
+    try:
+        return serve(worker)
+    except WorkerError as error:
+        raise Failure(str(error), exit_code=exit_code_of(error)) from error
+    finally:
+        end_log()
+
+
+def _load(app: str) -> Worker:
+    """Find the worker. Errors: Failure (usage) with what was expected."""
+    from regrow.actors.hosting.errors import NotImportable
+    from regrow.actors.hosting.import_path import resolve
+    from regrow.cli.failure import Failure
+    from regrow.connect.worker import Worker
+    from regrow.connect.worker_errors import WorkerError
+
+    try:
+        found = resolve(_target(app))
+    except NotImportable as error:
+        raise Failure(f"{error.subject}: {error.why}", exit_code=exit_codes.USAGE) from error
+    except WorkerError as error:  # made wrongly at the top level of the module
+        raise Failure(f"{app}: {error}", exit_code=exit_codes.USAGE) from error
+    if not isinstance(found, Worker):
+        raise Failure(f"{app}: expected a regrow.Worker, got {found!r}", exit_code=exit_codes.USAGE)
+    return found
+
+
+def _target(app: str) -> str:
+    """Give the import path of APP, and let imports find a file."""
+    from regrow.cli.failure import Failure
+    from regrow.cli.targets import import_from
+
+    place, _, attribute = app.partition(":")
+    if place.endswith(".py") or "/" in place:
+        file = Path(place)
+        if not file.is_file():
+            raise Failure(f"{place}: no such file", exit_code=exit_codes.USAGE)
+        import_from(file.parent)
+        place = file.stem
+    return f"{place}:{attribute or 'worker'}"

@@ -1,0 +1,131 @@
+"""A gateway in a thread of its own, and workers against it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import regrow
+from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.worker import Worker, WorkerOptions
+
+HERE = Path(__file__).parent
+TOKEN = "secret"
+WAIT = 20.0
+
+
+class GatewayThread:
+    """A real gateway, run by a loop in a thread; it can be stopped and started again on its port."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
+        self._up = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._up.clear()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="gateway", daemon=True)
+        self._thread.start()
+        assert self._up.wait(WAIT), "the gateway did not start"
+
+    def stop(self) -> None:
+        if self._thread is not None and self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(WAIT)
+            assert not self._thread.is_alive()
+        self._thread = None
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        options = GatewayOptions(drain_timeout=0.1)
+        async with regrow.Gateway("127.0.0.1", self.port, token=TOKEN, options=options) as gateway:
+            self.port = gateway.port
+            self._up.set()
+            await self._stop.wait()
+
+
+@pytest.fixture(autouse=True)
+def _jobs_on_path() -> Iterator[None]:
+    sys.path.insert(0, str(HERE))
+    yield
+    sys.path.remove(str(HERE))
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayThread]:
+    gateway = GatewayThread()
+    gateway.start()
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def client(gateway: GatewayThread) -> Iterator[regrow.Client]:
+    with regrow.Client(gateway.url, token=TOKEN) as client:
+        yield client
+
+
+MakeWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def make_worker(gateway: GatewayThread) -> Iterator[MakeWorker]:
+    """Start workers that serve functions of `worker_jobs`, by name; stopped at the end."""
+    import worker_jobs
+
+    made: list[Worker] = []
+
+    def make(
+        *names: str,
+        url: str | None = None,
+        ready: bool = True,
+        logger: object | None = None,
+        options: WorkerOptions | None = None,
+        state_dir: Path | None = None,
+        **given: object,
+    ) -> Worker:
+        worker = Worker(
+            url or gateway.url,
+            token=TOKEN,
+            name="tested",
+            capacity=2,
+            logger=logger,
+            options=options or WorkerOptions(drain_grace=10.0),
+            state_dir=state_dir,
+        )
+        for name in names:
+            worker.function(**given)(getattr(worker_jobs, name))  # type: ignore[call-overload]
+        made.append(worker)
+        worker.start()
+        if ready:
+            worker.wait_ready(WAIT)
+        return worker
+
+    yield make
+    for worker in made:
+        worker.stop(0.0)
+
+
+def until(condition: Callable[[], object], timeout: float = WAIT) -> None:
+    """Wait until something holds outside of this process."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"not within {timeout} s"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    return until

@@ -1,0 +1,136 @@
+"""The link of a worker dies, the gateway goes and comes: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import regrow
+from regrow.connect.worker import Worker, WorkerOptions
+from regrow.connect.worker_errors import WorkerNotReady, WorkerRefused
+
+MakeWorker = Callable[..., Worker]
+
+
+def kill_link(worker: Worker) -> None:
+    """SIGKILL the connection process and wait for the next READY."""
+    readies, pid = worker.watch.link.readies, worker.link_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
+    assert worker.link_pid != pid
+
+
+def test_a_killed_link_comes_back_and_what_runs_is_adopted(
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("wait_for")
+    marker = tmp_path / "go"
+    request = client.submit("wait_for", str(marker))
+    eventually(Path(f"{marker}.started").exists)
+    kill_link(worker)
+    marker.write_text("go")
+    assert client.result(request, timeout=30) == "seen"
+    executor = worker.status().executor
+    assert executor is not None
+    assert executor.statistics.taken == 1
+    assert worker.watch.link.links == 2
+
+
+def test_a_result_that_ends_while_there_is_no_link_is_delivered_by_the_next(
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("wait_for")
+    marker = tmp_path / "go"
+    request = client.submit("wait_for", str(marker))
+    eventually(Path(f"{marker}.started").exists)
+    pid = worker.link_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    marker.write_text("go")
+    eventually(lambda: (status := worker.status().executor) is not None and status.running == 0)
+    os.kill(pid, signal.SIGKILL)
+    assert client.result(request, timeout=30) == "seen"
+
+
+def test_links_killed_again_and_again_under_load_lose_nothing(make_worker: MakeWorker, client: regrow.Client) -> None:
+    worker = make_worker("pair")
+    requests = []
+    for turn in range(3):
+        requests += [client.submit("pair", 100 * turn + number) for number in range(30)]
+        kill_link(worker)
+    results = [client.result(request, timeout=30) for request in requests]
+    assert sorted(first for first, _ in results) == sorted(
+        100 * turn + number for turn in range(3) for number in range(30)
+    )  # type: ignore[misc]
+
+
+def test_a_gateway_that_is_not_there_is_waited_for(make_worker: MakeWorker, gateway: object) -> None:
+    gateway.stop()  # type: ignore[attr-defined]
+    quick = WorkerOptions(reconnect_base=0.02, reconnect_cap=0.1)
+    worker = make_worker("add", ready=False, options=quick)
+    with pytest.raises(WorkerNotReady, match="refused"):
+        worker.wait_ready(0.3)
+    gateway.start()  # type: ignore[attr-defined]
+    assert worker.wait_ready(20).phase == "ready"
+
+
+def test_a_gateway_that_restarts_is_found_again(
+    make_worker: MakeWorker, gateway: object, client: regrow.Client
+) -> None:
+    worker = make_worker("add", options=WorkerOptions(reconnect_base=0.02, reconnect_cap=0.2))
+    assert client.invoke("add", 1, 1) == 2
+    readies, pid = worker.watch.link.readies, worker.link_pid
+    gateway.stop()  # type: ignore[attr-defined]
+    gateway.start()  # type: ignore[attr-defined]
+    assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
+    assert worker.link_pid == pid
+    assert client.invoke("add", 1, 2, timeout=30) == 3
+
+
+def test_a_wrong_token_is_final_and_said(gateway: object) -> None:
+    import worker_jobs
+
+    worker = Worker(gateway.url, token="wrong", capacity=1)  # type: ignore[attr-defined]
+    worker.function(worker_jobs.add)
+    worker.start()
+    try:
+        with pytest.raises(WorkerRefused, match="unauthorized"):
+            worker.wait_ready(20)
+    finally:
+        worker.stop(0.0)
+
+
+def test_a_stop_drains_what_runs(
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("wait_for")
+    marker = tmp_path / "go"
+    request = client.submit("wait_for", str(marker))
+    eventually(Path(f"{marker}.started").exists)
+    worker.begin_drain()
+    marker.write_text("go")
+    assert worker.stop(20)
+    assert client.result(request, timeout=10) == "seen"
+
+
+def test_results_that_were_owed_at_the_end_are_delivered_by_the_next_run(
+    make_worker: MakeWorker, gateway: object, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    with regrow.Client(gateway.url, token="secret") as client:  # type: ignore[attr-defined]
+        state, marker = tmp_path / "state", tmp_path / "go"
+        worker = make_worker("wait_for", state_dir=state)
+        client.submit("wait_for", str(marker))
+        eventually(Path(f"{marker}.started").exists)
+        instance = worker.instance
+        gateway.stop()  # type: ignore[attr-defined]
+    marker.write_text("go")
+    eventually(lambda: (status := worker.status().executor) is not None and status.running == status.unstored == 0)
+    assert not worker.stop(0.2)
+    again = make_worker("wait_for", state_dir=state, ready=False)
+    assert again.instance == instance
+    assert (state / "outbox.sqlite").exists()

@@ -1,0 +1,97 @@
+"""The user's functions of these tests: imported by name in the processes that run them."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import regrow
+
+
+def add(a: int, b: int = 0) -> int:
+    return a + b
+
+
+def where() -> int:
+    return os.getpid()
+
+
+def burn(seconds: float) -> int:
+    """Compute for so long, without ever letting go for more than Python does."""
+    end, turns = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        turns += 1
+    return os.getpid()
+
+
+def hold_gil(seconds: int) -> int:
+    """Hold the GIL in C: PyDLL does not release it."""
+    ctypes.PyDLL(None).sleep(seconds)
+    return seconds
+
+
+def die(signo: int) -> None:
+    os.kill(os.getpid(), signo)
+    time.sleep(10)
+
+
+def die_once(marker: str) -> str:
+    """Kill the own process in the first run; in the second, say so."""
+    path = Path(marker)
+    if path.exists():
+        return "second"
+    path.write_text("first")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "unreachable"
+
+
+def wait_for(marker: str) -> str:
+    """Say that it runs, then wait for a file, at most 30 s."""
+    Path(f"{marker}.started").write_text(str(os.getpid()))
+    end = time.monotonic() + 30
+    while not Path(marker).exists() and time.monotonic() < end:
+        time.sleep(0.005)
+    return "seen"
+
+
+def speak(text: str) -> int:
+    regrow.logger.info("{} by regrow", text, number=1)
+    regrow.invocation().logger.warning("by the invocation", kind="context")
+    logging.getLogger("users.module").error("%s by logging", text)
+    print(f"{text} by print")  # noqa: T201 - what users do
+    try:
+        raise LookupError("told")
+    except LookupError:
+        regrow.logger.exception("with an exception")
+    return os.getpid()
+
+
+def speak_and_die() -> None:
+    for number in range(50):
+        regrow.logger.info("record {}", number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def unsayable() -> object:
+    return {"rows": [1, object()]}
+
+
+def fail() -> NoReturn:
+    raise LookupError("not here")
+
+
+def heed() -> str:
+    invocation = regrow.invocation()
+    while not invocation.cancelled:
+        time.sleep(0.005)
+    return "heeded"
+
+
+def pair(first: int) -> list[int]:
+    time.sleep(0.002)
+    return [first, os.getpid()]
