@@ -69,7 +69,7 @@ __all__ = ("command",)
     help="How long SIGTERM waits for work in flight; a second signal does not wait.",
 )
 @log_options
-def command(  # noqa: PLR0913  # one for each option
+def command(  # one for each option
     *,
     host: str,
     port: int,

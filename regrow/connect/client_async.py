@@ -1,7 +1,5 @@
 """A client for asyncio: ask for functions to be run, and get their results, whatever happens to the connection."""
 
-# ruff: noqa: ASYNC109 - how long a call waits is said as everywhere else in regrow
-
 from __future__ import annotations
 
 import asyncio

@@ -191,7 +191,7 @@ class ClientLink:
             return
         while self._unsent:
             ws.protocol.send_binary(self._unsent.popleft())
-        ws.send_data()
+        ws.transport.writelines(ws.protocol.data_to_send())  # one system call for all
 
     def _backoff(self) -> float:
         """Capped exponential with full jitter: gateways come back to all of their clients at once."""

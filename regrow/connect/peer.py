@@ -91,7 +91,7 @@ class Peer:
             protocol.send_binary(data)
             wrote = True
         if wrote:
-            ws.send_data()
+            ws.transport.writelines(protocol.data_to_send())  # one system call for all; `send_data` makes one for each
         if not unsent:
             self.stalled_since = None
         elif wrote or self.stalled_since is None:
