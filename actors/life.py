@@ -144,6 +144,13 @@ class Life:
         before = enter_life(self)
         try:
             return run_turn(self)
+        except BaseException as error:
+            # What users raise is dealt with in `turn.py`: this is a mistake of ours, or of an `on_outcome`. It must be
+            # seen, and it must not leave a life behind that nobody runs.
+            reason = crash_of(error)
+            self.close(reason)
+            self.end(reason, error=error)
+            raise
         finally:
             enter_life(before)
 

@@ -14,6 +14,7 @@ from regrow.actors import (
     ActorRef,
     ActorStarted,
     ActorSystem,
+    AskFuture,
     ChildSpec,
     DeadLetter,
     Down,
@@ -342,3 +343,43 @@ def test_a_kill_from_the_moment_of_begin_on_is_never_lost_or_doubled(system: Act
     assert len(outcomes) == lives
     assert len(exits) == lives
     assert not system.relations.is_living(ref)
+
+
+@pytest.mark.parametrize("call", ["tell", "ask", "wait"])
+def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem, call: str) -> None:
+    hold = Hold()
+    other, ref = system.spawn(Puppet), system.spawn(Puppet)
+    ended = system.bus.collect(AbandonedEnded)
+    after: list[str] = []
+
+    def command(puppet: Puppet) -> None:
+        question = other.ask("before", block=False)
+        hold(puppet)
+        match call:
+            case "tell":
+                other.tell("beyond")
+            case "ask":
+                other.ask("beyond", block=False)
+            case "wait":
+                AskFuture[int]().get()
+        after.append(f"went on with {question}")
+
+    ref.tell(command)
+    hold.wait_reached()
+    ref.kill()
+    hold.release()
+    ended.get()
+    assert after == []
+    assert other.ask(lambda puppet: list(puppet.seen)) == ["before"]
+
+
+@pytest.mark.parametrize("then", ["exit", "kill"])
+def test_stop_waits_for_one_with_work_to_finish(system: ActorSystem, then: str) -> None:
+    ref = system.spawn(Puppet, Script(on_stop_request=lambda _puppet: None))
+    stopped = ref.stop(block=False)
+    assert ref.ask("still here") == "still here"
+    if then == "exit":
+        ref.tell(lambda puppet: puppet.exit(SHUTDOWN))
+    else:
+        ref.kill()
+    assert stopped.get(timeout=5) is True

@@ -209,3 +209,51 @@ def test_an_actor_may_start_others_and_wait_for_them(system: ActorSystem) -> Non
 def test_a_start_that_ends_itself_is_a_start_error(system: ActorSystem) -> None:
     with pytest.raises(StartError, match="ended before it was ready: shutdown"):
         system.spawn(Puppet, Script(on_start=lambda puppet: puppet.exit(SHUTDOWN)))
+
+
+def test_an_import_path_leads_to_the_class_of_each_life(system: ActorSystem, probe: Probe) -> None:
+    spec = ChildSpec(id="x", start=Start("regrow.actors.testing.puppet:Puppet"))
+    ref = system.begin(spec, parent=None, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    assert ref.actor_class is Puppet
+    assert ref.ask("x") == "x"
+
+
+def test_a_thread_that_does_not_start_is_not_waited_for(
+    system: ActorSystem, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    system.begin(ChildSpec(id="x", start=Script().start), parent=probe.ref, ref=None, on_outcome=probe.outcome)
+    monkeypatch.undo()
+    assert "new thread" in str(probe.expect(StartFailed).error)
+
+
+def test_a_mistake_in_an_on_outcome_is_seen_and_leaves_no_zombie(
+    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[type[BaseException] | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+    exits = system.bus.collect(ActorExited)
+
+    def broken(_outcome: object) -> None:
+        raise ZeroDivisionError
+
+    ref = system.begin(
+        ChildSpec(id="x", start=Script(on_start=lambda puppet: puppet.exit(SHUTDOWN)).start),
+        parent=None,
+        ref=None,
+        on_outcome=broken,
+    )
+    exits.get()
+    assert system.dispatcher.close(system_deadline())
+    assert seen == [ZeroDivisionError]
+    assert not system.relations.is_living(ref)
+
+
+def system_deadline() -> float:
+    from regrow.actors.clock import monotonic
+
+    return monotonic() + 5.0
