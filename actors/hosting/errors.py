@@ -5,9 +5,11 @@ What lives here: the classes, all below `HostingError`, with their fields and te
 
 from __future__ import annotations
 
+import shlex
+
 from ...protocol.errors import RegrowError
 
-__all__ = ("HostingError", "LaunchFailed", "NotImportable", "OutboxFull")
+__all__ = ("CommandNotReady", "HostingError", "LaunchFailed", "NotImportable", "OutboxFull")
 
 
 class HostingError(RegrowError):
@@ -48,3 +50,15 @@ class OutboxFull(HostingError):
 
     def __str__(self) -> str:
         return f"outbox of {self.to} is full: {self.waiting_bytes} bytes wait, the limit is {self.limit_bytes}"
+
+
+class CommandNotReady(HostingError):
+    """An external program was not ready in time, or ended before."""
+
+    def __init__(self, argv: tuple[str, ...], why: str) -> None:
+        super().__init__(argv, why)
+        self.argv = argv
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{shlex.join(self.argv)} is not ready: {self.why}"

@@ -10,7 +10,7 @@ from ...protocol.exits import ExitReason
 if TYPE_CHECKING:
     from ..ref import ActorRef
 
-__all__ = ("HostingFault", "HostingWarning", "LogsLost")
+__all__ = ("CommandEnded", "HostingFault", "HostingWarning", "LogsLost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,14 @@ class LogsLost:
     ref: ActorRef
     incarnation: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """An external program has ended; comes before its actor's exit."""
+
+    ref: ActorRef
+    pid: int
+    reason: ExitReason
+    stderr_tail: tuple[str, ...]
+    max_rss_bytes: int | None = None

@@ -79,6 +79,11 @@ class Hosting:
         if self._zygote is not None:
             self._zygote.preload(*modules)
 
+    def prepare_guard(self) -> None:
+        """Be able to guard at once: to be called before a process is started that has to be guarded."""
+        if self._zygote is not None:
+            self._zygote.prepare()
+
     def guard(self, pid: int, pidfd: int, *, first_signal: int = 0) -> Callable[[], None]:
         """Let a process of somebody else die with this one, even if this one is SIGKILLed. Call the result once it has
         ended. Nothing is done where there is no zygote.

@@ -11,15 +11,13 @@ reap once, announce once.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
 from ...protocol.exits import KILLED, ExitReason, crash_of
@@ -31,25 +29,24 @@ from ...protocol.host.messages import (
     InitIgnored,
     LinkMessage,
     Log,
-    LogRecord,
     Ready,
     Stop,
 )
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import ActorDeadError, StartTimeout
-from ..events import ActorStarted, LogReceived, OutputCaptured
+from ..events import ActorStarted, LogReceived
 from ..outcome import Ignored, Started, StartFailed, StartOutcome
 from ..signals import Down, ExitReport
 from .black_box import BlackBox, Recorded
-from .capture import Capture
 from .errors import LaunchFailed
-from .events import HostingFault, LogsLost
+from .events import LogsLost
 from .launcher import LaunchedProcess, LaunchOutcome
 from .link_socket import LinkSocket
 from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd, exit_reason_of
 from .peer import Peer, remaining_ms
+from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
 
 if TYPE_CHECKING:
@@ -64,7 +61,6 @@ __all__ = ("Conception", "HostedProcess", "ProcessState")
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
 DUMP_GRACE_SECONDS: Final = 0.1  # between the request for a stack dump and SIGKILL
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
-PIPE_DRAIN_BYTES: Final = 1024 * 1024  # read from a dead process's pipe; a grandchild may write for ever
 _EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
 
 
@@ -111,8 +107,7 @@ class HostedProcess:
             on_message=self._receive,
             on_end=self._link_ended,
         )
-        self._stderr = Capture()
-        self._captures = {begun.stdout_fd: Capture(), begun.stderr_fd: self._stderr}  # of pipes not at their end
+        self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
         self._lock = threading.Lock()  # guards the three below
         self._early: list[tuple[LinkMessage, str]] | None = []  # until the process has said hello
         self._process: LaunchedProcess | None = None
@@ -208,13 +203,8 @@ class HostedProcess:
     def begin(self) -> None:
         """Open the ears; the launch comes next. Runs in: the starter's thread."""
         self._link.start()
-        for fd in self._captures:
-            os.set_blocking(fd, False)
-            self._loop.call(partial(self._listen, fd))
+        self._pipes.start(self._broke)
         self._arm("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
-
-    def _listen(self, fd: int) -> None:
-        self._loop.watch(Interest(fd, lambda _: self._read(fd), self._broke), READ)
 
     def launched(self, outcome: LaunchOutcome) -> None:
         """Take the process, or hear that there is none. Runs in: any thread."""
@@ -232,6 +222,7 @@ class HostedProcess:
     def _adopt(self, outcome: LaunchedProcess) -> None:
         with self._lock:
             self._process = outcome
+            self._pipes.pid = outcome.pid
             killing = self._killing
         self._loop.watch(Interest(outcome.death_fd, lambda _: self._died(outcome), self._broke), READ)
         if killing:
@@ -253,7 +244,7 @@ class HostedProcess:
             case Log(record):
                 self._log_sequence = record.sequence
                 self.system.bus.publish(LogReceived(self.ref, record))
-                self._log(record)
+                give_to_log_sink(self.system, record, self.ref)
             case Exited() | InitFailed() | InitIgnored():
                 self._last_words = message
             case _:
@@ -279,53 +270,6 @@ class HostedProcess:
             self.state = ProcessState.READY
         self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
         self._begun.on_outcome(Started(self.ref, self.incarnation, info))
-
-    def _log(self, record: LogRecord) -> None:
-        sink = self.system.log_sink
-        if sink is not None:
-            try:
-                sink(record, self.ref)
-            except Exception as error:  # noqa: BLE001 - the user's own logger, on the I/O thread of all processes
-                self.system.bus.publish(HostingFault(self.ref, crash_of(error)))
-
-    def _read(self, fd: int, limit: int = 64 * 1024) -> None:
-        """Read a pipe, at most about `limit` bytes; at its end, let go of it."""
-        read = 0
-        while read < limit and fd in self._captures:
-            try:
-                data = os.read(fd, 64 * 1024)
-            except BlockingIOError:
-                return
-            read += len(data)
-            self._captured(fd, data)
-            if not data:
-                self._loop.forget(fd)
-                os.close(fd)
-                del self._captures[fd]
-
-    def _captured(self, fd: int, data: bytes) -> None:
-        now = self.system.clock.now()
-        stream: Literal["stdout", "stderr"] = "stdout" if fd == self._begun.stdout_fd else "stderr"
-        capture = self._captures[fd]
-        for line in capture.feed(data, now) if data else capture.flush(now):
-            if line.suppressed:
-                self._publish_line(stream, f"<{line.suppressed} lines suppressed>")
-            if line.text or not line.suppressed:
-                self._publish_line(stream, line.text)
-
-    def _publish_line(self, stream: Literal["stdout", "stderr"], text: str) -> None:
-        self.system.bus.publish(OutputCaptured(self.ref, stream, text))
-        self._log(
-            LogRecord(
-                level="INFO" if stream == "stdout" else "WARNING",
-                text=text,
-                at=self.system.clock.epoch(),
-                context={"stream": stream},
-                source=self.ref.name,
-                pid=self.pid or 0,
-                incarnation=self.incarnation,
-            )
-        )
 
     # Stop.
 
@@ -372,13 +316,11 @@ class HostedProcess:
     def _died(self, process: LaunchedProcess) -> None:
         self._loop.forget(process.death_fd)
         self._link.drain()
-        for fd in tuple(self._captures):
-            self._read(fd, PIPE_DRAIN_BYTES)
+        self._pipes.drain()
         process.reap(self._reaped)
 
     def _reaped(self, end: ProcessEnd) -> None:
-        for fd in tuple(self._captures):  # whoever held them open has been swept
-            self._read(fd, PIPE_DRAIN_BYTES)
+        self._pipes.drain()  # whoever held them open has been swept
         self._finish(end)
 
     def _finish(self, end: ProcessEnd) -> None:
@@ -389,12 +331,7 @@ class HostedProcess:
         for name in tuple(self._timers):
             self._disarm(name)
         self._link.close()
-        stderr = self._stderr_tail()
-        for fd in tuple(self._captures):
-            self._captured(fd, b"")
-            self._loop.forget(fd)
-            os.close(fd)
-        self._captures.clear()
+        stderr = self._pipes.close()
         recorded = self._begun.black_box.close()
         with self._lock:
             process, self._process = self._process, None
@@ -445,9 +382,6 @@ class HostedProcess:
             uptime=uptime,
             max_rss_bytes=end.max_rss_bytes,
         )
-
-    def _stderr_tail(self) -> tuple[str, ...]:
-        return tuple(self._stderr.tail.text().splitlines())
 
     # Timers: they fire on the clock's thread and act on ours.
 

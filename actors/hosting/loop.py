@@ -67,6 +67,21 @@ class IoLoop:
         os.write(self._wake_write, b"\0")
         return True
 
+    def run(self, callback: Callable[[], None], timeout: float) -> bool:
+        """Run `callback` in the loop's thread and wait until it has run; say whether it has. At once in that thread."""
+        if self.in_loop:
+            callback()
+            return True
+        done = threading.Event()
+
+        def step() -> None:
+            try:
+                callback()
+            finally:
+                done.set()
+
+        return self.call(step) and done.wait(timeout)
+
     def watch(self, interest: Interest, events: int) -> None:
         """Watch a descriptor for READ and/or WRITE, or change what it is watched for. Runs in: the loop's thread."""
         if interest.fd in self._selector.get_map():

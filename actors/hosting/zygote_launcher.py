@@ -28,6 +28,7 @@ from .zygote_wire import FORK, GUARD, PRELOAD, RELEASE, receive, transmit
 
 __all__ = ("Ward", "ZygoteLauncher")
 
+HANDOVER_SECONDS: Final = 5.0  # for the I/O thread to take over; only a subscriber that blocks it takes so long
 BIRTHS_LOST_MAX: Final = 3  # zygotes in a row that died before they forked anything: then it does not work here
 
 
@@ -145,12 +146,16 @@ class ZygoteLauncher:
 
         `first_signal` goes to its group when the system is gone (0: none), SIGKILL after `grace` and a margin.
 
-        Runs in: any thread.
+        Runs in: any thread; waits until the zygote has been told, some 0.1 ms, or 10 ms if it has to be started.
         """
         ward = Ward(next(self._ids), pid, os.dup(pidfd), first_signal, grace)
-        if not self._loop.call(lambda: self._take_ward(ward)):
+        if not self._loop.run(lambda: self._take_ward(ward), HANDOVER_SECONDS):
             os.close(ward.pidfd)
         return lambda: self._drop_ward(ward.number)
+
+    def prepare(self) -> None:
+        """Have a zygote that can guard before there is anything to guard. As `guard`."""
+        self._loop.run(self._prepare, HANDOVER_SECONDS)
 
     def close(self) -> None:
         """End the zygote and wait for that. Call it after the loop has ended, with all children reaped."""
@@ -193,15 +198,18 @@ class ZygoteLauncher:
         if self._sock is not None and fresh:
             self._send(PRELOAD, fresh)
 
-    def _take_ward(self, ward: Ward) -> None:
-        self._wards[ward.number] = ward
-        if self._sock is not None:
-            self._send_ward(ward)
-            return
+    def _prepare(self) -> None:
         try:
             self._ensure_zygote()
         except OSError as error:
-            self._warn(f"cannot start the zygote: {error}; process {ward.pid} would outlive a SIGKILL of this one")
+            self._warn(f"cannot start the zygote: {error}; programs would outlive a SIGKILL of this process")
+
+    def _take_ward(self, ward: Ward) -> None:
+        self._wards[ward.number] = ward
+        if self._sock is None:
+            self._prepare()  # a fresh zygote is told of all wards, of this one too
+        else:
+            self._send_ward(ward)
 
     def _drop_ward(self, number: int) -> None:
         self._loop.call(lambda: self._release(number))

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hosting_bench import Bench  # noqa: E402
+from hosting_bench import Bench
 
 
 @pytest.fixture(params=["exec", "zygote"])

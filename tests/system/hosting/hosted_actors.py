@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from regrow.actors import Actor, ActorRef, ChildSpec, Down, Exit, Ignore, Isolation, Start
+from regrow.actors import Actor, ActorRef, ChildSpec, Describe, Down, Exit, Ignore, Isolation, Start
+from regrow.actors.hosting import Command, CommandActor
 from regrow.actors.outcome import StartWaiter
 from regrow.protocol.exits import ExitReason
 from regrow.protocol.host.messages import LogRecord
@@ -192,6 +193,14 @@ class Puppet(Actor):
 
     def do_unencodable(self, _value: object) -> object:
         return self
+
+
+class CommandHost(Actor):
+    """Runs a program in a session of its own."""
+
+    def on_receive(self, message: object) -> object:
+        ref = self.system.spawn(CommandActor, Command(("sleep", "60")))
+        return ref.ask(Describe(), timeout=20).pid
 
 
 def puppet_start(*args: object) -> Start:

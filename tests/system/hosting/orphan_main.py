@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hosted_actors import Order, Puppet  # noqa: E402
+from hosted_actors import Order, Puppet
 
-from regrow.actors import ActorSystem, ChildSpec, Isolation, Start  # noqa: E402
-from regrow.actors.outcome import StartWaiter  # noqa: E402
+from regrow.actors import ActorSystem, ChildSpec, Isolation, Start
+from regrow.actors.outcome import StartWaiter
 
 
 def main(launcher: str, kind: str) -> None:

@@ -32,7 +32,7 @@ from regrow.actors import (
     StartFailed,
     StartTimeout,
 )
-from regrow.actors.hosting import BlackBoxState, HostedRef, HostingWarning, LogsLost, NotImportable, OutboxFull
+from regrow.actors.hosting import BlackBoxState, HostedRef, HostingWarning, LogsLost, OutboxFull
 from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, ExitStatus, Shutdown, Signaled
 from regrow.protocol.remote_error import RemoteError
@@ -581,7 +581,7 @@ def test_a_message_of_the_child_to_the_dead_is_a_dead_letter_at_home(bench: Benc
     friend.kill()
     ref.tell(Order("tell", (friend, "too late")))
     assert bench.events.wait(DeadLetter).message == "too late"
-    with pytest.raises(RemoteError, match="is not alive"):
+    with pytest.raises(RemoteError, match="ActorDeadError"):
         ref.ask(Order("ask", (friend, "too late")), timeout=WAIT)
 
 
