@@ -9,10 +9,11 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from regrow.actors.bus import EventBus
+from regrow.actors.hosting.events import CommandEnded
 from regrow.actors.signals import ExitReport
 from regrow.protocol.exits import ExitReason
 from regrow.supervision.events import (
@@ -74,6 +75,7 @@ class History:
         self._children: OrderedDict[ChildKey, ChildHistory] = OrderedDict()
         self._gave_up: deque[GaveUp] = deque(maxlen=GAVE_UP_MAX)
         self._start_failures: deque[tuple[str, End]] = deque(maxlen=ENDS_MAX)
+        self._tails: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # by the name of a program's actor
         self._significant: SignificantChildEnded | None = None
         self._trouble: list[Unstopped | ShutdownError] = []
         self._unsubscribe = bus.subscribe(
@@ -87,6 +89,7 @@ class History:
             SignificantChildEnded,
             ShutdownError,
             Unstopped,
+            CommandEnded,
         )
 
     def close(self) -> None:
@@ -125,13 +128,16 @@ class History:
     def _hear(self, event: object) -> None:
         with self._lock:
             match event:
+                case CommandEnded(ref=ref, stderr_tail=tail):
+                    self._tails[ref.name] = tail
+                    if len(self._tails) > CHILDREN_MAX:
+                        self._tails.popitem(last=False)
                 case ChildStartFailed(reason=reason):
-                    end = End(at=self._now(), reason=reason, ready=False)
+                    end = End(at=self._now(), reason=reason, ready=False, report=self._report(event, None))
                     self._end(event, end)
                     self._start_failures.append((f"{event.supervisor}/{event.child_id}", end))
                 case ChildTerminated(expected=False, reason=reason, report=report):
-                    known = report if isinstance(report, ExitReport) else None
-                    self._end(event, End(at=self._now(), reason=reason, ready=True, report=known))
+                    self._end(event, End(at=self._now(), reason=reason, ready=True, report=self._report(event, report)))
                 case RestartScheduled(delay=delay):
                     self._of(event).delays.append(delay)
                 case BackoffWasReset():
@@ -145,6 +151,14 @@ class History:
                     self._trouble = [*self._trouble[-GAVE_UP_MAX:], event]
                 case _:
                     pass
+
+    def _report(self, event: ChildStartFailed | ChildTerminated, report: object) -> ExitReport | None:
+        """What a program said last comes in an event of its own, just before the end of its actor."""
+        tail = self._tails.pop(event.child_id, ())
+        known = report if isinstance(report, ExitReport) else ExitReport()
+        if tail and not known.stderr_tail:
+            return replace(known, stderr_tail=tail, in_hand=None)  # that would be the news of its end
+        return None if report is None else known
 
     def _end(self, event: ChildStartFailed | ChildTerminated, end: End) -> None:
         child = self._of(event)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from regrow.actors import events as runtime
 from regrow.actors.bus import SubscriberFailed
+from regrow.actors.hosting import events as hosting
 from regrow.protocol.exits import is_abnormal
 from regrow.supervision import events as supervision
 from regrow.supervision.policy import format_duration
@@ -108,6 +109,16 @@ def _callback_failed(event: runtime.CallbackFailed) -> Line:
     return Line(level="ERROR", text=text, subject="clock", context={"event": "CallbackFailed"})
 
 
+def _hosting_warning(event: hosting.HostingWarning) -> Line:
+    return Line(level="WARNING", text=event.text, subject="hosting", context={"event": "HostingWarning"})
+
+
+def _hosting_fault(event: hosting.HostingFault) -> Line:
+    whose = "" if event.ref is None else f" of {event.ref.name}"
+    text = f"a callback{whose} raised in the thread of hosted processes: {_short(event.reason)}"
+    return Line(level="ERROR", text=text, subject="hosting", context={"event": "HostingFault"})
+
+
 def _short(reason: object) -> str:
     """The first line, cut: the traceback is for the report at the end, not for every line."""
     text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
@@ -144,4 +155,8 @@ _LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
     runtime.LogReceived: _log_received,
     runtime.OutputCaptured: _output_captured,
     SubscriberFailed: _subscriber_failed,
+    hosting.HostingWarning: _hosting_warning,
+    hosting.HostingFault: _hosting_fault,
+    hosting.LogsLost: lambda event: _actor(event, "WARNING", f"ended, and {event.count} of its log records are lost"),
+    hosting.CommandEnded: lambda event: _actor(event, "DEBUG", f"(pid {event.pid}) ended: {_short(event.reason)}"),
 }

@@ -6,9 +6,10 @@ part of a tree here), checks (done when the file was read), imports of what a `s
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ...actors.child_spec import (
     BrutalKill,
@@ -29,6 +30,9 @@ from ..spec import SupervisorSpec
 from ..strategy import Strategy
 from .stop_signal import signal_number
 
+if TYPE_CHECKING:
+    from ...actors.hosting.command import Readiness
+
 __all__ = (
     "TREE_START",
     "changed_backoff",
@@ -43,6 +47,12 @@ T = TypeVar("T")
 
 TREE_START: Final = f"{__package__}.hosted:tree_start"
 """Import path of the start of a supervisor that a policy describes and that lives in a process of its own."""
+
+
+_NO_STOP_TIMEOUT: Final = 10 * 365 * 86400.0
+"""Seconds. How long a program may take to stop is said by `shutdown` alone, as for every other child."""
+
+_READY_MARGIN: Final = 5.0
 
 
 def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Backoff | None = None) -> SupervisorSpec:
@@ -116,6 +126,8 @@ def _child(table: Mapping[str, object], parent: str, inherited: Backoff) -> Chil
     timeout, launcher = _typed(table, "start_timeout", float), table.get("launcher")
     if timeout is None and supervisor:
         timeout = _boot_timeout(supervisor_spec(_inner(table), path=path))
+    elif timeout is None and "ready" in table:
+        timeout = _ready_timeout(table) + _READY_MARGIN  # so that it is the program that is said to be late
     if timeout is not None:
         spec = replace(spec, start_timeout=timeout)
     if launcher in {"exec", "zygote"}:
@@ -162,21 +174,37 @@ def _worker_start(table: Mapping[str, object]) -> Start:
 def _command_start(table: Mapping[str, object]) -> Start:
     from ...actors.hosting.command import Command, CommandActor  # here: a tree without commands needs no hosting
 
-    signal_word = table.get("stop_signal")
-    given: dict[str, object] = {key: table[key] for key in ("env", "cwd", "ready_timeout") if key in table}
-    codes, argv = table.get("normal_exit_codes"), table["command"]
-    if isinstance(codes, list):
-        given["normal_exit_codes"] = tuple(codes)
-    if signal_word is not None:
-        given["stop_signal"] = signal_number(signal_word)
-    if "ready" in table:
-        given["ready"] = _ready(_table(table, "ready"))
-    command = Command(argv=tuple(argv) if isinstance(argv, list) else (), **given)  # type: ignore[arg-type]
+    argv, codes, number = table["command"], table.get("normal_exit_codes"), signal_number(table.get("stop_signal"))
+    command = Command(
+        argv=tuple(map(str, argv)) if isinstance(argv, list) else (),
+        env={key: str(value) for key, value in _table(table, "env").items()},
+        cwd=_typed(table, "cwd", str),
+        ready=_readiness(_table(table, "ready")),
+        ready_timeout=_ready_timeout(table),
+        normal_exit_codes=frozenset(codes) if isinstance(codes, list) else frozenset({0}),
+        stop_signal=signal.SIGTERM if number is None else number,
+        stop_timeout=_NO_STOP_TIMEOUT,
+    )
     return Start(CommandActor, (command,))
 
 
-def _ready(table: Mapping[str, object]) -> object:
-    raise NotImplementedError(table)
+def _readiness(table: Mapping[str, object]) -> Readiness | None:
+    from ...actors.hosting.command import FileReady, LineReady, PortReady
+
+    match table:
+        case {"line": str(pattern)}:
+            return LineReady(pattern)
+        case {"port": int(port)}:
+            return PortReady(port)
+        case {"file": str(path)}:
+            return FileReady(path)
+        case _:
+            return None
+
+
+def _ready_timeout(table: Mapping[str, object]) -> float:
+    given = _typed(table, "ready_timeout", float)
+    return 10.0 if given is None else given
 
 
 def _table(table: Mapping[str, object], key: str) -> Mapping[str, object]:

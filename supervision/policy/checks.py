@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -111,6 +112,12 @@ def _command(path: KeyPath, child: Table) -> Iterator[Fault]:
     ready = child.get("ready")
     if isinstance(ready, dict) and sum(key in ready for key in ("line", "port", "file")) != 1:
         yield Fault((*path, "ready"), "exactly one of line, port and file", ready)
+    line = ready.get("line") if isinstance(ready, dict) else None
+    if isinstance(line, str):
+        try:
+            re.compile(line)
+        except re.error as error:
+            yield Fault((*path, "ready", "line"), f"a regular expression ({error})", line)
     if "ready_timeout" in child and "ready" not in child:
         yield Fault((*path, "ready_timeout"), "`ready` beside it", child["ready_timeout"])
     codes = child.get("normal_exit_codes")

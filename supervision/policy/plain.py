@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity, Limits
+from ...actors.hosting.command import Command, FileReady, LineReady, PortReady
 from ...actors.hosting.errors import NotImportable
 from ...actors.hosting.import_path import path_of
 from ..backoff import Backoff
@@ -62,6 +63,8 @@ def _start(child: ChildSpec) -> dict[str, object]:
         if len(start.args) > 1:
             raise ValueError(f"child {child.id!r} is a process whose inside is changed too; move one of the two")
         return _nested(dict(first))
+    if isinstance(first, Command):
+        return _command(first)
     try:
         target = path_of(start.target)
     except NotImportable as error:
@@ -69,6 +72,28 @@ def _start(child: ChildSpec) -> dict[str, object]:
     if target.entry is not None:
         raise ValueError(f"child {child.id!r}: {target.target} is defined in a script; move it into a module")
     return {"start": target.target, "args": list(start.args), "kwargs": dict(start.kwargs)}
+
+
+def _command(command: Command) -> dict[str, object]:
+    table: dict[str, object] = {
+        "command": list(command.argv),
+        "env": dict(command.env),
+        "ready_timeout": command.ready_timeout,
+        "normal_exit_codes": sorted(command.normal_exit_codes),
+        "stop_signal": command.stop_signal,
+    }
+    if command.cwd is not None:
+        table["cwd"] = command.cwd
+    match command.ready:
+        case LineReady(pattern):
+            table["ready"] = {"line": pattern}
+        case PortReady(port):
+            table["ready"] = {"port": port}
+        case FileReady(path):
+            table["ready"] = {"file": path}
+        case None:
+            pass
+    return table
 
 
 def _nested(table: dict[str, object]) -> dict[str, object]:

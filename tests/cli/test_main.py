@@ -69,6 +69,13 @@ def test_help_is_quick() -> None:
     assert min(took) < 0.5  # 0.1 s on an idle machine; the suite may share one
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_command_whose_help_says_what_it_does(verb: str) -> None:
+    result = invoke(verb, "--help")
+    assert result.exit_code == 0
+    assert f"Usage: regrow {verb}" in result.output.replace("root", "regrow")
+
+
 def test_a_mistyped_verb_is_usage_and_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["chek"]) == exit_codes.USAGE
     assert "No such verb 'chek'; did you mean 'check'?" in capsys.readouterr().err

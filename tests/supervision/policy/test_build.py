@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json.decoder
+import signal
 
 import pytest
 
@@ -17,6 +18,7 @@ from regrow.actors.child_spec import (
     Restart,
     Start,
 )
+from regrow.actors.hosting.command import Command, CommandActor, FileReady, LineReady, PortReady
 from regrow.supervision import AutoShutdown, Backoff, RestartIntensity, Strategy, Supervisor, SupervisorSpec
 from regrow.supervision.errors import InvalidSpec
 from regrow.supervision.policy import Policy, PolicyError, Rule, parse_policy
@@ -231,3 +233,50 @@ def test_what_a_file_cannot_say_wrong_the_supervisor_has_nothing_to_refuse() -> 
     with pytest.raises(InvalidSpec):
         raise_problems(check_supervisor_spec(SupervisorSpec(children=[ChildSpec(id="", start=Start("a:B"))])))
     assert check_supervisor_spec(tree_of(WHOLE)) == ()
+
+
+COMMAND = """
+[tree]
+[[tree.child]]
+id = "cache"
+command = ["redis-server", "--port", "7000"]
+env = { TZ = "UTC" }
+cwd = "/srv"
+ready = { port = 7000 }
+ready_timeout = "20s"
+normal_exit_codes = [0, 7]
+stop_signal = "INT"
+shutdown = "infinity"
+"""
+
+
+def test_a_program_becomes_a_command_that_only_shutdown_gives_time_to_stop() -> None:
+    child = child_of(tree_of(COMMAND), "cache")
+    (command,) = child.start.args
+    assert child.start.target is CommandActor
+    assert isinstance(command, Command)
+    assert (command.argv, command.env, command.cwd) == (("redis-server", "--port", "7000"), {"TZ": "UTC"}, "/srv")
+    assert (command.ready, command.ready_timeout) == (PortReady(7000), 20.0)
+    assert (command.normal_exit_codes, command.stop_signal) == (frozenset({0, 7}), signal.SIGINT)
+    assert command.stop_timeout > 86400
+    assert (child.shutdown, child.start_timeout) == (Infinity(), 25.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [('{ line = "up$" }', LineReady("up$")), ('{ file = "/run/x" }', FileReady("/run/x"))],
+)
+def test_a_program_is_ready_by_line_or_file(given: str, expected: object) -> None:
+    text = COMMAND.replace("{ port = 7000 }", given)
+    (command,) = child_of(tree_of(text), "cache").start.args
+    assert isinstance(command, Command)
+    assert command.ready == expected
+
+
+def test_programs_move_to_a_process_with_their_supervisor() -> None:
+    text = COMMAND.replace("tree.child", "tree.child.child").replace(
+        "[tree]", '[tree]\n[[tree.child]]\nid = "pool"\ntype = "supervisor"'
+    )
+    here = child_of(tree_of(text), "pool")
+    moved = child_of(tree_of(text + '[policy."root/pool"]\nisolation = "process"\n'), "pool")
+    assert tree_start(*moved.start.args).args[0] == inner_spec(here)  # type: ignore[arg-type]

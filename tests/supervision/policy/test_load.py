@@ -110,6 +110,10 @@ def test_a_broken_table_header_ends_the_reading() -> None:
             'command = ["x"]\nready = { port = 1, line = "x" }',
             "tree.child[0].ready: expected exactly one of line, port and file",
         ),
+        (
+            'command = ["x"]\nready = { line = "(" }',
+            "tree.child[0].ready.line: expected a regular expression (miss",
+        ),
         ('command = ["x"]\nready_timeout = 1', "tree.child[0].ready_timeout: expected `ready` beside it"),
         (
             'command = ["x"]\nstop_signal = "TREM"',

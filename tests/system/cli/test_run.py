@@ -239,6 +239,32 @@ def test_a_supervisor_in_a_process_of_its_own_is_part_of_the_tree_and_obeys_the_
     assert app.noted() == ["start:one", "start:two", "start:one", "stop:two", "stop:one"]
 
 
+def test_programs_are_children_too_with_their_readiness_and_their_last_words(app: App) -> None:
+    steady = """
+[[tree.child]]
+id = "clock"
+command = ["sh", "-c", "echo now it is $WHAT; exec sleep 1000"]
+env = { WHAT = "ready" }
+ready = { line = "is ready$" }
+stop_signal = "INT"
+"""
+    run = app.run(app.policy(f"[tree]\n{steady}"))
+    run.wait_for("root is up")
+    assert "[clock stdout] now it is ready" in run.text()
+    program = json.loads(app.call("tree", "--json").stdout)["children"][0]["pid"]
+    assert program != run.process.pid
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
+    assert not Path(f"/proc/{program}").exists()
+
+    failing = '[[tree.child]]\nid = "boom"\ncommand = ["sh", "-c", "sleep 0.1; echo no disk >&2; exit 3"]\n'
+    run = app.run(app.policy(f"[tree]\nintensity = {{ max_restarts = 1 }}\n{failing}"))
+    assert run.end() == 1, run.text()
+    report = run.text().partition("regrow: root gave up\n")[2].splitlines()
+    assert report[0].startswith("  root/boom ended 2 times in ")
+    assert report[2:] == ["    last reason: exit status 3", "    its last lines on stderr:", "      no disk"]
+
+
 def test_interrupt_stops_in_order_too_and_hang_up_is_reserved(app: App) -> None:
     run = app.run(app.policy(f"[tree]\n{app.steady('one')}"))
     run.wait_for("root is up")
