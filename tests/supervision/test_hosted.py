@@ -1,0 +1,82 @@
+"""A supervisor in a process of its own, under one in this process: real processes, the real clock."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from regrow.actors import ActorRef, ActorSystem, ChildSpec, Isolation, Start
+from regrow.protocol.exits import Signaled
+from regrow.supervision import (
+    NO_BACKOFF,
+    ChildStarted,
+    ChildTerminated,
+    Strategy,
+    SupervisorHandle,
+    SupervisorSpec,
+    supervisor_child,
+)
+from tests.supervision.facts import Facts
+
+pytestmark = pytest.mark.system
+
+PUPPET = Start("regrow.actors.testing:Puppet")
+
+
+@pytest.fixture
+def system() -> Iterator[ActorSystem]:
+    system = ActorSystem("test")
+    yield system
+    assert system.shutdown(10.0) == ()
+
+
+def start(system: ActorSystem) -> SupervisorHandle:
+    inner = SupervisorSpec(Strategy.REST_FOR_ONE, [ChildSpec(id="a", start=PUPPET), ChildSpec(id="b", start=PUPPET)])
+    child = supervisor_child("inner", inner, isolation=Isolation.PROCESS)
+    return SupervisorHandle.start(system, SupervisorSpec(children=[child], backoff=NO_BACKOFF))
+
+
+def inner_ref(top: SupervisorHandle) -> ActorRef:
+    info = top.which_child("inner")
+    assert info is not None
+    assert info.ref is not None
+    return info.ref
+
+
+def test_a_tree_in_another_process_shows_up_in_the_trees_view_and_takes_orders(system: ActorSystem) -> None:
+    top = start(system)
+    inner = SupervisorHandle(inner_ref(top))
+    started = inner.start_child(ChildSpec(id="c", start=PUPPET))
+    assert started.ref is not None
+    assert started.ref.ask("hello over there", timeout=5.0) == "hello over there"
+    [branch] = top.describe_tree(timeout=5.0).children
+    assert branch.details["strategy"] == "rest_for_one"
+    assert [(leaf.child_id, leaf.state) for leaf in branch.children] == [
+        ("a", "running"),
+        ("b", "running"),
+        ("c", "running"),
+    ]
+    inner.terminate_child("c")
+    inner.delete_child("c")
+    assert inner.count_children().specs == 2
+    top.stop(timeout=10.0)
+
+
+def test_a_killed_supervisor_process_is_replaced_with_all_its_children(system: ActorSystem) -> None:
+    facts = Facts(system)
+    top = start(system)
+    ref = inner_ref(top)
+    os.kill(_pid_of(ref), signal.SIGKILL)
+    assert facts.wait(ChildTerminated, child_id="inner").reason == Signaled(signal.SIGKILL)
+    facts.wait(ChildStarted, child_id="inner", times=2)
+    assert inner_ref(top) is ref
+    assert SupervisorHandle(ref).count_children().active == 2
+
+
+def _pid_of(ref: ActorRef) -> int:
+    pid = getattr(ref, "pid", None) or getattr(ref.cell, "pid", None)
+    assert isinstance(pid, int)
+    return pid
