@@ -19,6 +19,13 @@ def clock(request: pytest.FixtureRequest) -> Iterator[Clock]:
     clock.close()
 
 
+def hold_back(clock: Clock) -> threading.Event:
+    """Keep the clock from firing until the event is set: real time does not wait for the lines of a test."""
+    everything_is_set = threading.Event()
+    clock.call_at(clock.now(), lambda: everything_is_set.wait(5))
+    return everything_is_set
+
+
 def pass_time(clock: Clock, seconds: float, done: threading.Event) -> None:
     if isinstance(clock, ManualClock):
         clock.advance(seconds)
@@ -29,9 +36,11 @@ def test_callbacks_fire_in_the_order_of_their_times_then_of_their_making(clock: 
     fired: list[str] = []
     done = threading.Event()
     now = clock.now()
+    everything_is_set = hold_back(clock)
     clock.call_at(now + 0.02, lambda: (fired.append("last"), done.set()))
     clock.call_at(now + 0.01, lambda: fired.append("first"))
     clock.call_at(now + 0.01, lambda: fired.append("second"))
+    everything_is_set.set()
     pass_time(clock, 0.02, done)
     assert fired == ["first", "second", "last"]
 
@@ -39,9 +48,11 @@ def test_callbacks_fire_in_the_order_of_their_times_then_of_their_making(clock: 
 def test_a_cancelled_callback_never_fires_and_says_so_once(clock: Clock) -> None:
     fired: list[str] = []
     done = threading.Event()
+    everything_is_set = hold_back(clock)
     cancelled = clock.call_at(clock.now() + 0.01, lambda: fired.append("cancelled"))
     kept = clock.call_at(clock.now() + 0.02, done.set)
     assert (cancelled.cancel(), cancelled.cancel()) == (True, False)
+    everything_is_set.set()
     pass_time(clock, 0.02, done)
     assert fired == []
     assert not kept.cancel()
