@@ -60,6 +60,8 @@ class Stage:
         self.timers: dict[do.TimerKey, float] = {}
         self.lives: dict[str, int] = {}  # the life of every child that somebody would see in `ps`
         self.ready: set[int] = set()
+        self.attempts: list[float] = []  # when children were restarted, seen from outside
+        self.restarts: dict[str, int] = {}
         self.confirmed = False
         self.start_error: SupervisionError | None = None
         self.exited: ExitReason | None = None
@@ -161,6 +163,10 @@ class Stage:
                 assert child_id not in self.lives, f"a second live incarnation of {child_id}"
                 self.log.append(f"start {child_id}")
                 self.lives[child_id] = life
+                restarts = self.info(child_id).restarts
+                if restarts > self.restarts.get(child_id, 0):
+                    self.attempts.append(self.now)
+                self.restarts[child_id] = restarts
                 self._news.append(ev.LifeBegun(child_id, life, cast(Any, f"ref of {child_id}"), life))
                 self._play_start(child_id, life)
             case do.StopLife(child_id, life, _, _):
@@ -185,6 +191,7 @@ class Stage:
             case do.Announce(event):
                 self.facts.append(event)
             case do.ForgetChild(child_id):
+                self.restarts.pop(child_id, None)
                 self.log.append(f"forget {child_id}")
             case do.ConfirmStart():
                 self.confirmed = True
