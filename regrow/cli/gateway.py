@@ -21,7 +21,7 @@ __all__ = ("command",)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8765,
+    default=8790,
     show_default=True,
     envvar="REGROW_PORT",
     show_envvar=True,

@@ -90,11 +90,13 @@ class GatewayActor(Actor):
         gateway = self._gateway
         await gateway.start()
         ready.set_result(gateway.url)
-        asked = asyncio.wrap_future(self._asked)
-        ended = asyncio.ensure_future(gateway.ended())
-        await asyncio.wait([asked, ended], return_when=asyncio.FIRST_COMPLETED)
+        asked, ended = asyncio.create_task(self._when_asked()), asyncio.create_task(gateway.ended())
+        await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
         await gateway.stop(asked.result() if asked.done() else 0.0)
         await ended
+
+    async def _when_asked(self) -> float:
+        return await asyncio.wrap_future(self._asked)
 
 
 def gateway_start(

@@ -66,17 +66,19 @@ class RequestBook:
 
     def submit(self, submit: Submit, now: float) -> Request:
         """Take a new request on and queue it."""
-        request = self._enter(
-            StoredRequest(
-                request_id=submit.request_id,
-                function=submit.function,
-                arguments=submit.arguments,
-                submitted=now,
-                deadline=None if submit.deadline_ms is None else now + submit.deadline_ms / 1000.0,
-                max_attempts=max(1, min(submit.max_attempts, self._settings.max_attempts)),
-                priority=submit.priority,
-            )
+        deadline = None if submit.deadline_ms is None else now + submit.deadline_ms / 1000.0
+        self._sequence += 1
+        request = Request(
+            request_id=submit.request_id,
+            function=submit.function,
+            arguments=submit.arguments,
+            submitted=now,
+            deadline=deadline,
+            max_attempts=max(1, min(submit.max_attempts, self._settings.max_attempts)),
+            priority=submit.priority,
+            sequence=self._sequence,
         )
+        self._enter(request)
         self._out.append(
             SaveRequest(
                 request_id=request.request_id,
@@ -93,9 +95,21 @@ class RequestBook:
 
     def restore(self, stored: StoredRequest) -> Request:
         """Take over what a store remembers; the caller queues it or gives it back to its worker."""
-        request = self._enter(stored)
-        request.attempts, request.instance = stored.attempts, stored.instance
-        request.lease_id = stored.lease_id
+        self._sequence += 1
+        request = Request(
+            request_id=stored.request_id,
+            function=stored.function,
+            arguments=stored.arguments,
+            submitted=stored.submitted,
+            deadline=None if stored.outcome is not None else stored.deadline,
+            max_attempts=stored.max_attempts,
+            priority=stored.priority,
+            sequence=self._sequence,
+            attempts=stored.attempts,
+            instance=stored.instance,
+            lease_id=stored.lease_id,
+        )
+        self._enter(request)
         if stored.outcome is not None and stored.ending is not None:
             request.step(Step.SETTLE)
             request.concluded = stored.lease_id
@@ -191,24 +205,12 @@ class RequestBook:
             del self._requests[request_id]
             self._out.append(ForgetRequest(request_id=request_id))
 
-    def _enter(self, stored: StoredRequest) -> Request:
-        self._sequence += 1
-        request = Request(
-            request_id=stored.request_id,
-            function=stored.function,
-            arguments=stored.arguments,
-            submitted=stored.submitted,
-            deadline=stored.deadline,
-            max_attempts=stored.max_attempts,
-            priority=stored.priority,
-            sequence=self._sequence,
-        )
+    def _enter(self, request: Request) -> None:
         self._requests[request.request_id] = request
         self.open += 1
         self.open_bytes += len(request.arguments)
-        if request.deadline is not None and stored.outcome is None:
+        if request.deadline is not None:
             self._agenda.at((Timer.DEADLINE, request.request_id, ""), request.deadline)
-        return request
 
     def _close(self, request: Request) -> None:
         self._agenda.cancel((Timer.DEADLINE, request.request_id, ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 __all__ = ("LeastBusy", "Routing")
 
@@ -26,15 +26,16 @@ class Routing(Protocol):
         """Name the worker that the next request for `function` goes to, or None if none can take it."""
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
-    """A worker's standing: how full it is, and since when; a stale one stays in the heap until it surfaces."""
+    """A worker that has room; a stale one stays in the heap until it surfaces."""
 
-    load: float
-    turn: int
-    instance: str = field(compare=False)
-    pool: _Pool = field(compare=False)
-    valid: bool = field(default=True, compare=False)
+    instance: str
+    pool: _Pool
+    valid: bool = True
+
+
+_Standing: TypeAlias = tuple[float, int, _Entry]  # load, turn: no two are equal, so entries are never compared
 
 
 @dataclass(slots=True, eq=False)
@@ -42,13 +43,14 @@ class _Pool:
     """The workers that serve exactly the same functions; a fleet of equal workers is one pool whatever its size."""
 
     functions: frozenset[str]
-    heap: list[_Entry] = field(default_factory=list)
+    heap: list[_Standing] = field(default_factory=list)
     live: int = 0
 
-    def head(self) -> _Entry | None:
-        while self.heap and not self.heap[0].valid:
-            heapq.heappop(self.heap)
-        return self.heap[0] if self.heap else None
+    def head(self) -> _Standing | None:
+        heap = self.heap
+        while heap and not heap[0][2].valid:
+            heapq.heappop(heap)
+        return heap[0] if heap else None
 
 
 class LeastBusy:
@@ -68,12 +70,11 @@ class LeastBusy:
         self.remove(instance)
         pool = self._pools.get(functions) or self._open(functions)
         self._turn += 1
-        entry = _Entry(running / capacity, self._turn, instance, pool)
-        self._entries[instance] = entry
+        entry = self._entries[instance] = _Entry(instance, pool)
         pool.live += 1
-        heapq.heappush(pool.heap, entry)
+        heapq.heappush(pool.heap, (running / capacity, self._turn, entry))
         if len(pool.heap) > 2 * pool.live + 64:
-            pool.heap = [entry for entry in pool.heap if entry.valid]
+            pool.heap = [standing for standing in pool.heap if standing[2].valid]
             heapq.heapify(pool.heap)
 
     def remove(self, instance: str) -> None:
@@ -85,12 +86,12 @@ class LeastBusy:
 
     def choose(self, function: str) -> str | None:
         """Compare the heads of the pools that serve the function."""
-        best: _Entry | None = None
+        best: _Standing | None = None
         for pool in self._by_function.get(function, ()):
             head = pool.head()
             if head is not None and (best is None or head < best):
                 best = head
-        return None if best is None else best.instance
+        return None if best is None else best[2].instance
 
     def _open(self, functions: frozenset[str]) -> _Pool:
         for stale in [pool for pool in self._pools.values() if not pool.live]:
