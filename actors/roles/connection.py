@@ -7,7 +7,7 @@ What lives here: the shell around `SessionProtocol` (what may be said), `Reconne
 from __future__ import annotations
 
 import os
-import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ...protocol.errors import CodecError, FrameTooLarge
@@ -59,7 +59,6 @@ from .messages import (
     InvocationProgressed,
     InvocationRefused,
     InvocationTaken,
-    LinkPhase,
     LinkStateChanged,
     PauseLink,
 )
@@ -85,7 +84,7 @@ class Connection(Actor):
         self._settings = settings
         self._executor = executor
         self._policy = ReconnectPolicy(settings.delays, self.system.rng)
-        self._dialer = Dialer(settings.url, self._tell_self, self.system.clock.now, ssl_context=self._ssl_context())
+        self._dialer = Dialer(settings.url, self._tell_self, self.system.clock.now, ca_file=settings.ca_file)
         self._siblings: dict[str, ActorRef] = {}  # by role, as they have joined
         self._dial = 0  # number of the dial in progress or in use
         self._dialed_at = 0.0
@@ -201,7 +200,7 @@ class Connection(Actor):
         self._refusal = None
         self._dial = self._dialer.dial()
         self.send_after(_HANDSHAKE_SECONDS, HandshakeOverdue(self._dial))
-        self._announce("connecting")
+        self._announce(LinkStateChanged(phase="connecting"))
 
     def _say_connect(self) -> None:
         """Introduce ourselves once the gateway has greeted and it is known what we hold."""
@@ -227,7 +226,9 @@ class Connection(Actor):
         self._retire()
         if self._holdings.paused and wire.phase is Phase.ACTIVE:
             self._say(Pause())
-        self._announce("ready", connection_id=ready.connection_id, latency=now - self._dialed_at)
+        self._announce(
+            LinkStateChanged(phase="ready", connection_id=ready.connection_id, latency=now - self._dialed_at)
+        )
         for ref in self._siblings.values():
             self._tell(ref, self._ready)
 
@@ -267,7 +268,7 @@ class Connection(Actor):
             case Drain():
                 self._drain(wire, message)
             case Closing():
-                self._announce("closed", reason=message.reason)
+                self._announce(LinkStateChanged(phase="closed", reason=message.reason))
             case ErrorMessage():
                 self._error(wire, message)
             case _:
@@ -303,7 +304,7 @@ class Connection(Actor):
         """Make before break: the draining session goes on until its successor is ready, or its grace is over."""
         if wire is not self._wire:
             return
-        self._announce("draining", reason=drain.reason)
+        self._announce(LinkStateChanged(phase="draining", reason=drain.reason))
         self._retiring, self._wire = wire, None
         self.send_after(drain.grace_ms / 1000, RetiringOverdue(wire))
         self._begin_dial()
@@ -338,7 +339,7 @@ class Connection(Actor):
         match self._policy.lost(loss, self.system.clock.now()):
             case Retry(delay=delay):
                 self._log("info", f"no session: {loss.text}; next try in {delay:.2f} s")
-                self._announce("waiting", code=loss.code, reason=loss.text, retry_in=delay)
+                self._announce(LinkStateChanged(phase="waiting", code=loss.code, reason=loss.text, retry_in=delay))
                 if delay > 0:
                     self._dial_timer = self.send_after(delay, DialNow())
                 else:
@@ -346,7 +347,7 @@ class Connection(Actor):
             case GiveUp(code=code, reason=reason):
                 self._gave_up = True
                 self._log("debug", f"the gateway refused this worker for good: {code}: {reason}")
-                self._announce("refused", code=code, reason=reason)
+                self._announce(LinkStateChanged(phase="refused", code=code, reason=reason))
 
     # ── saying things ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -375,27 +376,8 @@ class Connection(Actor):
         except WireClosed:
             return  # its Lost is under way
 
-    def _announce(
-        self,
-        phase: LinkPhase,
-        *,
-        connection_id: str = "",
-        latency: float = 0.0,
-        retry_in: float = 0.0,
-        code: str = "",
-        reason: str = "",
-    ) -> None:
-        changed = LinkStateChanged(
-            phase=phase,
-            epoch=self._holdings.epoch or 0,
-            pid=os.getpid(),
-            connection_id=connection_id,
-            latency=latency,
-            retry_in=retry_in,
-            code=code,
-            reason=reason,
-        )
-        self._tell(self._executor, changed)
+    def _announce(self, changed: LinkStateChanged) -> None:
+        self._tell(self._executor, replace(changed, epoch=self._holdings.epoch or 0, pid=os.getpid()))
 
     def _tell(self, ref: ActorRef, message: object) -> bool:
         try:
@@ -413,8 +395,3 @@ class Connection(Actor):
 
     def _log(self, level: str, text: str, **context: object) -> None:
         self.system.bus.publish(RoleLogged(self.name, level, text, context))
-
-    def _ssl_context(self) -> ssl.SSLContext | None:
-        if not self._settings.url.startswith("wss:"):
-            return None
-        return ssl.create_default_context(cafile=self._settings.ca_file)

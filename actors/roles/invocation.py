@@ -18,7 +18,7 @@ from ...protocol.errors import RegrowError
 if TYPE_CHECKING:
     from .logger import Logger
 
-__all__ = ("Cancelled", "Interrupted", "Invocation", "NoInvocation", "invocation", "running")
+__all__ = ("Cancelled", "Interrupted", "Invocation", "NoInvocation", "current_or_none", "invocation", "running")
 
 ProgressReport = Callable[[str, float, "float | None", str], None]
 

@@ -25,7 +25,7 @@ from .link_messages import RoleLogged
 from .log_sender import LogSender, refuse_record
 from .log_sinks import RecordSink, record_sink
 
-__all__ = ("LogForwarder", "LogGaps", "LogStatistics", "LoggerProxy")
+__all__ = ("AskStatistics", "LogForwarder", "LogGaps", "LogStatistics", "LoggerProxy")
 
 _QUEUE_RECORDS: Final = 10_000
 """Records that wait for the user's logger; then the oldest is dropped and counted. A slow logger must not eat the
@@ -104,7 +104,7 @@ class LoggerProxy(Actor):
     def on_start(self) -> None:
         """Become the sink of the system, and hear what dead processes took with them."""
         self.system.log_sink = self._take
-        self._unsubscribe.append(self.system.bus.subscribe(self._lost, LogsLost))
+        self._unsubscribe.append(self.system.bus.subscribe(self._hear, LogsLost, RoleLogged, ActorExited))
 
     def on_stop(self) -> None:
         """Hand over what has come, then let go of the system."""
@@ -150,11 +150,20 @@ class LoggerProxy(Actor):
             except ActorDeadError:
                 return  # the next life takes over; what waits here is handed over by on_stop
 
-    def _lost(self, event: object) -> None:
-        """Runs in: the host's I/O thread. Records that a process had numbered and that died with it."""
-        if isinstance(event, LogsLost):
-            with self._lock:
-                self._died_with[event.ref.name] = self._died_with.get(event.ref.name, 0) + event.count
+    def _hear(self, event: object) -> None:
+        """Runs in: the thread of whoever publishes. What ended badly here is worth a line as well."""
+        match event:
+            case LogsLost():
+                with self._lock:
+                    self._died_with[event.ref.name] = self._died_with.get(event.ref.name, 0) + event.count
+            case RoleLogged():
+                self._note(event.level, event.text, event.source)
+            case ActorExited() if is_abnormal(event.reason) and event.ref is not self.ref:
+                pid = f" (pid {event.report.pid})" if event.report is not None and event.report.pid else ""
+                self._note("warning", f"{event.ref.name} ended: {event.reason}{pid}", event.ref.name)
+
+    def _note(self, level: str, text: str, source: str) -> None:
+        self._enqueue(LogRecord(level=level, text=text, at=self.system.clock.epoch(), source=source))
 
     def _hand_over(self) -> None:
         while True:

@@ -24,7 +24,7 @@ from .reconnect import Loss, loss_of_close, loss_of_status
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-__all__ = ("Dialer", "Heard", "Lost", "Opened", "Wire", "WireClosed", "WireEvent")
+__all__ = ("Dialer", "Heard", "Lost", "Opened", "Wire", "WireClosed", "WireEvent", "loss_of_error")
 
 CLOSE_SECONDS: Final = 0.5
 """How long a close may take. websockets' default of 10 s would hold a drain, and the autoclose of a dead peer, that
@@ -132,13 +132,13 @@ class Dialer:
         now: Callable[[], float],
         *,
         open_timeout: float = 10.0,
-        ssl_context: ssl.SSLContext | None = None,
+        ca_file: str | None = None,
     ) -> None:
         self.url = url
         self._tell = tell
         self._now = now
         self._open_timeout = open_timeout
-        self._ssl = ssl_context
+        self._ssl = ssl.create_default_context(cafile=ca_file) if url.startswith("wss:") else None
         self._threads: list[threading.Thread] = []
         self._dials = 0
 

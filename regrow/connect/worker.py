@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeVar, overload
 from urllib.parse import urlsplit
@@ -16,10 +15,10 @@ from urllib.parse import urlsplit
 from regrow.actors import ActorDeadError, ActorSystem, AskTimeout
 from regrow.actors.hosting.import_path import import_in_progress
 from regrow.actors.roles.executor.actor import AskExecutor, ExecutorPlan, ExecutorStatus, StartDrain
-from regrow.actors.roles.executor.core import ExecutorSettings
+from regrow.actors.roles.executor.request import ExecutorSettings
 from regrow.actors.roles.log_sinks import record_sink
 from regrow.actors.roles.logger_proxy import AskStatistics, LogStatistics
-from regrow.actors.roles.messages import FunctionTarget, HeartbeatMeasured
+from regrow.actors.roles.messages import FunctionTarget
 from regrow.connect.worker_errors import (
     WorkerGaveUp,
     WorkerMisused,
@@ -29,8 +28,9 @@ from regrow.connect.worker_errors import (
 )
 from regrow.connect.worker_functions import FunctionIsolation, FunctionRegistry
 from regrow.connect.worker_link import PRELOAD, LinkConfig
+from regrow.connect.worker_options import WorkerOptions, WorkerStatus
 from regrow.connect.worker_state import StateDir
-from regrow.connect.worker_tree import EXECUTOR, LOGGER_PROXY, TreeOptions, link_child, worker_tree
+from regrow.connect.worker_tree import EXECUTOR, LOGGER_PROXY, link_child, worker_tree
 from regrow.connect.worker_watch import LinkStatus, WorkerWatch
 from regrow.protocol.errors import RegrowError
 from regrow.supervision.handle import SupervisorHandle
@@ -41,46 +41,6 @@ F = TypeVar("F", bound=Callable[..., object])
 
 _ASK_SECONDS: Final = 5.0
 _SHUTDOWN_SECONDS: Final = 8.0  # for a tree that has nothing left to do: link 4 s, executor 4 s at the very worst
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerOptions:
-    """What most workers need not say. Shape: seconds and bytes.
-
-    `drain_grace` is Kubernetes' 30 s less a margin; `executor_silence` the age of the executor's last word from which
-    on leases are not renewed any more.
-    """
-
-    queue_bound: int | None = None  # requests that may wait here; None: as many as may run
-    deaths_before_quarantine: int = 3
-    cancel_grace: float = 1.0
-    interrupt_grace: float = 1.0
-    drain_grace: float = 25.0
-    executor_silence: float = 30.0
-    outbox_max_bytes: int = 256 * 1024 * 1024
-    reconnect_base: float = 0.2
-    reconnect_cap: float = 30.0
-    log_level: str = "debug"  # what is below it is not even sent home
-    ca_file: str | None = None
-    preload: tuple[str, ...] = ()  # modules that every process shall find imported; they must start no thread
-    tree: TreeOptions = TreeOptions()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerStatus:
-    """How a worker is. `executor` and `logs` are None if those did not answer in time."""
-
-    name: str
-    instance: str
-    link: LinkStatus
-    executor: ExecutorStatus | None
-    heartbeat: HeartbeatMeasured | None
-    logs: LogStatistics | None
-
-    @property
-    def healthy(self) -> bool:
-        """Whether work can come in and go out now."""
-        return self.link.phase == "ready" and self.executor is not None and self.executor.alive
 
 
 class Worker:
@@ -167,7 +127,7 @@ class Worker:
     @property
     def functions(self) -> tuple[str, ...]:
         """The names of the functions that are served."""
-        return tuple(sorted(self._functions.local().keys() | self._functions.targets().keys()))
+        return self._functions.names
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -340,6 +300,7 @@ class Worker:
             functions=targets,
             local=self._functions.local(),
             log_level=options.log_level,
+            link_silence_beats=options.link_silence_beats,
         )
 
     def _grow(self, system: ActorSystem, watch: WorkerWatch, plan: ExecutorPlan, state: StateDir) -> None:

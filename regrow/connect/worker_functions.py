@@ -74,6 +74,11 @@ class FunctionRegistry:
     def __len__(self) -> int:
         return len(self._by_name)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, sorted."""
+        return tuple(sorted(self._by_name))
+
     def targets(self) -> dict[str, FunctionTarget]:
         """Name all functions for other processes. Errors: WorkerMisused for one that cannot be imported there."""
         return {known.name: _target(known) for known in self._by_name.values()}

@@ -21,7 +21,7 @@ from regrow.protocol.host.messages import LogRecord
 if TYPE_CHECKING:
     from regrow.connect.worker import Worker
 
-__all__ = ("EXIT_GAVE_UP", "EXIT_REFUSED", "EXIT_START_FAILED", "EXIT_USAGE", "run_worker", "serve")
+__all__ = ("EXIT_GAVE_UP", "EXIT_REFUSED", "EXIT_START_FAILED", "EXIT_USAGE", "exit_code_of", "run_worker", "serve")
 
 EXIT_GAVE_UP: Final = 1
 EXIT_USAGE: Final = 2

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from regrow.actors import ActorRef, ActorSystem, ChildSpec, ChildType, Grace, Isolation, Limits, Start
-from regrow.actors.roles.executor.actor import Executor, ExecutorPlan
+from regrow.actors.roles.executor.actor import LINK, Executor, ExecutorPlan
 from regrow.actors.roles.executor.process import SLOT_TARGET, slot_name
 from regrow.actors.roles.logger_proxy import LoggerProxy
 from regrow.connect.worker_link import LINK_TARGET, LinkConfig
@@ -29,7 +29,6 @@ __all__ = ("EXECUTOR", "LINK", "LOGGER_PROXY", "ROOT", "TreeOptions", "link_chil
 ROOT: Final = "worker"
 LOGGER_PROXY: Final = "logger_proxy"
 EXECUTOR: Final = "executor"
-LINK: Final = "link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from ...hosting.errors import OutboxFull
 from ...ref import ActorRef
 from ..calling import FunctionTable, UserFunction
 from ..invocation import Invocation
+from ..link_messages import RoleLogged
 from ..log_sender import LogSender
 from ..logger import Logger
 from ..messages import (
@@ -42,7 +43,7 @@ from ..messages import (
     SlotReady,
 )
 from .backend import Backend
-from .core import ExecutorCore, ExecutorSettings, ExecutorStatistics
+from .core import ExecutorCore
 from .events import (
     CancelSlot,
     Command,
@@ -57,7 +58,9 @@ from .events import (
     TimeReached,
 )
 from .inline import InlineBackend
+from .link_watch import LinkWatch
 from .process import ProcessBackend
+from .request import ExecutorSettings, ExecutorStatistics
 from .slots import SlotKind
 from .thread import ThreadBackend
 
@@ -65,6 +68,9 @@ if TYPE_CHECKING:
     from ...timers import Timer
 
 __all__ = ("AskExecutor", "Executor", "ExecutorDrained", "ExecutorPlan", "ExecutorStatus", "LinkAdopted", "StartDrain")
+
+LINK: Final = "link"
+"""The registered name of the connection process."""
 
 _BEAT_SECONDS: Final = 1.0
 
@@ -77,6 +83,7 @@ class ExecutorPlan:
     functions: Mapping[str, FunctionTarget]
     local: Mapping[str, UserFunction] = field(default_factory=dict)
     log_level: str = "debug"
+    link_silence_beats: int = 15
 
     @property
     def slots(self) -> tuple[tuple[int, SlotKind], ...]:
@@ -136,6 +143,7 @@ class Executor(Actor):
         self._kinds = dict(plan.slots)
         self._backends: dict[str, Backend] = {}
         self._link: Adopt | None = None
+        self._link_watch = LinkWatch(plan.link_silence_beats)
         self._wake: tuple[float, Timer] | None = None
         self._was_alive = False
         self._drained = False
@@ -211,6 +219,11 @@ class Executor(Actor):
 
     def _on_beat(self) -> None:
         self._to_link("leases", self._core.beat())
+        link = self.system.whereis(LINK)
+        if self._link_watch.beat(link) and link is not None:
+            text = f"the link has not answered for {self._plan.link_silence_beats} beats; it is killed and replaced"
+            self.system.bus.publish(RoleLogged(self.name, "error", text, {}))
+            link.kill()
         if self._redeliver:
             self._redeliver = False
             for finished in self._core.redeliver():

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final, Literal, assert_never
 
 from ....protocol.session.messages import Failure, FailureKind
@@ -45,70 +43,13 @@ from .events import (
     StartRun,
     TimeReached,
 )
+from .request import ExecutorSettings, ExecutorStatistics, Phase, Request, Rung
 from .slots import SlotTable
 
-__all__ = ("ExecutorCore", "ExecutorSettings", "ExecutorStatistics")
+__all__ = ("ExecutorCore",)
 
 _REMEMBERED_DEATHS: Final = 1024  # requests whose deaths are remembered; the oldest is forgotten first
 _UNSTORED_PER_SLOT: Final = 16  # outcomes a slot that may wait for the outbox before nothing new is taken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorSettings:
-    """How much an executor takes on, and how patient it is. Shape: the graces in seconds."""
-
-    capacity: int
-    queue_bound: int = 0  # requests that may wait beyond `capacity` before the answer is BUSY
-    deaths_before_quarantine: int = 3
-    cancel_grace: float = 1.0  # from the flag to the interrupt
-    interrupt_grace: float = 1.0  # from the interrupt to the kill
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorStatistics:
-    """Counts since the executor started."""
-
-    taken: int = 0
-    refused: int = 0
-    finished: int = 0
-    deaths: int = 0
-    rerun: int = 0
-    quarantined: int = 0
-    killed: int = 0
-    stale: int = 0  # reports of runs that were over for us already
-
-
-class _Phase(Enum):
-    WAITING = auto()
-    RUNNING = auto()
-    ENDED = auto()
-
-
-class _Rung(Enum):
-    """How far up the ladder a run is that must end."""
-
-    NONE = auto()
-    FLAGGED = auto()
-    INTERRUPTED = auto()
-    KILLED = auto()
-
-
-@dataclass(slots=True)
-class _Request:
-    request_id: str
-    lease_id: int
-    function: FunctionTarget
-    arguments: bytes
-    attempt: int
-    deadline: float | None
-    phase: _Phase = _Phase.WAITING
-    slot: int = -1
-    rung: _Rung = _Rung.NONE
-    next_at: float | None = None  # when the next rung, or the deadline, is due
-    ending: tuple[FailureKind, str] | None = None  # why it must end; set on the first rung
-    lost: bool = False  # nobody waits for its outcome
-    reruns: int = 0
-    outcome: bytes = b""
 
 
 class ExecutorCore:
@@ -126,7 +67,7 @@ class ExecutorCore:
         self._counts: Counter[str] = Counter()
         self.draining = False
         self._drained_said = False
-        self._requests: dict[str, _Request] = {}
+        self._requests: dict[str, Request] = {}
         self._waiting: deque[str] = deque()
         self._running = 0
         self._ended = 0  # outcomes that the outbox has not stored yet
@@ -157,7 +98,7 @@ class ExecutorCore:
     def held(self) -> tuple[Held, ...]:
         """Everything that this executor is still responsible for."""
         return tuple(
-            Held(request_id=r.request_id, lease_id=r.lease_id, running=r.phase is not _Phase.ENDED)
+            Held(request_id=r.request_id, lease_id=r.lease_id, running=r.phase is not Phase.ENDED)
             for r in self._requests.values()
             if not r.lost
         )
@@ -238,12 +179,12 @@ class ExecutorCore:
         request.next_at = request.deadline
         self._waiting.append(request.request_id)
 
-    def _new_request(self, offer: InvocationOffered, function: FunctionTarget, deadline: float | None) -> _Request:
-        request = _Request(offer.request_id, offer.lease_id, function, offer.arguments, offer.attempt, deadline)
+    def _new_request(self, offer: InvocationOffered, function: FunctionTarget, deadline: float | None) -> Request:
+        request = Request(offer.request_id, offer.lease_id, function, offer.arguments, offer.attempt, deadline)
         self._requests[offer.request_id] = request
         return request
 
-    def _offered_again(self, known: _Request, offer: InvocationOffered, commands: list[Command]) -> None:
+    def _offered_again(self, known: Request, offer: InvocationOffered, commands: list[Command]) -> None:
         """The gateway delivered a request twice: it runs once, under the newer lease."""
         if offer.lease_id < known.lease_id:
             return
@@ -252,7 +193,7 @@ class ExecutorCore:
             return
         known.lease_id = offer.lease_id
         commands.append(InvocationTaken(request_id=known.request_id, lease_id=known.lease_id))
-        if known.phase is _Phase.ENDED:
+        if known.phase is Phase.ENDED:
             commands.append(_finished(known))
 
     def _refuse(self, offer: InvocationOffered, reason: str, commands: list[Command]) -> None:
@@ -267,7 +208,7 @@ class ExecutorCore:
             if slot is None:
                 passed.append(request.request_id)
                 continue
-            request.phase, request.slot = _Phase.RUNNING, slot.index
+            request.phase, request.slot = Phase.RUNNING, slot.index
             self._running += 1
             left = None if request.deadline is None else max(0.0, request.deadline - now)
             run = RunFunction(
@@ -286,7 +227,7 @@ class ExecutorCore:
     def _run_finished(self, event: RunFinished, commands: list[Command]) -> None:
         slot = self.slots.release(event.slot, event.incarnation, event.request_id)
         request = self._requests.get(event.request_id)
-        if slot is None or request is None or request.slot != event.slot or request.phase is not _Phase.RUNNING:
+        if slot is None or request is None or request.slot != event.slot or request.phase is not Phase.RUNNING:
             self._counts["stale"] += 1
             return
         self._deaths.pop(request.request_id, None)
@@ -295,12 +236,12 @@ class ExecutorCore:
     def _slot_down(self, event: SlotDown, commands: list[Command]) -> None:
         request_id = self.slots.down(event.slot, event.incarnation)
         request = self._requests.get(request_id) if request_id is not None else None
-        if request is None or request.phase is not _Phase.RUNNING:
+        if request is None or request.phase is not Phase.RUNNING:
             return
         self._counts["deaths"] += 1
         if request.ending is not None:
             kind, text = request.ending
-            if request.rung is _Rung.KILLED:
+            if request.rung is Rung.KILLED:
                 text = f"{text}; its process did not heed the interrupt and was killed"
             self._end(request, Failure(kind, kind.capitalize(), text), commands)
             return
@@ -309,7 +250,7 @@ class ExecutorCore:
             self._end(request, self._quarantine(request, deaths), commands)
         elif request.reruns < request.function.retries:
             request.reruns += 1
-            request.phase, request.slot = _Phase.WAITING, -1
+            request.phase, request.slot = Phase.WAITING, -1
             self._running -= 1
             self._counts["rerun"] += 1
             self._waiting.appendleft(request.request_id)
@@ -325,16 +266,16 @@ class ExecutorCore:
             self._deaths.popitem(last=False)
         return deaths
 
-    def _quarantine(self, request: _Request, deaths: int) -> Failure:
+    def _quarantine(self, request: Request, deaths: int) -> Failure:
         self._counts["quarantined"] += 1
         name = request.function.name
         text = f"request {request.request_id} of {name!r} killed its process {deaths} times; not run again"
         return Failure("quarantined", "Quarantined", text)
 
-    def _end(self, request: _Request, outcome: Failure | bytes, commands: list[Command]) -> None:
-        if request.phase is _Phase.RUNNING:
+    def _end(self, request: Request, outcome: Failure | bytes, commands: list[Command]) -> None:
+        if request.phase is Phase.RUNNING:
             self._running -= 1
-        request.phase, request.slot, request.next_at, request.arguments = _Phase.ENDED, -1, None, b""
+        request.phase, request.slot, request.next_at, request.arguments = Phase.ENDED, -1, None, b""
         self._counts["finished"] += 1
         self._ended += 1
         if request.lost:
@@ -345,17 +286,17 @@ class ExecutorCore:
 
     def _stored(self, event: ResultStored) -> None:
         request = self._requests.get(event.request_id)
-        if request is not None and request.phase is _Phase.ENDED and event.lease_id >= request.lease_id:
+        if request is not None and request.phase is Phase.ENDED and event.lease_id >= request.lease_id:
             self._forget(request)
 
-    def _forget(self, request: _Request) -> None:
+    def _forget(self, request: Request) -> None:
         """An ended request is over."""
         self._ended -= 1
         del self._requests[request.request_id]
 
     def redeliver(self) -> list[InvocationFinished]:
         """Everything that the outbox should have by now, once more."""
-        return [_finished(r) for r in self._requests.values() if r.phase is _Phase.ENDED and not r.lost]
+        return [_finished(r) for r in self._requests.values() if r.phase is Phase.ENDED and not r.lost]
 
     def _adopt(self, event: Adopt, commands: list[Command]) -> None:
         commands.append(Adopted(epoch=event.epoch, held=self.held(), paused=self.draining))
@@ -368,7 +309,7 @@ class ExecutorCore:
         if request is None:
             return
         request.lost = request.lost or event.lost
-        if request.phase is _Phase.ENDED:
+        if request.phase is Phase.ENDED:
             if request.lost:
                 self._forget(request)
         elif request.ending is None:
@@ -377,35 +318,35 @@ class ExecutorCore:
     def _time_reached(self, now: float, commands: list[Command]) -> None:
         due = [r for r in self._requests.values() if r.next_at is not None and r.next_at <= now]
         for request in due:
-            where = "while it waited for a free slot" if request.phase is _Phase.WAITING else "while it ran"
+            where = "while it waited for a free slot" if request.phase is Phase.WAITING else "while it ran"
             self._climb(request, "deadline", f"the deadline of {request.function.name!r} passed {where}", now, commands)
 
-    def _climb(self, request: _Request, kind: FailureKind, text: str, now: float, commands: list[Command]) -> None:
+    def _climb(self, request: Request, kind: FailureKind, text: str, now: float, commands: list[Command]) -> None:
         """Take the next rung. The first one fixes why the run ends."""
         if request.ending is None:
             request.ending = (kind, text)
         kind, text = request.ending
-        if request.phase is _Phase.WAITING:
+        if request.phase is Phase.WAITING:
             self._waiting.remove(request.request_id)
             self._end(request, Failure(kind, kind.capitalize(), text), commands)
             return
         match request.rung:
-            case _Rung.NONE:
-                request.rung, request.next_at = _Rung.FLAGGED, now + self.settings.cancel_grace
+            case Rung.NONE:
+                request.rung, request.next_at = Rung.FLAGGED, now + self.settings.cancel_grace
                 commands.append(CancelSlot(slot=request.slot, request_id=request.request_id, reason=text))
-            case _Rung.FLAGGED:
-                request.rung, request.next_at = _Rung.INTERRUPTED, now + self.settings.interrupt_grace
+            case Rung.FLAGGED:
+                request.rung, request.next_at = Rung.INTERRUPTED, now + self.settings.interrupt_grace
                 commands.append(InterruptSlot(slot=request.slot, request_id=request.request_id, reason=text))
-            case _Rung.INTERRUPTED:
-                request.rung, request.next_at = _Rung.KILLED, None
+            case Rung.INTERRUPTED:
+                request.rung, request.next_at = Rung.KILLED, None
                 self._counts["killed"] += 1
                 incarnation = self.slots.incarnation(request.slot)
                 commands.append(KillSlot(slot=request.slot, incarnation=incarnation, reason=text))
-            case _Rung.KILLED:
+            case Rung.KILLED:
                 raise AssertionError("a killed run has no next rung")
 
 
-def _as_told(request: _Request, outcome: bytes) -> bytes:
+def _as_told(request: Request, outcome: bytes) -> bytes:
     """A run that gave in on the ladder ended for the reason it was given; one that succeeded, succeeded."""
     if request.ending is None:
         return outcome
@@ -416,7 +357,7 @@ def _as_told(request: _Request, outcome: bytes) -> bytes:
     return outcome_to_bytes(Failure(kind, kind.capitalize(), text, ended.traceback))
 
 
-def _finished(request: _Request) -> InvocationFinished:
+def _finished(request: Request) -> InvocationFinished:
     return InvocationFinished(request_id=request.request_id, lease_id=request.lease_id, outcome=request.outcome)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from regrow.actors.roles.executor.core import ExecutorCore, ExecutorSettings
+from regrow.actors.roles.executor.core import ExecutorCore
 from regrow.actors.roles.executor.events import (
     CancelSlot,
     Command,
@@ -21,6 +21,7 @@ from regrow.actors.roles.executor.events import (
     StartRun,
     TimeReached,
 )
+from regrow.actors.roles.executor.request import ExecutorSettings
 from regrow.actors.roles.messages import (
     Adopt,
     Adopted,

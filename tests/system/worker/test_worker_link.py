@@ -134,3 +134,13 @@ def test_results_that_were_owed_at_the_end_are_delivered_by_the_next_run(
     again = make_worker("wait_for", state_dir=state, ready=False)
     assert again.instance == instance
     assert (state / "outbox.sqlite").exists()
+
+
+def test_a_link_that_hangs_is_killed_and_replaced(make_worker: MakeWorker, client: regrow.Client) -> None:
+    worker = make_worker("add", options=WorkerOptions(link_silence_beats=2))
+    readies, pid = worker.watch.link.readies, worker.link_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
+    assert worker.link_pid != pid
+    assert client.invoke("add", 1, 1, timeout=20) == 2

@@ -114,9 +114,8 @@ def test_when_the_main_process_is_killed_all_of_it_is_gone_in_two_seconds_and_it
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 3  # zygote, link, executor
     process.kill()
-    gone, alive = psutil.wait_procs(family, timeout=2.0)
-    assert alive == []
-    assert len(gone) == len(family)
+    _, left = psutil.wait_procs(family, timeout=2.0)
+    assert [each for each in left if each.status() != psutil.STATUS_ZOMBIE] == []  # a zombie has ended; init reaps it
     Path(f"{marker}.started").unlink()
     launch()
     eventually(Path(f"{marker}.started").exists, 15)

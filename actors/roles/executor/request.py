@@ -1,0 +1,76 @@
+"""What an executor is told, counts, and knows of one request.
+
+What lives here: values. What must not: rules (core.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ....protocol.session.messages import FailureKind
+from ..messages import FunctionTarget
+
+__all__ = ("ExecutorSettings", "ExecutorStatistics", "Phase", "Request", "Rung")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings:
+    """How much an executor takes on, and how patient it is. Shape: the graces in seconds."""
+
+    capacity: int
+    queue_bound: int = 0  # requests that may wait beyond `capacity` before the answer is BUSY
+    deaths_before_quarantine: int = 3
+    cancel_grace: float = 1.0  # from the flag to the interrupt
+    interrupt_grace: float = 1.0  # from the interrupt to the kill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorStatistics:
+    """Counts since the executor started."""
+
+    taken: int = 0
+    refused: int = 0
+    finished: int = 0
+    deaths: int = 0
+    rerun: int = 0
+    quarantined: int = 0
+    killed: int = 0
+    stale: int = 0  # reports of runs that were over for us already
+
+
+class Phase(Enum):
+    """Where a request is in its life here."""
+
+    WAITING = auto()
+    RUNNING = auto()
+    ENDED = auto()
+
+
+class Rung(Enum):
+    """How far up the ladder a run is that must end."""
+
+    NONE = auto()
+    FLAGGED = auto()
+    INTERRUPTED = auto()
+    KILLED = auto()
+
+
+@dataclass(slots=True)
+class Request:
+    """What the core knows of one request."""
+
+    request_id: str
+    lease_id: int
+    function: FunctionTarget
+    arguments: bytes
+    attempt: int
+    deadline: float | None
+    phase: Phase = Phase.WAITING
+    slot: int = -1
+    rung: Rung = Rung.NONE
+    next_at: float | None = None  # when the next rung, or the deadline, is due
+    ending: tuple[FailureKind, str] | None = None  # why it must end; set on the first rung
+    lost: bool = False  # nobody waits for its outcome
+    reruns: int = 0
+    outcome: bytes = b""

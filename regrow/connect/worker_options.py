@@ -1,0 +1,54 @@
+"""What a worker can be told beyond the obvious, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regrow.actors.roles.executor.actor import ExecutorStatus
+from regrow.actors.roles.logger_proxy import LogStatistics
+from regrow.actors.roles.messages import HeartbeatMeasured
+from regrow.connect.worker_tree import TreeOptions
+from regrow.connect.worker_watch import LinkStatus
+
+__all__ = ("WorkerOptions", "WorkerStatus")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What most workers need not say. Shape: seconds and bytes.
+
+    `drain_grace` is Kubernetes' 30 s less a margin; `executor_silence` the age of the executor's last word from which
+    on leases are not renewed any more.
+    """
+
+    queue_bound: int | None = None  # requests that may wait here; None: as many as may run
+    deaths_before_quarantine: int = 3
+    cancel_grace: float = 1.0
+    interrupt_grace: float = 1.0
+    drain_grace: float = 25.0
+    executor_silence: float = 30.0
+    link_silence_beats: int = 15  # seconds, about, that the link may leave unanswered before it is killed and replaced
+    outbox_max_bytes: int = 256 * 1024 * 1024
+    reconnect_base: float = 0.2
+    reconnect_cap: float = 30.0
+    log_level: str = "debug"  # what is below it is not even sent home
+    ca_file: str | None = None
+    preload: tuple[str, ...] = ()  # modules that every process shall find imported; they must start no thread
+    tree: TreeOptions = TreeOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """How a worker is. `executor` and `logs` are None if those did not answer in time."""
+
+    name: str
+    instance: str
+    link: LinkStatus
+    executor: ExecutorStatus | None
+    heartbeat: HeartbeatMeasured | None
+    logs: LogStatistics | None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether work can come in and go out now."""
+        return self.link.phase == "ready" and self.executor is not None and self.executor.alive
