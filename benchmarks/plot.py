@@ -13,6 +13,7 @@ __all__ = ("write_lateness_plot",)
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 880, 420, 90, 60, 50
 _COLORS = ("#0a7d4f", "#c23b22", "#2b59c3")
+_FONT = 'font-family="sans-serif" font-size="13"'
 _DECADES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
 
 
@@ -20,7 +21,7 @@ def write_lateness_plot(path: Path, series: Mapping[str, Sequence[tuple[float, f
     """Draw points (seconds since the start, milliseconds late) of each series, and the bound as a dashed line."""
     longest = max((x for points in series.values() for x, _ in points), default=1.0) or 1.0
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" {_FONT}>',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         f'<text x="{_LEFT}" y="24" font-size="15">How late each heartbeat was, while user code holds the GIL</text>',
     ]

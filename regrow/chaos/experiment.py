@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from regrow.protocol.errors import RegrowError
 
@@ -41,7 +42,7 @@ class Experiment:
     findings: list[Finding] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
 
-    def __enter__(self) -> Experiment:
+    def __enter__(self) -> Self:
         self.write(f"{self.name}\n  hypothesis: {self.hypothesis}")
         return self
 

@@ -60,13 +60,7 @@ Fault: TypeAlias = Kill | Freeze | Thaw
 
 def inject(fault: Fault, pid: int) -> None:
     """Do the fault to the process. Does not block. Errors: TargetGone if the process has ended."""
-    match fault:
-        case Kill(signo):
-            number = signo
-        case Freeze():
-            number = signal.SIGSTOP
-        case Thaw():
-            number = signal.SIGCONT
+    number = _signal_of(fault)
     try:
         if sys.platform == "linux":
             handle = os.pidfd_open(pid)
@@ -78,3 +72,13 @@ def inject(fault: Fault, pid: int) -> None:
             os.kill(pid, number)
     except ProcessLookupError as error:
         raise TargetGone(fault, pid) from error
+
+
+def _signal_of(fault: Fault) -> int:
+    match fault:
+        case Kill(signo):
+            return signo
+        case Freeze():
+            return signal.SIGSTOP
+        case Thaw():
+            return signal.SIGCONT

@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Coroutine
 from enum import StrEnum
+from typing import Self
 
 from regrow.protocol.errors import RegrowError
 
@@ -51,7 +52,7 @@ class FaultProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
 
-    def __enter__(self) -> FaultProxy:
+    def __enter__(self) -> Self:
         self._thread.start()
         server = self._call(self._listen())
         self.port = server

@@ -29,7 +29,7 @@ def test_an_error_inside_is_not_hidden_by_the_report() -> None:
 
 
 def test_waiting_for_what_never_comes_names_it() -> None:
-    with pytest.raises(HypothesisRefuted, match="the moon: expected within 0.0 s"):
+    with pytest.raises(HypothesisRefuted, match=r"the moon: expected within 0\.0 s"):
         wait_until(lambda: False, what="the moon", deadline=0.0)
 
 

@@ -21,7 +21,7 @@ from loguru import logger
 from regrow.cli.demo import functions
 from regrow.cli.demo.workload import jobs, library_files
 from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Heartbeat
-from regrow.protocol.session.protocol import encode_message
+from regrow.protocol.session.wire import encode_message
 
 __all__ = ("Lateness", "main")
 
@@ -107,7 +107,7 @@ async def _same_loop(url: str, token: str, seconds: float, lateness: Lateness, s
             call()
             await asyncio.sleep(0)
         deadline = time.monotonic() + _CATCH_UP_SECONDS
-        while lateness.behind() and time.monotonic() < deadline:
+        while lateness.behind() and time.monotonic() < deadline:  # noqa: ASYNC110 - two lines of people's code
             await asyncio.sleep(_LOOK_SECONDS)
         if beating.done():
             beating.result()  # a heartbeat that ended did so by an error, and that is what there is to say

@@ -1,6 +1,6 @@
 """The user code of the demo: CPU-heavy functions over real source files, and one that will not let go of the GIL.
 
-What lives here: plain importable functions, as any user would write them. What must not: anything of the demo's machinery.
+What lives here: plain importable functions, as any user would write them. What must not: the machinery of the demo.
 Runs in: an executor, a hosted process. They block, that is their point.
 """
 

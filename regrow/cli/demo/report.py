@@ -102,10 +102,10 @@ class Report:
         """Give the report that people read."""
         lines = [
             "",
-            f"invocations   {self.submitted} submitted, {self.completed} completed, {self.lost} lost, "
-            f"{self.duplicates} run more than once because a process died under them",
-            f"log records   {self.log_records_sent} sent, {self.log_records_received} received, "
-            f"{self.log_records_lost_in_kills} died inside a killed process",
+            f"invocations   {self.submitted} submitted, {self.completed} completed, {self.lost} lost",
+            f"              {self.duplicates} run more than once, because a process died under them",
+            f"log records   {self.log_records_sent} sent, {self.log_records_received} received",
+            f"              {self.log_records_lost_in_kills} died inside a killed process",
             f"processes     {self.orphans} left behind",
             "",
         ]

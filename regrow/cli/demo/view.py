@@ -5,6 +5,8 @@ What lives here: drawing one moment. What must not: the demo itself.
 
 from __future__ import annotations
 
+from typing import Self
+
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -26,7 +28,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, refresh_per_second=8, transient=True)
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
