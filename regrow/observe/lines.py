@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from regrow.actors import ActorRef
 from regrow.actors import events as runtime
 from regrow.actors.bus import SubscriberFailed
 from regrow.actors.hosting import events as hosting
@@ -66,9 +67,11 @@ def _intensity_reached(event: supervision.IntensityReached) -> Line:
 
 
 def _actor(event: Any, level: str, text: str) -> Line:
-    return Line(
-        level=level, text=f"{event.ref.name} {text}", subject=event.ref.urn, context={"event": type(event).__name__}
-    )
+    return _of(event.ref, event, level, text)
+
+
+def _of(ref: ActorRef, event: object, level: str, text: str) -> Line:
+    return Line(level=level, text=f"{ref.name} {text}", subject=ref.urn, context={"event": type(event).__name__})
 
 
 def _log_received(event: runtime.LogReceived) -> Line:
@@ -95,7 +98,8 @@ def _output_captured(event: runtime.OutputCaptured) -> Line:
 
 
 def _dead_letter(event: runtime.DeadLetter) -> Line:
-    return _actor(event, "DEBUG", f"was sent a {type(event.message).__name__} that nobody will handle: {event.why}")
+    text = f"was sent a {type(event.message).__name__} that nobody will handle: {event.why}"
+    return _of(event.to, event, "DEBUG", text)
 
 
 def _subscriber_failed(event: SubscriberFailed) -> Line:
