@@ -32,7 +32,8 @@ def write_lateness_plot(path: Path, series: Mapping[str, Sequence[tuple[float, f
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     bound = _y(bound_ms)
     parts.append(
-        f'<line x1="{_LEFT}" x2="{_WIDTH - 20}" y1="{bound:.1f}" y2="{bound:.1f}" stroke="#888" stroke-dasharray="6 4"/>'
+        f'<line x1="{_LEFT}" x2="{_WIDTH - 20}" y1="{bound:.1f}" y2="{bound:.1f}" '
+        'stroke="#888" stroke-dasharray="6 4"/>'
     )
     parts.append(
         f'<text x="{_WIDTH - 24}" y="{bound - 5:.1f}" text-anchor="end" fill="#666">bound {bound_ms:g} ms</text>'

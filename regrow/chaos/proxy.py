@@ -50,7 +50,8 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="regrow-fault-proxy", daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._served: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,7 +84,7 @@ class FaultProxy:
         """End the proxy. Idempotent. Errors: ProxyError if its thread does not end within the deadline."""
         if not self._thread.is_alive():
             return
-        self._call(self._reset_all())
+        self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(self._deadline)
         if self._thread.is_alive():
@@ -93,10 +94,6 @@ class FaultProxy:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         finally:
             self._loop.close()
 
@@ -121,7 +118,19 @@ class FaultProxy:
             _reset(writer)
         return len(writers)
 
+    async def _end(self) -> int:
+        if self._server is not None:
+            self._server.close()
+        ended = await self._reset_all()
+        if self._served:
+            await asyncio.wait(self._served, timeout=self._deadline / 2)
+        return ended
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._served.add(task)
+            task.add_done_callback(self._served.discard)
         if self.mode is ProxyMode.REFUSE:
             _reset(writer)
             return
