@@ -1,23 +1,63 @@
-"""Whom the gateway lets in: what is wrong with a Connect, and which hosts may listen without a token."""
+"""Whom the gateway lets in: hears a Connect in time, and says what is wrong with it."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from regrow.protocol.errors import RemoteProtocolError
-from regrow.protocol.session.messages import SUBPROTOCOL, Connect
+from regrow.protocol.errors import RegrowError, RemoteProtocolError
+from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Message
 
 from . import close_codes
+from .auth import Tokens
 
-__all__ = ("SHOWN_CHARS", "TextReceived", "close_code_of", "is_loopback", "problem_of")
+if TYPE_CHECKING:
+    from .peer import Peer
+
+__all__ = ("SHOWN_CHARS", "TextReceived", "TurnedAway", "close_code_of", "hear_connect", "is_loopback", "problem_of")
 
 SHOWN_CHARS: Final = 80
 """Characters of what a peer calls itself that are shown in logs and errors."""
 
 
+class TurnedAway(RegrowError):  # an outcome, as Refused is on the other side
+    """A peer is not let in: the close code and the name of the error that it is told, and whether it may come back."""
+
+    def __init__(self, close_code: int, name: str, text: str, *, fatal: bool = False) -> None:
+        super().__init__(close_code, name, text)
+        self.close_code = close_code
+        self.name = name
+        self.text = text
+        self.fatal = fatal
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
 class TextReceived(RemoteProtocolError):  # as GarbageReceived
     """A text frame, where only binary ones are spoken."""
+
+
+async def hear_connect(peer: Peer, tokens: Tokens, seconds: float) -> Connect:
+    """Wait for a Connect that can be let in. Errors: TurnedAway, RemoteProtocolError, ConnectionClosed."""
+    loop = asyncio.get_running_loop()
+    message: Message | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            while message is None:  # a kind of message that we do not know is ignored here as well
+                message = peer.hear(await peer.ws.recv(), loop.time())
+    except TimeoutError:
+        text = f"expected Connect within {seconds} s, got none"
+        raise TurnedAway(close_codes.HANDSHAKE_TIMEOUT, "handshake_timeout", text) from None
+    if not isinstance(message, Connect):
+        text = f"expected Connect, got {type(message).__name__}"
+        raise TurnedAway(close_codes.PROTOCOL_ERROR, "protocol_error", text)
+    if not tokens.admits(message.token):
+        raise TurnedAway(close_codes.UNAUTHORIZED, "unauthorized", "the token is not valid here", fatal=True)
+    if problem := problem_of(message):
+        raise TurnedAway(close_codes.BAD_CONNECT, "bad_connect", problem, fatal=True)
+    return message
 
 
 def problem_of(connect: Connect) -> str:

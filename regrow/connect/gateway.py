@@ -25,7 +25,6 @@ from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.session.messages import (
     SUBPROTOCOL,
     Closing,
-    Connect,
     ErrorMessage,
     Hello,
     Message,
@@ -48,7 +47,8 @@ from .broker import (
     TimePassed,
 )
 from .commits import Commits
-from .door import SHOWN_CHARS, close_code_of, is_loopback, problem_of
+from .delivery import RETRY_FLUSH, Delivery
+from .door import SHOWN_CHARS, TurnedAway, close_code_of, hear_connect, is_loopback
 from .errors import GatewayStartError
 from .gateway_http import Readiness, answer
 from .gateway_options import GatewayOptions
@@ -61,8 +61,6 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
 __all__ = ("Gateway",)
-
-_RETRY_FLUSH: Final = 0.01  # seconds until a socket that was full is tried again
 
 
 class Gateway:
@@ -101,7 +99,7 @@ class Gateway:
         self._ended: asyncio.Future[None]  # done when stopped; with an error when the gateway cannot go on
         self._idle: asyncio.Event  # set, while draining, once no worker has anything
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._dirty: dict[str, Peer] = {}  # has something unsent
+        self._delivery = Delivery(self.options)
         self._turn_ends = False  # the end of the turn is scheduled
 
     # ── begin and end ────────────────────────────────────────────────────────────────────────────────────────────
@@ -141,13 +139,8 @@ class Gateway:
         self._lag.start()
         self._sweep()
         self._feed(TimePassed())
-        logger.info(
-            "gateway {} listens on {} ({} requests restored from {})",
-            self.id,
-            self.url,
-            len(recovered.requests),
-            self._store,
-        )
+        known = len(recovered.requests)
+        logger.info("gateway {} listens on {} ({} requests from {})", self.id, self.url, known, self._store)
 
     async def stop(self, drain_timeout: float | None = None, reason: str = "the gateway stops") -> bool:
         """Let work in flight finish for up to `drain_timeout` seconds, say goodbye, close the store.
@@ -273,7 +266,7 @@ class Gateway:
         if peer is None or not peer.say(message, self._loop.time()):
             logger.debug("> {} left unsaid to {}: it is leaving", type(message).__name__, connection)
             return
-        self._dirty[connection] = peer
+        self._delivery.add(peer)
         self._schedule_end()
 
     def _schedule_end(self) -> None:
@@ -305,23 +298,12 @@ class Gateway:
 
     def _flush(self) -> None:
         now = self._loop.time()
-        stalled = {connection: peer for connection, peer in self._dirty.items() if not peer.flush(now)}
-        self._dirty = stalled
-        for peer in list(stalled.values()):
-            self._check_stalled(peer, now)
-        if stalled:
-            self._arm("flush", now + _RETRY_FLUSH, self._flush)
-
-    def _check_stalled(self, peer: Peer, now: float) -> None:
-        options = self.options
-        waited = 0.0 if peer.stalled_since is None else now - peer.stalled_since
-        too_many = peer.unsent > options.max_unsent or peer.unsent_bytes > options.max_unsent_bytes
-        if waited < options.send_timeout and not too_many:
-            return
-        logger.warning("{} does not read: {} messages wait for {:.1f} s", peer, peer.unsent, waited)
-        self._dirty.pop(peer.connection, None)
-        self._gone(peer)
-        peer.ws.transport.abort()
+        for peer in self._delivery.flush(now):
+            logger.warning("{} does not read: {} messages wait", peer, peer.unsent)
+            self._gone(peer)
+            peer.ws.transport.abort()
+        if self._delivery.stalled:
+            self._arm("flush", now + RETRY_FLUSH, self._flush)
 
     def _sweep(self) -> None:
         """Let go of peers that have missed their heartbeats."""
@@ -338,14 +320,9 @@ class Gateway:
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _process_request(self, ws: ServerConnection, request: Request) -> Response | None:
-        reasons = []
-        if self._draining:
-            reasons.append("draining")
-        if self._ended.done():
-            reasons.append("the store failed")
-        readiness = Readiness(
-            tuple(reasons), connections=len(self._peers), max_connections=self.options.max_connections
-        )
+        states = (("draining", self._draining), ("the store failed", self._ended.done()))
+        reasons = tuple(reason for reason, holds in states if holds)
+        readiness = Readiness(reasons, connections=len(self._peers), max_connections=self.options.max_connections)
         return answer(ws, request, readiness)
 
     async def _handle(self, ws: ServerConnection) -> None:
@@ -354,11 +331,14 @@ class Gateway:
         peer = Peer(f"{self.id}-{self._next_peer}", ws, max_bytes=self.options.broker.max_message_bytes)
         self._peers[peer.connection] = peer
         try:
-            if await self._admit(peer):
-                while True:
-                    self._received(peer, await ws.recv())
+            await self._admit(peer)
+            while True:
+                self._received(peer, await ws.recv())
         except ConnectionClosed as closed:
             self._log_end(peer, closed)
+        except TurnedAway as away:
+            logger.warning("{} is turned away: {}", peer, away)
+            self._reject(peer, away.close_code, away.name, away.text, fatal=away.fatal)
         except RemoteProtocolError as error:
             logger.warning("{} broke the protocol: {}", peer, error)
             self._reject(peer, close_code_of(error), "protocol_error", str(error))
@@ -370,46 +350,17 @@ class Gateway:
             if peer.closing is not None:
                 await asyncio.wait([peer.closing])  # or the library would close with a code of its own
             del self._peers[peer.connection]
-            self._dirty.pop(peer.connection, None)
+            self._delivery.discard(peer)
             peer.session.close()
 
-    async def _admit(self, peer: Peer) -> bool:
-        """Say Hello and hear Connect in time; False if the peer was turned away."""
+    async def _admit(self, peer: Peer) -> None:
+        """Say Hello, hear Connect, and let the peer in. Errors: TurnedAway."""
         self._say(peer.connection, Hello(gateway=self.id))
-        message: Message | None = None
-        try:
-            async with asyncio.timeout(self.options.handshake_timeout):
-                while message is None:  # a kind of message that we do not know is ignored here as well
-                    message = peer.hear(await peer.ws.recv(), self._loop.time())
-        except TimeoutError:
-            seconds = self.options.handshake_timeout
-            logger.warning("{} said no Connect within {} s", peer, seconds)
-            self._reject(
-                peer,
-                close_codes.HANDSHAKE_TIMEOUT,
-                "handshake_timeout",
-                f"expected Connect within {seconds} s, got none",
-            )
-            return False
-        if not isinstance(message, Connect):
-            text = f"expected Connect, got {type(message).__name__}"
-            logger.warning("{}: {}", peer, text)
-            self._reject(peer, close_codes.PROTOCOL_ERROR, "protocol_error", text)
-            return False
-        if not self._tokens.admits(message.token):
-            logger.warning("{} has no valid token", peer)
-            text = "the token is not valid here"
-            self._reject(peer, close_codes.UNAUTHORIZED, "unauthorized", text, fatal=True)
-            return False
-        if problem := problem_of(message):
-            logger.warning("{} cannot be taken: {}", peer, problem)
-            self._reject(peer, close_codes.BAD_CONNECT, "bad_connect", problem, fatal=True)
-            return False
-        peer.name = f"{message.role} {(message.name or message.instance)[:SHOWN_CHARS]!r}"
+        connect = await hear_connect(peer, self._tokens, self.options.handshake_timeout)
+        peer.name = f"{connect.role} {(connect.name or connect.instance)[:SHOWN_CHARS]!r}"
         peer.joined = True
         logger.debug("= {} joins", peer)
-        self._feed(PeerJoined(peer.connection, message))
-        return True
+        self._feed(PeerJoined(peer.connection, connect))
 
     def _received(self, peer: Peer, data: bytes | str) -> None:
         message = peer.hear(data, self._loop.time())

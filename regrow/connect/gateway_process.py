@@ -96,7 +96,8 @@ class GatewayActor(Actor):
         await ended
 
     async def _when_asked(self) -> float:
-        return await asyncio.wrap_future(self._asked)
+        # Shielded: the end of the loop cancels this task, and that must not look like a request to stop.
+        return await asyncio.shield(asyncio.wrap_future(self._asked))
 
 
 def gateway_start(
