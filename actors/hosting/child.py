@@ -49,13 +49,14 @@ from ..ref import ActorRef
 from ..signals import ExitReport
 from ..system import ActorSystem
 from .black_box import BlackBoxState, BlackBoxWriter
+from .deadlines import deadline_of
 from .exec_launcher import restore_python_path
 from .home import Home, record_handling
 from .import_path import importing_target, resolve
 from .limits import apply_limits
 from .link_socket import LinkSocket
 from .loop import IoLoop
-from .peer import Peer, deadline_of
+from .peer import Peer
 
 __all__ = ("HostedMain", "leave", "main", "run")
 

@@ -17,7 +17,7 @@ from .errors import LaunchFailed
 from .launcher import LaunchOutcome, LaunchRequest
 from .os_process import ProcessEnd, has_pidfd, open_pidfd, signal_group, signal_process
 
-__all__ = ("DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env")
+__all__ = ("DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env", "restore_python_path")
 
 # The child puts this back into PYTHONPATH; unset means that there was none.
 _SAVED_PATH: Final = "REGROW_SAVED_PYTHONPATH"

@@ -21,10 +21,11 @@ from ..child_spec import ChildSpec
 from ..errors import NameTaken, SystemClosed
 from ..outcome import StartFailed, StartOutcome
 from .black_box import BlackBox, create_page
+from .conception import Conception
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
 from .exec_launcher import DirectProcess, ExecLauncher
-from .hosted_process import Conception, HostedProcess
+from .hosted_process import HostedProcess
 from .hosted_ref import HostedRef
 from .import_path import ImportPath, import_in_progress, path_of, search_path
 from .launcher import Launcher, LaunchRequest

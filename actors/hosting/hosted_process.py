@@ -2,21 +2,16 @@
 
 Runs in: the I/O thread, but for what a Cell may be asked by anybody. State moves only in the I/O thread.
 
-    STARTING ──Ready──► READY ──stop──► STOPPING ──► DEAD        and from each of them, by its death, to DEAD
-
-Death is the pidfd, never the end of a pipe, which a grandchild may hold open. Then: drain the socket, drain the pipes,
-reap once, announce once.
+STARTING, READY, STOPPING, DEAD: each may go to DEAD at once. Death is the pidfd, never the end of a pipe, which a
+grandchild may hold open. Then: drain the socket, drain the pipes, reap once, announce once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
@@ -24,7 +19,6 @@ from ...protocol.exits import KILLED, ExitReason, crash_of
 from ...protocol.host.messages import (
     Exited,
     Hello,
-    Init,
     InitFailed,
     InitIgnored,
     LinkMessage,
@@ -36,16 +30,18 @@ from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import ActorDeadError, StartTimeout
 from ..events import ActorStarted, LogReceived
-from ..outcome import Ignored, Started, StartFailed, StartOutcome
+from ..outcome import Ignored, Started, StartFailed
 from ..signals import Down, ExitReport
-from .black_box import BlackBox, Recorded
+from .black_box import Recorded
+from .conception import Conception, ProcessState
+from .deadlines import remaining_ms
 from .errors import LaunchFailed
 from .events import LogsLost
 from .launcher import LaunchedProcess, LaunchOutcome
 from .link_socket import LinkSocket
 from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd, exit_reason_of
-from .peer import Peer, remaining_ms
+from .peer import Peer
 from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
 
@@ -56,35 +52,12 @@ if TYPE_CHECKING:
     from ..system import ActorSystem
     from .hosted_ref import HostedRef
 
-__all__ = ("Conception", "HostedProcess", "ProcessState")
+__all__ = ("HostedProcess",)
 
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
 DUMP_GRACE_SECONDS: Final = 0.1  # between the request for a stack dump and SIGKILL
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
 _EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
-
-
-class ProcessState(Enum):
-    """How far this life is."""
-
-    STARTING = "starting"
-    READY = "ready"
-    STOPPING = "stopping"
-    DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conception:
-    """All that one life is begun with. The descriptors belong to the life from then on."""
-
-    init: Init
-    sock: socket.socket
-    stdout_fd: int
-    stderr_fd: int
-    black_box: BlackBox
-    start_timeout: float
-    parent: ActorRef | None
-    on_outcome: Callable[[StartOutcome], None]
 
 
 class HostedProcess:
@@ -138,11 +111,6 @@ class HostedProcess:
         """What its black box says."""
         return self._begun.black_box.read()
 
-    @property
-    def in_flight(self) -> int:
-        """Tells and asks that the process has not read."""
-        return self._link.in_flight
-
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
         if not self.alive:
@@ -161,7 +129,7 @@ class HostedProcess:
         self.peer.signal_exit(self.ref, self.interest, sender, reason, incarnation)
 
     def down_signal(self, down: Down) -> None:
-        """The root's monitors are those of its own system; this one never monitors."""
+        """Never comes: the root's monitors are those of its own system."""
 
     def withdraw_down(self, monitor: int) -> None:
         """As above."""
@@ -220,6 +188,10 @@ class HostedProcess:
             self._finish(ProcessEnd(None))  # the system is closed: there is no I/O thread that could mind
 
     def _adopt(self, outcome: LaunchedProcess) -> None:
+        if self.state is ProcessState.DEAD:  # launched after all, when nobody waited any more
+            _slay(outcome)
+            self._loop.watch(Interest(outcome.death_fd, lambda _: self._bury(outcome), self._broke), READ)
+            return
         with self._lock:
             self._process = outcome
             self._pipes.pid = outcome.pid
@@ -228,10 +200,17 @@ class HostedProcess:
         if killing:
             _slay(outcome)
 
+    def _bury(self, process: LaunchedProcess) -> None:
+        self._loop.forget(process.death_fd)
+        process.reap(lambda _end: process.close())
+
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:
             self._timed_out = StartTimeout(self.ref, self._begun.start_timeout)
-            self._kill_with_dump()
+            if self._process is None:
+                self._finish(ProcessEnd(None))  # the zygote does not answer
+            else:
+                self._kill_with_dump()
 
     # Life.
 
@@ -285,20 +264,20 @@ class HostedProcess:
             return
         self._stop_deadline = deadline
         now = self.system.clock.now()
-        self._arm("term", now + TERM_AT * max(0.0, deadline - now), self._terminate)
+        self._arm("term", now + TERM_AT * max(0.0, deadline - now), lambda: self._signal(signal.SIGTERM))
         self._arm("kill", max(now, deadline - DUMP_GRACE_SECONDS), self._kill_with_dump)
-
-    def _terminate(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
 
     def _kill_with_dump(self) -> None:
         """Have it write its stacks to its stderr, which works while C code holds its GIL; then kill it."""
-        if self._process is not None and self.recorded.state:  # its handler for SIGUSR1 is installed
-            self._process.send_signal(signal.SIGUSR1)
+        if self.recorded.state:  # its handler for SIGUSR1 is installed
+            self._signal(signal.SIGUSR1)
             self._arm("dump", self.system.clock.now() + DUMP_GRACE_SECONDS, self.kill)
         else:
             self.kill()
+
+    def _signal(self, signo: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(signo)
 
     def _link_ended(self, error: Exception | None) -> None:
         if error is not None:
@@ -372,8 +351,7 @@ class HostedProcess:
         return self._stop_reason or exit_reason_of(end)
 
     def _report_of(self, end: ProcessEnd, recorded: Recorded, stderr: tuple[str, ...], pid: int | None) -> ExitReport:
-        words = self._last_words.report if isinstance(self._last_words, Exited | InitFailed) else {}
-        in_hand = words.get("in_hand")
+        in_hand = self._last_words.report.get("in_hand") if isinstance(self._last_words, Exited | InitFailed) else None
         uptime = None if self._started_at is None else self.system.clock.now() - self._started_at
         return ExitReport(
             pid=pid,

@@ -16,6 +16,7 @@ from ...protocol.errors import RemoteProtocolError
 from ...protocol.frames import Buffer
 from ...protocol.host.messages import Ask, LinkMessage, Log, Tell
 from ...protocol.host.protocol import LinkProtocol
+from ..clock import monotonic
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import wait_writable
@@ -25,6 +26,7 @@ __all__ = ("OUTBOX_MAX_BYTES", "LinkSocket")
 OUTBOX_MAX_BYTES: Final = 64 * 1024 * 1024  # four frames of the largest size; more means that the peer is stuck
 RECEIVE_BYTES: Final = 256 * 1024
 _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that control can still overtake
+BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
 _VECTORS_MAX: Final = 64  # Linux allows 1,024 a call; more than this many no longer makes it faster
 _BOUNDED: Final = (Tell, Ask, Log)
 
@@ -56,6 +58,8 @@ class LinkSocket:
         self._pieces: deque[memoryview] = deque()  # taken from the protocol, not yet by the socket
         self._waiting_bytes = 0
         self._blocked = False  # the loop waits for the socket to be writable
+        self._deferred = False  # the loop will write soon
+        self._wrote_at = 0.0  # monotonic seconds
         self._open = True
         self._ended = False  # on_end has been called
 
@@ -63,11 +67,6 @@ class LinkSocket:
     def waiting_bytes(self) -> int:
         """What has been sent and not been taken by the socket."""
         return self._waiting_bytes
-
-    @property
-    def in_flight(self) -> int:
-        """Tells and asks that the peer has not taken."""
-        return self._protocol.in_flight
 
     def start(self) -> None:
         """Begin to read. Runs in: any thread."""
@@ -87,8 +86,15 @@ class LinkSocket:
             if not self._open:
                 return
             self._waiting_bytes += size
-            if not self._blocked:
-                self._write()
+            if self._blocked:
+                return
+            # One at a time goes at once; a burst of tells is left to the loop, which writes many with one call.
+            if isinstance(message, Tell) and (self._deferred or monotonic() - self._wrote_at < BURST_SECONDS):
+                if not self._deferred:
+                    self._deferred = self._loop.call(self._write_deferred)
+                return
+            self._write()
+            self._wrote_at = monotonic()
 
     def drain(self) -> None:
         """Read what is left of a peer that has died. Runs in: the loop's thread."""
@@ -194,6 +200,13 @@ class LinkSocket:
                 return
             self._waiting_bytes = max(0, self._waiting_bytes - sent)
             self._consume(sent)
+
+    def _write_deferred(self) -> None:
+        with self._lock:
+            self._deferred = False
+            if self._open and not self._blocked:
+                self._write()
+                self._wrote_at = monotonic()
 
     def _consume(self, sent: int) -> None:
         while sent:

@@ -33,7 +33,6 @@ from ...protocol.host.messages import (
     UnlinkRequest,
 )
 from ...protocol.ref_token import RefToken
-from ...protocol.remote_error import RemoteError
 from ..actor import Actor
 from ..errors import ActorDeadError, MailboxFull
 from ..events import DeadLetter
@@ -42,6 +41,8 @@ from ..mailbox import Envelope
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
 from ..signals import Down
+from .answers import error_of
+from .deadlines import deadline_of, remaining_ms
 from .errors import OutboxFull
 from .remote_ref import Interest, RemoteRef
 
@@ -56,7 +57,6 @@ _MINE: Final = "mine"  # the actor lives on the sender's side, or is reached thr
 _YOURS: Final = "yours"
 _POISON: Final = b""  # the body of pykka's stop message; no encoded value is empty
 _REMEMBERED_MAX: Final = 1024  # refs passed on from other links, and reasons of late deaths
-_DEAD_TYPE: Final = f"{ActorDeadError.__module__}.{ActorDeadError.__qualname__}"
 
 
 class Peer:
@@ -323,7 +323,7 @@ class Peer:
         if ok:
             future.try_set(value)
         else:
-            future.try_fail(_raised(ref, value))
+            future.try_fail(error_of(ref, value))
 
     def _receive_link(self, source: str, target: str) -> None:
         ref = self.local(target)
@@ -391,24 +391,6 @@ class Peer:
         if number is not None:
             with self._lock:
                 self._asks.pop(number, None)
-
-
-def remaining_ms(system: ActorSystem, deadline: float | None) -> int | None:
-    """Say a deadline to somebody with another clock."""
-    return None if deadline is None else max(0, round((deadline - system.clock.now()) * 1000))
-
-
-def deadline_of(system: ActorSystem, remaining: int | None) -> float | None:
-    """Read what `remaining_ms` gave."""
-    return None if remaining is None else system.clock.now() + remaining / 1000
-
-
-def _raised(ref: ActorRef, value: object) -> BaseException:
-    # Not every ActorDeadError is about the asked one: its handler may have asked somebody dead.
-    about, known, *_ = (*value.arguments, None, None) if isinstance(value, RemoteError) else (None, None)
-    if isinstance(value, RemoteError) and value.crash.type == _DEAD_TYPE and about in (ref, ref.urn):
-        return ActorDeadError(ref, known if isinstance(known, ExitReason) else NOPROC)
-    return value if isinstance(value, BaseException) else RemoteError(Crash("answer", repr(value)))
 
 
 def _remember(table: OrderedDict[str, Any], key: str, value: object) -> None:

@@ -15,7 +15,7 @@ from ..signals import Down, ExitReport
 if TYPE_CHECKING:
     from .peer import Peer
 
-__all__ = ("Interest", "RemoteRef")
+__all__ = ("Interest", "RemoteCell", "RemoteRef")
 
 
 class Interest:

@@ -26,7 +26,7 @@ from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import ProcessEnd, lost_status, open_pidfd, signal_group, signal_process, wait_readable
 from .zygote_wire import FORK, GUARD, PRELOAD, RELEASE, receive, transmit
 
-__all__ = ("Ward", "ZygoteLauncher")
+__all__ = ("ForkedProcess", "Ward", "ZygoteLauncher")
 
 HANDOVER_SECONDS: Final = 5.0  # for the I/O thread to take over; only a subscriber that blocks it takes so long
 BIRTHS_LOST_MAX: Final = 3  # zygotes in a row that died before they forked anything: then it does not work here

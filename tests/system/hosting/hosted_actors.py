@@ -209,3 +209,11 @@ def puppet_start(*args: object) -> Start:
 
 
 not_callable = 42
+
+
+def tree_start() -> Start:
+    """A supervision tree for a process of its own."""
+    from regrow.supervision import Supervisor, SupervisorSpec
+
+    leaves = tuple(ChildSpec(id=name, start=Start(Puppet, (name,)), name=name) for name in ("left", "right"))
+    return Start(Supervisor, (SupervisorSpec(children=leaves),))

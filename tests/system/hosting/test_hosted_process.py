@@ -679,3 +679,16 @@ def wait_gone(pid: int) -> None:
     while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
         assert time.monotonic() < deadline, f"process {pid} is still there"
         time.sleep(0.01)
+
+
+def test_a_zygote_that_does_not_answer_is_a_start_timeout(zygote_bench: Bench) -> None:
+    bench = zygote_bench
+    bench.start()
+    pid = bench.system.hosting.zygote_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    outcome = bench.outcome(start_timeout=0.3)
+    assert isinstance(outcome, StartFailed)
+    assert isinstance(outcome.error, StartTimeout)
+    os.kill(pid, signal.SIGCONT)
+    assert bench.start().ask("x", timeout=WAIT) == "x"
