@@ -311,8 +311,8 @@ def main() -> None:
     code = 70  # EX_SOFTWARE
     try:
         code = run(socket_fd, black_box_fd, name)
-    except BaseException:  # noqa: BLE001 - the last frame of this process: say it where it is captured
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:  # noqa: BLE001 - the last frame of this process: say it where it is captured
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         leave(code)
 

@@ -206,8 +206,8 @@ def _become_child(birth: _Birth) -> NoReturn:
         random.seed()
         gc.enable()
         code = child.run(sock_fd, black_box_fd, birth.name)
-    except BaseException:  # noqa: BLE001 - the last frame of this process: say it where it is captured
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:  # noqa: BLE001 - the last frame of this process: say it where it is captured
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         child.leave(code)
 
