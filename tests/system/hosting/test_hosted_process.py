@@ -339,6 +339,7 @@ def test_what_a_child_has_forked_dies_with_it(bench: Bench) -> None:
 def test_a_child_that_holds_the_gil_can_be_killed(bench: Bench) -> None:
     ref = bench.start()
     ref.tell(Order("hold_gil", 30.0))
+    wait_in_hand(ref)  # a stop overtakes messages that wait
     began = time.monotonic()
     ref.shutdown(deadline=bench.system.clock.now() + 0.4)
     event = end_of(bench, ref)
@@ -672,6 +673,14 @@ def test_a_preloaded_module_that_starts_a_thread_falls_back_to_exec(
     texts = [event.text for event in zygote_bench.events.all() if isinstance(event, HostingWarning)]
     assert any("rude" in text for text in texts)
     assert any("no_such_module" in text for text in texts)
+
+
+def wait_in_hand(ref: HostedRef) -> None:
+    deadline = time.monotonic() + WAIT
+    while ref.black_box is None or ref.black_box.in_hand is None:
+        assert time.monotonic() < deadline, "the message was never taken"
+        time.sleep(0.005)
+    time.sleep(0.1)  # from the note in the black box to the C call
 
 
 def wait_gone(pid: int) -> None:
