@@ -35,13 +35,17 @@ test: $(STAMP)/test ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)/lint ## check style, format, and the directions of imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	@failed=0; \
+	$(BIN)/ruff check . || failed=1; \
+	$(BIN)/ruff format --check . || failed=1; \
+	$(BIN)/lint-imports --no-logo || failed=1; \
+	exit $$failed
 
 types: $(STAMP)/lint ## check types, with mypy and pyright
-	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	@failed=0; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/pyright --pythonpath $(BIN)/python || failed=1; \
+	exit $$failed
 
 bench: $(STAMP)/core ## measure; ARGS="--json" for machines, BENCHMARKS="actors" for one of them
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name $(or $(ARGS),--quick); done

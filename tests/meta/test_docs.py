@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 SNIPPET = re.compile(r"^\s*--8<--\s+\"([^\"]+)\"", re.MULTILINE)
 NAV_PAGE = re.compile(r":\s*([\w/.-]+\.md)\s*$", re.MULTILINE)
 HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -49,6 +51,19 @@ def test_relative_links_resolve(page: Path) -> None:
 def test_included_snippets_exist(page: Path) -> None:
     paths = SNIPPET.findall(page.read_text(encoding="utf-8"))
     missing = [path for path in paths if not (ROOT / path.split(":")[0]).is_file()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_that_snippets_import_from_regrow_exist(page: Path) -> None:
+    missing = []
+    for block in PYTHON.findall(page.read_text(encoding="utf-8")):
+        if SNIPPET.search(block):
+            continue  # a file of its own, which runs in the tests
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "regrow":
+                module = importlib.import_module(node.module or "")
+                missing += [f"{node.module}.{alias.name}" for alias in node.names if not hasattr(module, alias.name)]
     assert missing == []
 
 
