@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .client import Client as Client
-    from .client_async import AsyncClient as AsyncClient
-    from .gateway import Gateway as Gateway
-    from .worker import Worker as Worker
+    from regrow.connect.client import Client as Client
+    from regrow.connect.client_async import AsyncClient as AsyncClient
+    from regrow.connect.gateway import Gateway as Gateway
+    from regrow.connect.worker import Worker as Worker
 
 __all__ = ("AsyncClient", "Client", "Gateway", "Worker")
 

@@ -8,9 +8,9 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from .client_async import AsyncClient
-from .client_options import ClientOptions
-from .errors import ClientClosed
+from regrow.connect.client_async import AsyncClient
+from regrow.connect.client_options import ClientOptions
+from regrow.connect.errors import ClientClosed
 
 __all__ = ("Client",)
 

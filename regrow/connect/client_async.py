@@ -8,6 +8,17 @@ from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
+from regrow.connect.client_link import ClientLink
+from regrow.connect.client_options import ClientOptions
+from regrow.connect.errors import (
+    ClientClosed,
+    DeadlineExceeded,
+    GatewayUnreachable,
+    UnknownRequest,
+    WaitTimeout,
+    invocation_failed,
+)
+from regrow.connect.pending import Pending
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.errors import FrameTooLarge
 from regrow.protocol.session.messages import (
@@ -22,11 +33,6 @@ from regrow.protocol.session.messages import (
     StatusRequest,
     Submit,
 )
-
-from .client_link import ClientLink
-from .client_options import ClientOptions
-from .errors import ClientClosed, DeadlineExceeded, GatewayUnreachable, UnknownRequest, WaitTimeout, invocation_failed
-from .pending import Pending
 
 __all__ = ("AsyncClient",)
 

@@ -19,6 +19,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
+from regrow.connect import close_codes
+from regrow.connect.client_options import ClientOptions
+from regrow.connect.errors import Refused, Unauthorized, UnsupportedVersion
+from regrow.connect.library_log import library_logger
 from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.limits import SESSION_MAX_BYTES
 from regrow.protocol.session import Message, Role, SessionProtocol
@@ -32,11 +36,6 @@ from regrow.protocol.session.messages import (
     Hello,
     Ready,
 )
-
-from . import close_codes
-from .client_options import ClientOptions
-from .errors import Refused, Unauthorized, UnsupportedVersion
-from .library_log import library_logger
 
 __all__ = ("ClientLink",)
 

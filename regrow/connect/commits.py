@@ -10,9 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from regrow.connect.store import Change, Store, StoreError
 from regrow.protocol.session.messages import Message
-
-from .store import Change, Store, StoreError
 
 __all__ = ("Commits",)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from .gateway_options import GatewayOptions
-from .peer import Peer
+from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.peer import Peer
 
 __all__ = ("RETRY_FLUSH", "Delivery")
 

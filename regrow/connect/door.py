@@ -6,14 +6,13 @@ import asyncio
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
+from regrow.connect import close_codes
+from regrow.connect.auth import Tokens
 from regrow.protocol.errors import RegrowError, RemoteProtocolError
 from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Message
 
-from . import close_codes
-from .auth import Tokens
-
 if TYPE_CHECKING:
-    from .peer import Peer
+    from regrow.connect.peer import Peer
 
 __all__ = ("SHOWN_CHARS", "TextReceived", "TurnedAway", "close_code_of", "hear_connect", "is_loopback", "problem_of")
 

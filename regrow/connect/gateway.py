@@ -21,20 +21,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from regrow.actors.clock import SystemClock
-from regrow.protocol.errors import RemoteProtocolError
-from regrow.protocol.session.messages import (
-    SUBPROTOCOL,
-    Closing,
-    ErrorMessage,
-    Hello,
-    Message,
-    Status,
-    StatusRequest,
-)
-
-from . import close_codes
-from .auth import Tokens
-from .broker import (
+from regrow.connect import close_codes
+from regrow.connect.auth import Tokens
+from regrow.connect.broker import (
     BrokerCore,
     Disconnect,
     DrainStarted,
@@ -46,16 +35,26 @@ from .broker import (
     Send,
     TimePassed,
 )
-from .commits import Commits
-from .delivery import RETRY_FLUSH, Delivery
-from .door import SHOWN_CHARS, TurnedAway, close_code_of, hear_connect, is_loopback
-from .errors import GatewayStartError
-from .gateway_http import Readiness, answer
-from .gateway_options import GatewayOptions
-from .library_log import library_logger
-from .loop_lag import LoopLag
-from .peer import Peer
-from .store import MemoryStore, Store, StoreError
+from regrow.connect.commits import Commits
+from regrow.connect.delivery import RETRY_FLUSH, Delivery
+from regrow.connect.door import SHOWN_CHARS, TurnedAway, close_code_of, hear_connect, is_loopback
+from regrow.connect.errors import GatewayStartError
+from regrow.connect.gateway_http import Readiness, answer
+from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.library_log import library_logger
+from regrow.connect.loop_lag import LoopLag
+from regrow.connect.peer import Peer
+from regrow.connect.store import MemoryStore, Store, StoreError
+from regrow.protocol.errors import RemoteProtocolError
+from regrow.protocol.session.messages import (
+    SUBPROTOCOL,
+    Closing,
+    ErrorMessage,
+    Hello,
+    Message,
+    Status,
+    StatusRequest,
+)
 
 if TYPE_CHECKING:
     from websockets.http11 import Request, Response

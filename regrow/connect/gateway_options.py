@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 
-from .broker.retry import RetryPolicy
-from .broker.routing import Routing
-from .broker.settings import BrokerSettings
+from regrow.connect.broker.retry import RetryPolicy
+from regrow.connect.broker.routing import Routing
+from regrow.connect.broker.settings import BrokerSettings
 
 __all__ = ("GatewayOptions",)
 

@@ -15,12 +15,11 @@ from concurrent.futures import Future
 from typing import Final
 
 from regrow.actors import Actor, Start
+from regrow.connect.broker.settings import BrokerSettings
+from regrow.connect.gateway import Gateway
+from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.store.locator import store_named
 from regrow.protocol.errors import RegrowError
-
-from .broker.settings import BrokerSettings
-from .gateway import Gateway
-from .gateway_options import GatewayOptions
-from .store.locator import store_named
 
 __all__ = ("GatewayActor", "GatewayLoopEnded", "gateway_start")
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .gateway import Gateway
+from regrow.connect.gateway import Gateway
 
 __all__ = ("GatewayEnd", "run_gateway")
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from websockets.protocol import State
 
+from regrow.connect.door import TextReceived
 from regrow.protocol.errors import FrameTooLarge, LocalProtocolError
 from regrow.protocol.session import Message, Role, SessionProtocol
 from regrow.protocol.session.messages import ErrorMessage
-
-from .door import TextReceived
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection

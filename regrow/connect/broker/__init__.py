@@ -1,7 +1,7 @@
 """The broker: routing, leases, retries and results as one pure core."""
 
-from .core import BrokerCore
-from .events import (
+from regrow.connect.broker.core import BrokerCore
+from regrow.connect.broker.events import (
     Command,
     Disconnect,
     DrainStarted,
@@ -13,10 +13,10 @@ from .events import (
     Send,
     TimePassed,
 )
-from .requests import TRANSITIONS, RequestState, Step
-from .retry import RetryPolicy
-from .routing import LeastBusy, Routing
-from .settings import BrokerSettings
+from regrow.connect.broker.requests import TRANSITIONS, RequestState, Step
+from regrow.connect.broker.retry import RetryPolicy
+from regrow.connect.broker.routing import LeastBusy, Routing
+from regrow.connect.broker.settings import BrokerSettings
 
 __all__ = (
     "TRANSITIONS",

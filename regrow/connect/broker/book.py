@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 
+from regrow.connect.broker.agenda import Agenda
+from regrow.connect.broker.events import Command, Send
+from regrow.connect.broker.requests import Request, RequestState, Step
+from regrow.connect.broker.settings import BrokerSettings
+from regrow.connect.broker.timers import Due, Timer
+from regrow.connect.broker.waiting import WaitingRequests
 from regrow.connect.store.changes import Ending, ForgetRequest, SaveOutcome, SaveRelease, SaveRequest, StoredRequest
 from regrow.protocol.session.messages import Outcome, Settled, Submit, Success
-
-from .agenda import Agenda
-from .events import Command, Send
-from .requests import Request, RequestState, Step
-from .settings import BrokerSettings
-from .timers import Due, Timer
-from .waiting import WaitingRequests
 
 __all__ = ("RequestBook",)
 

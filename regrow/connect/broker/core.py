@@ -20,6 +20,28 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, assert_never
 
 from regrow.connect import close_codes
+from regrow.connect.broker.agenda import Agenda
+from regrow.connect.broker.book import RequestBook
+from regrow.connect.broker.events import (
+    Command,
+    Disconnect,
+    DrainStarted,
+    Event,
+    PeerJoined,
+    PeerLeft,
+    PeerSaid,
+    Report,
+    Send,
+    TimePassed,
+)
+from regrow.connect.broker.leases import LeaseDesk
+from regrow.connect.broker.requests import HELD, Request, RequestState, Step
+from regrow.connect.broker.retry import RetryPolicy
+from regrow.connect.broker.routing import LeastBusy, Routing
+from regrow.connect.broker.settings import BrokerSettings
+from regrow.connect.broker.status import broker_status
+from regrow.connect.broker.timers import Due, Timer
+from regrow.connect.broker.workers import Worker
 from regrow.connect.store.changes import Ending, StoredRequest
 from regrow.protocol.limits import NAME_MAX_CHARS
 from regrow.protocol.session.messages import (
@@ -50,18 +72,6 @@ from regrow.protocol.session.messages import (
     Submit,
     Success,
 )
-
-from .agenda import Agenda
-from .book import RequestBook
-from .events import Command, Disconnect, DrainStarted, Event, PeerJoined, PeerLeft, PeerSaid, Report, Send, TimePassed
-from .leases import LeaseDesk
-from .requests import HELD, Request, RequestState, Step
-from .retry import RetryPolicy
-from .routing import LeastBusy, Routing
-from .settings import BrokerSettings
-from .status import broker_status
-from .timers import Due, Timer
-from .workers import Worker
 
 if TYPE_CHECKING:
     import random

@@ -6,18 +6,17 @@ is the core's) and what becomes of a request that nobody holds (that is the book
 
 from __future__ import annotations
 
+from regrow.connect.broker.agenda import Agenda
+from regrow.connect.broker.book import RequestBook
+from regrow.connect.broker.events import Command, Report, Send
+from regrow.connect.broker.heartbeats import Punctuality
+from regrow.connect.broker.requests import HELD, Request, RequestState, Step
+from regrow.connect.broker.routing import Routing
+from regrow.connect.broker.settings import BrokerSettings
+from regrow.connect.broker.timers import Due, Timer
+from regrow.connect.broker.workers import Slot, Worker
 from regrow.connect.store.changes import Ending, SaveLease
 from regrow.protocol.session.messages import Cancel, Connect, Failure, Invoke, Lease
-
-from .agenda import Agenda
-from .book import RequestBook
-from .events import Command, Report, Send
-from .heartbeats import Punctuality
-from .requests import HELD, Request, RequestState, Step
-from .routing import Routing
-from .settings import BrokerSettings
-from .timers import Due, Timer
-from .workers import Slot, Worker
 
 __all__ = ("LeaseDesk",)
 

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
-from .book import RequestBook
-from .requests import RequestState
-from .workers import Worker
+from regrow.connect.broker.book import RequestBook
+from regrow.connect.broker.requests import RequestState
+from regrow.connect.broker.workers import Worker
 
 __all__ = ("broker_status",)
 

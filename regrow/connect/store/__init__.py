@@ -1,6 +1,6 @@
 """Where requests are remembered: one interface, a store in memory and one in SQLite."""
 
-from .changes import (
+from regrow.connect.store.changes import (
     Change,
     Ending,
     ForgetRequest,
@@ -10,8 +10,8 @@ from .changes import (
     SaveRequest,
     StoredRequest,
 )
-from .interface import Recovered, Store, StoreError
-from .memory import MemoryStore
+from regrow.connect.store.interface import Recovered, Store, StoreError
+from regrow.connect.store.memory import MemoryStore
 
 __all__ = (
     "Change",

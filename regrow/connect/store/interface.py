@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from regrow.connect.store.changes import Change, StoredRequest
 from regrow.protocol.errors import RegrowError
-
-from .changes import Change, StoredRequest
 
 __all__ = ("Committed", "Recovered", "Store", "StoreError")
 

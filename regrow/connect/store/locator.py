@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .interface import Store
-from .memory import MemoryStore
+from regrow.connect.store.interface import Store
+from regrow.connect.store.memory import MemoryStore
 
 __all__ = ("store_named",)
 
@@ -14,7 +14,7 @@ def store_named(text: str) -> Store:
     if kind == "memory" and not path:
         return MemoryStore()
     if kind == "sqlite" and path:
-        from .sqlite import SqliteStore
+        from regrow.connect.store.sqlite import SqliteStore
 
         return SqliteStore(path)
     raise ValueError(f"store: expected memory or sqlite:PATH, got {text!r}")

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .changes import Change, ForgetRequest, SaveLease, SaveOutcome, SaveRelease, SaveRequest, StoredRequest
-from .interface import Committed, Recovered
+from regrow.connect.store.changes import (
+    Change,
+    ForgetRequest,
+    SaveLease,
+    SaveOutcome,
+    SaveRelease,
+    SaveRequest,
+    StoredRequest,
+)
+from regrow.connect.store.interface import Committed, Recovered
 
 __all__ = ("MemoryStore",)
 

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
-from .changes import Change, ForgetRequest, SaveLease, SaveOutcome, SaveRelease, SaveRequest, StoredRequest
+from regrow.connect.store.changes import (
+    Change,
+    ForgetRequest,
+    SaveLease,
+    SaveOutcome,
+    SaveRelease,
+    SaveRequest,
+    StoredRequest,
+)
 
 __all__ = ("Hold", "Merged", "merge")
 

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from regrow.connect.store.changes import Change, Ending, SaveOutcome, StoredRequest
+from regrow.connect.store.interface import Committed, Recovered, StoreError
+from regrow.connect.store.merging import Merged, merge
 from regrow.protocol.session.messages import Failure, Outcome, Success
-
-from .changes import Change, Ending, SaveOutcome, StoredRequest
-from .interface import Committed, Recovered, StoreError
-from .merging import Merged, merge
 
 __all__ = ("SCHEMA_VERSION", "SqliteStore")
 
