@@ -290,7 +290,8 @@ class Worker:
         options = self.options
         settings = ExecutorSettings(
             capacity=self.capacity,
-            queue_bound=self.capacity if options.queue_bound is None else options.queue_bound,
+            prefetch=options.prefetch,
+            queue_bound=max(self.capacity if options.queue_bound is None else options.queue_bound, options.prefetch),
             deaths_before_quarantine=options.deaths_before_quarantine,
             cancel_grace=options.cancel_grace,
             interrupt_grace=options.interrupt_grace,
@@ -317,7 +318,7 @@ class Worker:
             instance=state.instance,
             name=self.name,
             functions=tuple(sorted(plan.functions)),
-            capacity=self.capacity,
+            capacity=self.capacity + options.prefetch,
             outbox_path=str(state.outbox),
             outbox_max_bytes=options.outbox_max_bytes,
             executor_silence=options.executor_silence,

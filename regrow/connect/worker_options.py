@@ -21,7 +21,10 @@ class WorkerOptions:
     on leases are not renewed any more.
     """
 
-    queue_bound: int | None = None  # requests that may wait here; None: as many as may run
+    prefetch: int = (
+        0  # requests that the gateway may send ahead of free slots: for many short functions, not for long ones
+    )
+    queue_bound: int | None = None  # requests that may wait here before the answer is BUSY; None: as many as may run
     deaths_before_quarantine: int = 3
     cancel_grace: float = 1.0
     interrupt_grace: float = 1.0

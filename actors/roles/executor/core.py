@@ -106,7 +106,10 @@ class ExecutorCore:
     def beat(self) -> ExecutorBeat:
         """What the leases are told."""
         return ExecutorBeat(
-            alive=self.slots.alive, running=self._running, capacity=self.settings.capacity, held=self.held()
+            alive=self.slots.alive,
+            running=self._running,
+            capacity=self.settings.capacity + self.settings.prefetch,
+            held=self.held(),
         )
 
     @property

@@ -19,6 +19,7 @@ class ExecutorSettings:
     """How much an executor takes on, and how patient it is. Shape: the graces in seconds."""
 
     capacity: int
+    prefetch: int = 0  # requests that the gateway may send ahead of free slots
     queue_bound: int = 0  # requests that may wait beyond `capacity` before the answer is BUSY
     deaths_before_quarantine: int = 3
     cancel_grace: float = 1.0  # from the flag to the interrupt
