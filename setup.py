@@ -3,10 +3,7 @@
 from setuptools import find_packages, setup
 
 PARTS = ("actors", "protocol", "supervision")
-INNER = [
-    f"regrow.{name}"
-    for name in find_packages(include=[glob for part in PARTS for glob in (part, f"{part}.*")])
-]
+INNER = [f"regrow.{name}" for name in find_packages(include=[glob for part in PARTS for glob in (part, f"{part}.*")])]
 OWN = find_packages(include=["regrow", "regrow.*"], exclude=[f"regrow.{part}*" for part in PARTS])
 
 setup(
