@@ -15,6 +15,7 @@ from regrow.actors import (
     ActorSystem,
     Cause,
     ChildSpec,
+    Down,
     HookFailed,
     Ignore,
     NotStarted,
@@ -172,6 +173,18 @@ def test_an_error_in_on_failure_is_an_event_and_the_first_reason_stays(system: A
     assert isinstance(exited, ActorExited)
     assert isinstance(exited.reason, Crash)
     assert (failed.reason.type, exited.reason.text) == ("ValueError", "told to crash")
+
+
+def test_the_traceback_of_a_crash_begins_in_the_actors_own_code(system: ActorSystem, probe: Probe) -> None:
+    ref = spawn(system)
+    probe.monitor(ref)
+    with pytest.raises(PuppetError) as raised:
+        ref.ask(crash())
+    assert not any(entry.path.name == "turn.py" for entry in raised.traceback)
+    reason = probe.expect(Down).reason
+    assert isinstance(reason, Crash)
+    assert "turn.py" not in reason.traceback
+    assert "in on_receive" in reason.traceback
 
 
 def test_on_stop_request_may_put_the_end_off(system: ActorSystem, probe: Probe) -> None:
