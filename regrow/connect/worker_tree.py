@@ -1,11 +1,13 @@
 """The supervision tree of a worker, as child specs and one strategy word.
 
-    worker (rest_for_one)                       main process
+    worker (rest_for_one)            main process
     ├── logger_proxy
-    ├── executor (rest_for_one)
-    │   ├── dispatcher                          the Executor actor, registered as "executor"
-    │   └── pool (one_for_one)                  executor-0, executor-1, ...  [process]
-    └── link [process]                          added last, because it is told who the executor is
+    ├── executor                     the dispatcher of functions
+    ├── pool (one_for_one)           executor-0, executor-1, ...  [process]
+    └── link [process]               added last, because it is told who the executor is
+
+A dispatcher that crashes takes pool and link along: what ran is lost then, and the next link's Connect says so to the
+gateway, which delivers it again.
 
 What lives here: the specs. What must not: starting anything.
 """
@@ -21,14 +23,14 @@ from regrow.actors.roles.executor.process import SLOT_TARGET, slot_name
 from regrow.actors.roles.logger_proxy import LoggerProxy
 from regrow.connect.worker_link import LINK_TARGET, LinkConfig
 from regrow.supervision import Backoff, RestartIntensity, Strategy, SupervisorSpec
-from regrow.supervision.child_specs import boot_timeout
 from regrow.supervision.supervisor import Supervisor
 
-__all__ = ("EXECUTOR", "LINK", "LOGGER_PROXY", "ROOT", "TreeOptions", "link_child", "worker_tree")
+__all__ = ("EXECUTOR", "LINK", "LOGGER_PROXY", "POOL", "ROOT", "TreeOptions", "link_child", "worker_tree")
 
 ROOT: Final = "worker"
 LOGGER_PROXY: Final = "logger_proxy"
 EXECUTOR: Final = "executor"
+POOL: Final = "pool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +45,16 @@ class TreeOptions:
 
 def worker_tree(plan: ExecutorPlan, logger: object | None, options: TreeOptions, system: ActorSystem) -> SupervisorSpec:
     """Give the root, but for the link."""
-    executor = _executor_spec(plan, options, system)
+    children = [
+        ChildSpec(id=LOGGER_PROXY, name=LOGGER_PROXY, start=Start(LoggerProxy, (logger,)), shutdown=Grace(1.0)),
+        ChildSpec(id=EXECUTOR, name=EXECUTOR, start=Start(Executor, (plan,)), shutdown=Grace(2.0)),
+    ]
+    slots = [index for index, kind in plan.slots if kind == "process"]
+    if slots:
+        children.append(_pool_child(plan, slots, options, system))
     return SupervisorSpec(
         strategy=Strategy.REST_FOR_ONE,
-        children=(
-            ChildSpec(id=LOGGER_PROXY, name=LOGGER_PROXY, start=Start(LoggerProxy, (logger,)), shutdown=Grace(1.0)),
-            ChildSpec(
-                id=EXECUTOR,
-                start=Start(Supervisor, (executor,)),
-                type=ChildType.SUPERVISOR,
-                shutdown=Grace(5.0),
-                start_timeout=boot_timeout(executor),
-            ),
-        ),
+        children=children,
         intensity=options.intensity,
         backoff=options.backoff,
         name=ROOT,
@@ -76,34 +75,19 @@ def link_child(config: LinkConfig, executor: ActorRef, options: TreeOptions) -> 
     )
 
 
-def _executor_spec(plan: ExecutorPlan, options: TreeOptions, system: ActorSystem) -> SupervisorSpec:
-    slots = [index for index, kind in plan.slots if kind == "process"]
-    children = [
-        ChildSpec(id="dispatcher", name=EXECUTOR, start=Start(Executor, (plan,)), shutdown=Grace(2.0)),
-    ]
-    if slots:
+def _pool_child(plan: ExecutorPlan, slots: list[int], options: TreeOptions, system: ActorSystem) -> ChildSpec:
+    def pool_start() -> Start:
+        executor = system.whereis(EXECUTOR)
+        if executor is None:
+            raise LookupError("pool: expected the executor to live, rest_for_one starts it first")
+        return Start(Supervisor, (_pool_spec(plan, slots, executor, options),))
 
-        def pool_start() -> Start:
-            executor = system.whereis(EXECUTOR)
-            if executor is None:
-                raise LookupError("pool: expected the dispatcher to live, rest_for_one starts it first")
-            return Start(Supervisor, (_pool_spec(plan, slots, executor, options),))
-
-        children.append(
-            ChildSpec(
-                id="pool",
-                start=Start(pool_start),
-                type=ChildType.SUPERVISOR,
-                shutdown=Grace(4.0),
-                start_timeout=10.0 + 10.0 * len(slots),
-            )
-        )
-    return SupervisorSpec(
-        strategy=Strategy.REST_FOR_ONE,
-        children=children,
-        intensity=RestartIntensity(3, 10.0),
-        backoff=options.backoff,
-        name=EXECUTOR,
+    return ChildSpec(
+        id=POOL,
+        start=Start(pool_start),
+        type=ChildType.SUPERVISOR,
+        shutdown=Grace(4.0),
+        start_timeout=10.0 + 10.0 * len(slots),
     )
 
 
@@ -126,5 +110,5 @@ def _pool_spec(plan: ExecutorPlan, slots: list[int], executor: ActorRef, options
         ),
         # Reached only when slots die faster than their backoff lets them, so something else is wrong than a function.
         intensity=RestartIntensity(max(20, 10 * len(slots)), 10.0),
-        name="pool",
+        name=POOL,
     )

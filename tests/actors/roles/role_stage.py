@@ -28,7 +28,7 @@ class FakeWire:
     def __init__(self) -> None:
         self.sent: SimpleQueue[Message] = SimpleQueue()
         self.silence = 0.0
-        self.lag: Callable[[], None] = lambda: None
+        self.lag: Callable[[], object] = lambda: None
         self.loss: Loss | None = None
 
     def send(self, message: Message) -> None:

@@ -50,7 +50,8 @@ class Stage:
     """A core with its slots up, driven by short words."""
 
     def __init__(self, capacity: int = 2, queue: int = 1, deaths: int = 3) -> None:
-        kinds: list[Literal["process", "thread", "inline"]] = ["process"] * capacity + ["thread"] * capacity
+        both: tuple[Literal["process", "thread"], ...] = ("process", "thread")
+        kinds = [kind for kind in both for _ in range(capacity)]
         settings = ExecutorSettings(
             capacity=capacity,
             queue_bound=queue,

@@ -123,7 +123,7 @@ def test_stdlib_records_go_the_same_way_with_their_exception() -> None:
 
 def test_loguru_gets_time_level_context_and_text_as_it_was() -> None:
     lines: list[str] = []
-    sink = loguru_logger.add(lines.append, level=0, format="{time:X} {level} {message} {extra[n]}")  # type: ignore[arg-type]
+    sink = loguru_logger.add(lines.append, level=0, format="{time:X} {level} {message} {extra[n]}")
     try:
         record_sink(None)(record("warning", "no {braces} are read", context={"n": 3}))
     finally:

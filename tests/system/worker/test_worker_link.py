@@ -144,3 +144,21 @@ def test_a_link_that_hangs_is_killed_and_replaced(make_worker: MakeWorker, clien
     assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
     assert worker.link_pid != pid
     assert client.invoke("add", 1, 1, timeout=20) == 2
+
+
+def test_when_the_dispatcher_crashes_pool_and_link_follow_and_what_ran_is_delivered_again(
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("wait_for")
+    marker = tmp_path / "go"
+    request = client.submit("wait_for", str(marker))
+    eventually(Path(f"{marker}.started").exists)
+    Path(f"{marker}.started").unlink()
+    links = worker.watch.link.links
+    executor = worker.system.whereis("executor")
+    assert executor is not None
+    executor.kill()
+    assert worker.watch.wait(lambda: worker.watch.link.links > links, 20)
+    eventually(Path(f"{marker}.started").exists, 10)
+    marker.write_text("go")
+    assert client.result(request, timeout=20) == "seen"
