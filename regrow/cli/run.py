@@ -35,7 +35,7 @@ __all__ = ("command",)
 @app_dir_option
 @log_options
 @click.pass_context
-def command(  # noqa: PLR0913 - one parameter a flag
+def command(
     ctx: click.Context,
     target: str,
     *,

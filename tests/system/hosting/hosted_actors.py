@@ -19,7 +19,7 @@ from regrow.protocol.host.messages import LogRecord
 from regrow.protocol.records import record
 
 
-@record("test.order")
+@record("hosting.order")
 @dataclass(frozen=True)
 class Order:
     """Do `what` with `value`."""
