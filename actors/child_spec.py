@@ -71,11 +71,15 @@ Shutdown: TypeAlias = BrutalKill | Grace | Infinity
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an OS process may use; None means no limit. Only for `isolation="process"`."""
+    """What an OS process may use; None means no limit. Only for `isolation="process"`.
+
+    `stopped_seconds`: how long it may be stopped by a signal (SIGSTOP), and not by a debugger, before it is killed.
+    """
 
     nice: int = 0
     memory_bytes: int | None = None
     open_files: int | None = None
+    stopped_seconds: float | None = 10.0
 
 
 @dataclass(frozen=True, slots=True)

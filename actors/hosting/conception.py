@@ -37,5 +37,6 @@ class Conception:
     stderr_fd: int
     black_box: BlackBox
     start_timeout: float
+    stopped_seconds: float | None
     parent: ActorRef | None
     on_outcome: Callable[[StartOutcome], None]

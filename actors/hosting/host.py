@@ -115,7 +115,7 @@ class Hosting:
                 raise SystemClosed(self._system.name)
             named = self._named(spec)
             init = self._init(spec, peer, named, incarnation, hosted, parent)
-            begun, request = _conceive(init, named, spec.start_timeout, parent, on_outcome, opened)
+            begun, request = _conceive(spec, init, named, parent, on_outcome, opened)
         except (RegrowError, OSError) as error:
             for fd in opened:
                 os.close(fd)
@@ -199,9 +199,9 @@ class Hosting:
 
 
 def _conceive(
+    spec: ChildSpec,
     init: Init,
     named: ImportPath,
-    start_timeout: float,
     parent: ActorRef | None,
     on_outcome: Callable[[StartOutcome], None],
     opened: list[int],
@@ -221,7 +221,8 @@ def _conceive(
         stdout_fd=stdout,
         stderr_fd=stderr,
         black_box=BlackBox(page),
-        start_timeout=start_timeout,
+        start_timeout=spec.start_timeout,
+        stopped_seconds=spec.limits.stopped_seconds,
         parent=parent,
         on_outcome=on_outcome,
     )

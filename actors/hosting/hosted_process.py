@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
-from ...protocol.exits import KILLED, ExitReason, crash_of
+from ...protocol.exits import KILLED, ExitReason, Hang, crash_of
 from ...protocol.host.messages import (
     Exited,
     Hello,
@@ -44,6 +44,7 @@ from .os_process import ProcessEnd, exit_reason_of
 from .peer import Peer
 from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
+from .stopped import StoppedWatch, is_stopped
 
 if TYPE_CHECKING:
     from ..clock import TimerHandle
@@ -92,6 +93,8 @@ class HostedProcess:
         self._timed_out: StartTimeout | None = None
         self._stop_reason: ExitReason | None = None
         self._stop_deadline: float | None = None
+        self._stopped_watch = None if begun.stopped_seconds is None else StoppedWatch(begun.stopped_seconds)
+        self._hang: Hang | None = None
         self._log_sequence = 0
 
     # What a cell can do, on any thread.
@@ -199,10 +202,23 @@ class HostedProcess:
         self._loop.watch(Interest(outcome.death_fd, lambda _: self._died(outcome), self._broke), READ)
         if killing:
             _slay(outcome)
+        else:
+            self._watch_stopped()
 
     def _bury(self, process: LaunchedProcess) -> None:
         self._loop.forget(process.death_fd)
         process.reap(lambda _end: process.close())
+
+    def _watch_stopped(self) -> None:
+        """Look whether it is stopped, and again later."""
+        watch, pid, now = self._stopped_watch, self.pid, self.system.clock.now()
+        if watch is None or pid is None:
+            return
+        if watch.look(stopped=is_stopped(pid), now=now):
+            self._hang = Hang("stopped")
+            self.kill()
+        else:
+            self._arm("stopped", now + watch.interval, self._watch_stopped)
 
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:
@@ -346,6 +362,8 @@ class HostedProcess:
             return crash_of(self._fault)
         if self._timed_out is not None:
             return crash_of(self._timed_out)
+        if self._hang is not None:
+            return self._hang
         if self._killing:
             return KILLED
         return self._stop_reason or exit_reason_of(end)

@@ -35,12 +35,16 @@ POOL: Final = "pool"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeOptions:
-    """How the tree restarts. `nice`: of the processes that run functions, so that the link gets the core first."""
+    """How the tree restarts. `nice`: of the processes that run functions, so that the link gets the core first.
+
+    `stopped_seconds`: how long any of the processes may be stopped by a signal before it is replaced.
+    """
 
     intensity: RestartIntensity = RestartIntensity(20, 60.0)
     backoff: Backoff = Backoff(reset_after=5.0)
     nice: int = 5
     memory_bytes: int | None = None  # that each of the processes that run functions may use
+    stopped_seconds: float | None = 2.0
 
 
 def worker_tree(plan: ExecutorPlan, logger: object | None, options: TreeOptions, system: ActorSystem) -> SupervisorSpec:
@@ -71,6 +75,7 @@ def link_child(config: LinkConfig, executor: ActorRef, options: TreeOptions) -> 
         isolation=Isolation.PROCESS,
         shutdown=Grace(4.0),
         start_timeout=15.0,
+        limits=Limits(stopped_seconds=options.stopped_seconds),
         backoff=options.backoff,
     )
 
@@ -101,7 +106,11 @@ def _pool_spec(plan: ExecutorPlan, slots: list[int], executor: ActorRef, options
                 start=Start(SLOT_TARGET, (index, executor, plan.log_level)),
                 isolation=Isolation.PROCESS,
                 shutdown=Grace(1.0),
-                limits=Limits(nice=options.nice, memory_bytes=options.memory_bytes),
+                limits=Limits(
+                    nice=options.nice,
+                    memory_bytes=options.memory_bytes,
+                    stopped_seconds=options.stopped_seconds,
+                ),
                 # A function that kills its process is no fault of the pool: the waits grow, slot by slot, and the pool
                 # stays. A request that does it again and again is quarantined by the executor.
                 backoff=Backoff(base=0.1, cap=10.0, reset_after=1.0),

@@ -154,6 +154,7 @@ class LimitsModel(_Table):
     nice: int | None = Field(None, ge=-20, le=19)
     memory_bytes: Size | None = None
     open_files: int | None = Field(None, ge=1)
+    stopped_seconds: Duration | None = None
 
 
 class ReadyModel(_Table):

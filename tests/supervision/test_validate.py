@@ -58,7 +58,7 @@ def test_a_good_spec_has_no_problems() -> None:
             child("a", limits=Limits(nice=3)),
             (
                 "child ('a').limits: expected no limits without isolation=\"process\", got "
-                "Limits(nice=3, memory_bytes=None, open_files=None)"
+                "Limits(nice=3, memory_bytes=None, open_files=None, stopped_seconds=10.0)"
             ),
         ),
         (

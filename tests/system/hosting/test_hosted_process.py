@@ -34,7 +34,7 @@ from regrow.actors import (
 )
 from regrow.actors.hosting import BlackBoxState, HostedRef, HostingWarning, LogsLost, OutboxFull
 from regrow.protocol.errors import CodecError
-from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, ExitStatus, Shutdown, Signaled
+from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, ExitStatus, Hang, Shutdown, Signaled
 from regrow.protocol.remote_error import RemoteError
 
 
@@ -244,6 +244,13 @@ def test_limits_are_in_force(bench: Bench) -> None:
 
 
 # Deaths.
+
+
+def test_a_process_that_is_stopped_for_too_long_is_killed_as_hanging(bench: Bench) -> None:
+    ref = bench.start(limits=Limits(stopped_seconds=0.4))
+    assert ref.pid is not None
+    os.kill(ref.pid, signal.SIGSTOP)
+    assert end_of(bench, ref).reason == Hang("stopped")
 
 
 def test_a_handler_that_raises_is_a_crash_with_its_traceback(bench: Bench) -> None:
