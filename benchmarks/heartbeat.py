@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.plot import write_lateness_plot
 from benchmarks.rows import Row, median_and_spread, print_rows
-from regrow.cli.demo.run import Arrangements, DemoOptions, run_demo
+from regrow.cli.demo.run import DemoOptions, Series, run_demo
 
 TARGET_MS = 10.0
 ARRANGEMENTS = ("isolated", "same_loop", "thread")
@@ -34,7 +34,7 @@ def main() -> int:
     logger.remove()
     worst: dict[str, list[float]] = {name: [] for name in ARRANGEMENTS}
     p99: dict[str, list[float]] = {name: [] for name in ARRANGEMENTS}
-    series: Arrangements = {}
+    series: Series = {}
     for number in range(rounds):
         options = DemoOptions(seconds=seconds, baseline_seconds=seconds / 2, seed=number + 1, chaos=False, gil_every=20)
         series = {}

@@ -90,6 +90,7 @@ class Heartbeat(Actor):
         self._sent_at: dict[int, float] = {}  # beats that wait for their acknowledgement
         self._round_trip = 0.0
         self._reported_at = 0.0
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_SAMPLES)
         self._beat = ExecutorBeat(alive=False, running=0, capacity=0)
 
     def on_start(self) -> None:
@@ -146,6 +147,7 @@ class Heartbeat(Actor):
             return  # SessionEnded is under way
         now = self.system.clock.now()
         self._statistics.add(now - due, schedule.beaten(now))
+        self._recent.append((due, now - due))
         self._arm(schedule)
         self._report(now, schedule.interval)
 
@@ -170,8 +172,10 @@ class Heartbeat(Actor):
             p99_lateness=self._statistics.p99,
             last_round_trip=self._round_trip,
             missed=self._statistics.missed,
+            recent=tuple(self._recent),
         )
         try:
             self._executor.tell(measured)
         except (ActorDeadError, OutboxFull):
             return  # the main process is going or restarting its executor; the next report comes soon
+        self._recent.clear()

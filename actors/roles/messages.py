@@ -149,7 +149,10 @@ class LinkStateChanged:
 @record("regrow.heartbeat_measured")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatMeasured:
-    """heartbeat -> executor: how late the beats of this link process were, measured after each send had completed."""
+    """heartbeat -> executor: how late the beats of this link process were, measured after each send had completed.
+
+    `recent`: the beats since the last such message, as (monotonic time it was due, seconds late).
+    """
 
     count: int
     interval: float
@@ -157,6 +160,7 @@ class HeartbeatMeasured:
     p99_lateness: float
     last_round_trip: float = 0.0
     missed: int = 0
+    recent: tuple[tuple[float, float], ...] = ()
 
 
 # ── executor -> link ─────────────────────────────────────────────────────────────────────────────────────────────────

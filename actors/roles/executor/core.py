@@ -68,6 +68,7 @@ class ExecutorCore:
         self.draining = False
         self._drained_said = False
         self._requests: dict[str, Request] = {}
+        self._due: dict[str, float] = {}  # request -> when its next rung, or its deadline, is due
         self._waiting: deque[str] = deque()
         self._running = 0
         self._ended = 0  # outcomes that the outbox has not stored yet
@@ -78,7 +79,7 @@ class ExecutorCore:
     @property
     def next_wake(self) -> float | None:
         """When `TimeReached` is wanted next."""
-        return min((r.next_at for r in self._requests.values() if r.next_at is not None), default=None)
+        return min(self._due.values()) if self._due else None
 
     @property
     def running(self) -> int:
@@ -179,7 +180,8 @@ class ExecutorCore:
         if deaths >= self.settings.deaths_before_quarantine:
             self._end(request, self._quarantine(request, deaths), commands)
             return
-        request.next_at = request.deadline
+        if request.deadline is not None:
+            self._due[request.request_id] = request.deadline
         self._waiting.append(request.request_id)
 
     def _new_request(self, offer: InvocationOffered, function: FunctionTarget, deadline: float | None) -> Request:
@@ -223,6 +225,7 @@ class ExecutorCore:
                 deadline=left,
             )
             commands.append(StartRun(slot=slot.index, incarnation=slot.incarnation, run=run))
+            self._counts["runs"] += 1
         self._waiting.extendleft(reversed(passed))
 
     # ── ends ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -278,7 +281,8 @@ class ExecutorCore:
     def _end(self, request: Request, outcome: Failure | bytes, commands: list[Command]) -> None:
         if request.phase is Phase.RUNNING:
             self._running -= 1
-        request.phase, request.slot, request.next_at, request.arguments = Phase.ENDED, -1, None, b""
+        request.phase, request.slot, request.arguments = Phase.ENDED, -1, b""
+        self._due.pop(request.request_id, None)
         self._counts["finished"] += 1
         self._ended += 1
         if request.lost:
@@ -319,7 +323,7 @@ class ExecutorCore:
             self._climb(request, "cancelled", event.reason, now, commands)
 
     def _time_reached(self, now: float, commands: list[Command]) -> None:
-        due = [r for r in self._requests.values() if r.next_at is not None and r.next_at <= now]
+        due = [self._requests[request_id] for request_id, when in self._due.items() if when <= now]
         for request in due:
             where = "while it waited for a free slot" if request.phase is Phase.WAITING else "while it ran"
             self._climb(request, "deadline", f"the deadline of {request.function.name!r} passed {where}", now, commands)
@@ -335,13 +339,16 @@ class ExecutorCore:
             return
         match request.rung:
             case Rung.NONE:
-                request.rung, request.next_at = Rung.FLAGGED, now + self.settings.cancel_grace
+                request.rung = Rung.FLAGGED
+                self._due[request.request_id] = now + self.settings.cancel_grace
                 commands.append(CancelSlot(slot=request.slot, request_id=request.request_id, reason=text))
             case Rung.FLAGGED:
-                request.rung, request.next_at = Rung.INTERRUPTED, now + self.settings.interrupt_grace
+                request.rung = Rung.INTERRUPTED
+                self._due[request.request_id] = now + self.settings.interrupt_grace
                 commands.append(InterruptSlot(slot=request.slot, request_id=request.request_id, reason=text))
             case Rung.INTERRUPTED:
-                request.rung, request.next_at = Rung.KILLED, None
+                request.rung = Rung.KILLED
+                del self._due[request.request_id]
                 self._counts["killed"] += 1
                 incarnation = self.slots.incarnation(request.slot)
                 commands.append(KillSlot(slot=request.slot, incarnation=incarnation, reason=text))

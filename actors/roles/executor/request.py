@@ -31,6 +31,7 @@ class ExecutorStatistics:
     """Counts since the executor started."""
 
     taken: int = 0
+    runs: int = 0  # times that a function was started; more than once for a request whose process died
     refused: int = 0
     finished: int = 0
     deaths: int = 0
@@ -70,7 +71,6 @@ class Request:
     phase: Phase = Phase.WAITING
     slot: int = -1
     rung: Rung = Rung.NONE
-    next_at: float | None = None  # when the next rung, or the deadline, is due
     ending: tuple[FailureKind, str] | None = None  # why it must end; set on the first rung
     lost: bool = False  # nobody waits for its outcome
     reruns: int = 0

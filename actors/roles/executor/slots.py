@@ -37,12 +37,12 @@ class SlotTable:
 
     def __init__(self, slots: Iterable[tuple[int, SlotKind]]) -> None:
         self._slots = {index: Slot(index, kind) for index, kind in slots}
+        self._up = {slot.kind: 0 for slot in self._slots.values()}  # how many of each kind are up
 
     @property
     def alive(self) -> bool:
         """Whether every kind of slot that exists has at least one that is up."""
-        kinds = {slot.kind for slot in self._slots.values()}
-        return kinds == {slot.kind for slot in self._slots.values() if slot.is_up}
+        return all(self._up.values())
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -61,6 +61,7 @@ class SlotTable:
         """A slot came up in a life of its own; an older life's word is ignored."""
         slot = self._slots[index]
         if incarnation > slot.incarnation:
+            self._up[slot.kind] += not slot.is_up
             slot.incarnation, slot.pid, slot.is_up, slot.request_id = incarnation, pid, True, None
 
     def down(self, index: int, incarnation: int) -> str | None:
@@ -68,6 +69,7 @@ class SlotTable:
         slot = self._slots[index]
         if incarnation != slot.incarnation or not slot.is_up:
             return None
+        self._up[slot.kind] -= 1
         request_id, slot.is_up, slot.request_id = slot.request_id, False, None
         return request_id
 

@@ -27,6 +27,7 @@ __all__ = ("Lateness", "main")
 
 _CATCH_UP_SECONDS = 5.0  # at most, after the work, so that beats that are late are sent and counted, not forgotten
 _LOOK_SECONDS = 0.02
+_SEND_SECONDS = 1.0  # for a connection that the other side has given up while this one was not looking
 
 
 @dataclass(slots=True)
@@ -70,17 +71,17 @@ def _beats(lateness: Lateness, started: float) -> Iterator[tuple[float, bytes]]:
         yield due, encode_message(Heartbeat(sequence=sequence, due_ns=int(due * 1e9)))
 
 
-def _work(seconds: float, seed: int) -> Iterator[Callable[[], object]]:
-    """Give the calls of the workload until the time is over, with at least one that holds the GIL."""
+def _work(files: Sequence[str], seconds: float, seed: int) -> Iterator[Callable[[], object]]:
+    """Give the calls of the workload until the time is over; one of the first holds the GIL."""
     deadline = time.monotonic() + seconds
-    for job in jobs(library_files(), seed=seed, gil_every=30):
+    for job in jobs(files, seed=seed, gil_every=30):
         if time.monotonic() > deadline:
             return
         function: Callable[[str | int], object] = getattr(functions, job.function)
         yield lambda function=function, argument=job.argument: function(argument)  # type: ignore[misc]
 
 
-async def _same_loop(url: str, token: str, seconds: float, lateness: Lateness, seed: int) -> None:
+async def _same_loop(url: str, token: str, work: Iterator[Callable[[], object]], lateness: Lateness) -> None:
     from websockets.asyncio.client import connect
     from websockets.exceptions import ConnectionClosed
     from websockets.protocol import State
@@ -98,12 +99,13 @@ async def _same_loop(url: str, token: str, seconds: float, lateness: Lateness, s
                     lateness.cut_off = True
                     continue
                 try:
-                    await ws.send(data)
-                except ConnectionClosed:
+                    async with asyncio.timeout(_SEND_SECONDS):
+                        await ws.send(data)
+                except (ConnectionClosed, TimeoutError):
                     lateness.cut_off = True
 
         beating = asyncio.create_task(beat())
-        for call in _work(seconds, seed):
+        for call in work:
             call()
             await asyncio.sleep(0)
         deadline = time.monotonic() + _CATCH_UP_SECONDS
@@ -114,7 +116,7 @@ async def _same_loop(url: str, token: str, seconds: float, lateness: Lateness, s
         beating.cancel()
 
 
-def _thread(url: str, token: str, seconds: float, lateness: Lateness, seed: int) -> None:
+def _thread(url: str, token: str, work: Iterator[Callable[[], object]], lateness: Lateness) -> None:
     from websockets.exceptions import ConnectionClosed
     from websockets.protocol import State
     from websockets.sync.client import connect
@@ -140,7 +142,7 @@ def _thread(url: str, token: str, seconds: float, lateness: Lateness, seed: int)
 
         beating = threading.Thread(target=beat, name="heartbeat", daemon=True)
         beating.start()
-        for call in _work(seconds, seed):
+        for call in work:
             call()
         deadline = time.monotonic() + _CATCH_UP_SECONDS
         while lateness.behind() and time.monotonic() < deadline:
@@ -154,10 +156,11 @@ def main(arguments: Sequence[str]) -> int:
     arrangement, url, token, seconds, interval_ms, seed = arguments
     lateness = Lateness(float(interval_ms))
     logger.remove()  # what the functions say is not what is measured here
+    work = _work(library_files(), float(seconds), int(seed))
     if arrangement == "same_loop":
-        asyncio.run(_same_loop(url, token, float(seconds), lateness, int(seed)))
+        asyncio.run(_same_loop(url, token, work, lateness))
     else:
-        _thread(url, token, float(seconds), lateness, int(seed))
+        _thread(url, token, work, lateness)
     sys.stdout.write(json.dumps({**lateness.summary(), "values_ms": [round(v, 2) for v in lateness.values_ms]}) + "\n")
     return 0
 

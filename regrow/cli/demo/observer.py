@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
+from collections.abc import Mapping
 
 import psutil
 
@@ -17,9 +19,11 @@ from regrow.cli.demo.report import Beats
 
 __all__ = ("CountingLogger", "Observer", "ProcessCensus")
 
+_SAMPLES = 100_000  # heartbeats kept for a plot
+
 
 class CountingLogger:
-    """The user's logger of the demo: counts, and keeps the last lines for the view."""
+    """The user's logger of the demo: counts what came from other processes, and keeps the last lines for the view."""
 
     def __init__(self, keep: int = 6) -> None:
         self.received = 0
@@ -29,23 +33,24 @@ class CountingLogger:
 
     def debug(self, text: str, *args: object, **context: object) -> None:
         """Count one record."""
-        self._count(text, shown=False)
+        self._count(text, context, shown=False)
 
     def info(self, text: str, *args: object, **context: object) -> None:
         """Count one record."""
-        self._count(text, shown=False)
+        self._count(text, context, shown=False)
 
     def warning(self, text: str, *args: object, **context: object) -> None:
         """Count one record and show it."""
-        self._count(text, shown=True)
+        self._count(text, context, shown=True)
 
     def error(self, text: str, *args: object, **context: object) -> None:
         """Count one record and show it."""
-        self._count(text, shown=True)
+        self._count(text, context, shown=True)
 
-    def _count(self, text: str, *, shown: bool) -> None:
+    def _count(self, text: str, context: Mapping[str, object], *, shown: bool) -> None:
         with self._lock:
-            self.received += 1
+            if context.get("source_pid") not in (None, 0, os.getpid()):
+                self.received += 1
             if shown:
                 self.last = [*self.last, text][-self._keep :]
 
@@ -59,6 +64,7 @@ class Observer:
         self._present: HeartbeatMeasured | None = None
         self.records_numbered = 0  # by processes that are gone, as their black boxes say
         self.records_died = 0
+        self.samples: deque[tuple[float, float]] = deque(maxlen=_SAMPLES)  # (due, late) in seconds
         self.close = system.bus.subscribe(self._hear, HeartbeatMeasured, ActorExited, LogsLost)
 
     def beats(self) -> Beats:
@@ -77,6 +83,7 @@ class Observer:
         with self._lock:
             match event:
                 case HeartbeatMeasured():
+                    self.samples.extend(event.recent)
                     if self._present is not None and event.count < self._present.count:
                         self._past.append(self._present)  # counts start again with every link process
                     self._present = event

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from regrow.actors import ActorSystem, ChildSpec, Description, Grace, Isolation, Start
 from regrow.actors.hosting import HostedRef
@@ -30,11 +30,15 @@ from regrow.cli.demo.load import Load, Tally
 from regrow.cli.demo.observer import CountingLogger, Observer, ProcessCensus
 from regrow.cli.demo.report import Beats, KillRecord, Report
 from regrow.cli.demo.workload import Job, jobs, library_files
-from regrow.connect.worker import Worker, WorkerOptions
+from regrow.connect.worker import Worker
+from regrow.connect.worker_options import WorkerOptions
+from regrow.connect.worker_tree import TreeOptions
 from regrow.protocol.errors import RegrowError
 from regrow.supervision import Backoff, SupervisorHandle, SupervisorSpec
 
-__all__ = ("DemoError", "DemoOptions", "Moment", "run_demo")
+__all__ = ("DemoError", "DemoOptions", "Moment", "Series", "run_demo")
+
+Series: TypeAlias = dict[str, list[tuple[float, float]]]
 
 _FAULTS: Final = (("link", Kill()), ("executor", Kill()), ("executor", Freeze()), ("gateway", Kill()))
 _LOOK_SECONDS: Final = 0.1
@@ -73,8 +77,14 @@ class Moment:
     log_records: int
 
 
-def run_demo(options: DemoOptions, show: Callable[[Moment], None] = lambda _: None) -> Report:
-    """Run it and give the report; nothing of it is left behind. Errors: DemoError; RegrowError of any part."""
+def run_demo(
+    options: DemoOptions, show: Callable[[Moment], None] = lambda _: None, *, series: Series | None = None
+) -> Report:
+    """Run it and give the report; nothing of it is left behind. Errors: DemoError; RegrowError of any part.
+
+    `series` gets the single beats of each arrangement: (seconds since its first beat, milliseconds late).
+    """
+    kept: Series = {} if series is None else series
     report = Report(seconds=options.seconds, seed=options.seed, interval_ms=options.interval_ms)
     files = library_files()
     report.files_found = len(files)
@@ -84,11 +94,14 @@ def run_demo(options: DemoOptions, show: Callable[[Moment], None] = lambda _: No
         with _gateway(Path(folder), port, token, options) as (gateway, system):
             url = f"ws://127.0.0.1:{port}"
             with _worker(url, token, Path(folder), options) as (worker, logger):
-                _main_part(options, report, show, _Parts(worker, gateway, system, logger, census, url, token, files))
+                kept["isolated"] = _main_part(
+                    options, report, show, _Parts(worker, gateway, system, logger, census, url, token, files)
+                )
             if options.baseline_seconds > 0:
                 for name in ("same_loop", "thread"):
                     show(_bare_moment(options, f"the same load, heartbeat: {name.replace('_', ' ')}", report))
-                    setattr(report, name, _baseline(name, url, token, options))
+                    beats, kept[name] = _baseline(name, url, token, options)
+                    setattr(report, name, beats)
             census.take()
     report.orphans = len(census.alive())
     return report
@@ -106,7 +119,9 @@ class _Parts:
     files: list[str]
 
 
-def _main_part(options: DemoOptions, report: Report, show: Callable[[Moment], None], parts: _Parts) -> None:
+def _main_part(
+    options: DemoOptions, report: Report, show: Callable[[Moment], None], parts: _Parts
+) -> list[tuple[float, float]]:
     worker = parts.worker
     observer = Observer(worker.system)
     worker.wait_ready(15.0)
@@ -131,7 +146,7 @@ def _main_part(options: DemoOptions, report: Report, show: Callable[[Moment], No
     report.submitted, report.completed, report.failed = tally.submitted, tally.completed, tally.failed
     report.lost = tally.submitted - tally.completed - tally.failed
     report.first_errors = list(tally.first_errors)
-    report.duplicates = _attempts(parts) - tally.submitted
+    report.duplicates = _runs(worker) - tally.submitted
     report.isolated = observer.beats()
     if not worker.stop(_DRAIN_SECONDS):
         raise DemoError(f"the worker: expected it to drain within {_DRAIN_SECONDS:g} s, got work that is still owed")
@@ -139,16 +154,15 @@ def _main_part(options: DemoOptions, report: Report, show: Callable[[Moment], No
     report.log_records_lost_in_kills = observer.records_died
     report.log_records_sent = observer.records_numbered
     observer.close()
+    first = observer.samples[0][0] if observer.samples else 0.0
+    return [(due - first, late * 1000) for due, late in observer.samples]
 
 
-def _attempts(parts: _Parts) -> int:
-    from regrow.connect.client import Client
-
-    with Client(parts.url, token=parts.token, name="demo-count") as client:
-        attempts = client.status(timeout=10.0)["attempts"]
-    if not isinstance(attempts, int):
-        raise DemoError(f"the gateway's status: expected attempts to be a number, got {attempts!r}")
-    return attempts
+def _runs(worker: Worker) -> int:
+    executor = worker.status().executor
+    if executor is None:
+        raise DemoError("the executor: expected its counts within 5 s, got no answer")
+    return executor.statistics.runs
 
 
 def _endless_jobs(files: list[str], options: DemoOptions) -> Iterator[Job]:
@@ -200,7 +214,11 @@ def _worker(url: str, token: str, folder: Path, options: DemoOptions) -> Iterato
         capacity=options.capacity,
         logger=logger,
         state_dir=folder / "worker",
-        options=WorkerOptions(reconnect_base=0.05, preload=("regrow.cli.demo.functions",)),
+        options=WorkerOptions(
+            reconnect_base=0.05,
+            preload=("regrow.cli.demo.functions",),
+            tree=TreeOptions(stopped_seconds=1.0),
+        ),
     )
     for name in functions.__all__:
         worker.function(getattr(functions, name), name=name, deadline=30.0)
@@ -211,7 +229,7 @@ def _worker(url: str, token: str, folder: Path, options: DemoOptions) -> Iterato
         worker.stop(0.0)
 
 
-def _baseline(name: str, url: str, token: str, options: DemoOptions) -> Beats:
+def _baseline(name: str, url: str, token: str, options: DemoOptions) -> tuple[Beats, list[tuple[float, float]]]:
     arguments = (name, url, token, options.baseline_seconds, options.interval_ms, options.seed)
     done = subprocess.run(
         [sys.executable, "-m", "regrow.cli.demo.arrangements", *map(str, arguments)],
@@ -222,7 +240,8 @@ def _baseline(name: str, url: str, token: str, options: DemoOptions) -> Beats:
     if done.returncode != 0:
         raise DemoError(f"arrangement {name}: expected exit status 0, got {done.returncode}")
     found = json.loads(done.stdout)
-    return Beats(found["count"], found["worst_lateness_ms"], found["p99_lateness_ms"])
+    beats = Beats(found["count"], found["worst_lateness_ms"], found["p99_lateness_ms"])
+    return beats, [(index * options.interval_ms / 1000, late) for index, late in enumerate(found["values_ms"])]
 
 
 def _moment(
