@@ -24,13 +24,13 @@ class Account(Actor):
 
 def main() -> None:
     with ActorSystem() as system:
-        facts = system.bus.collect(ChildTerminated, ChildStarted)
         bank = SupervisorHandle.start(
             system,
             SupervisorSpec(name="bank", children=[ChildSpec(id="account", start=Start(Account), name="account")]),
         )
         account = system.whereis("account")
         assert account is not None
+        facts = system.bus.collect(ChildTerminated, ChildStarted)
 
         print("deposit 10:", account.ask(("deposit", 10), timeout=5))
         print("deposit 5: ", account.ask(("deposit", 5), timeout=5))

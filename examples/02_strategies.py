@@ -37,7 +37,7 @@ def restarted_after_a_crash_of(victim: str, strategy: Strategy) -> list[str]:
             Strategy.ONE_FOR_ALL: list(CHILDREN),
             Strategy.REST_FOR_ONE: list(CHILDREN[CHILDREN.index(victim) :]),
         }[strategy]
-        seen = []
+        seen: list[str] = []
         while len(seen) < len(expected):
             fact = starts.get(timeout=5)
             assert isinstance(fact, ChildStarted)

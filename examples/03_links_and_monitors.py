@@ -25,9 +25,8 @@ class Partner(Actor):
         self.link(self.worker)
 
     def on_receive(self, message: object) -> None:
-        if isinstance(message, Exit):
-            print(f"  {self.name}: I trap exits; {message.sender.name} ended: {message.reason}")
-            self.system.bus.publish(("told", self.name))
+        if isinstance(message, Exit) and message.sender is not None:
+            self.system.bus.publish(f"the partner that traps exits: {message.sender.name} ended: {message.reason}")
 
 
 class Watcher(Actor):
@@ -41,13 +40,12 @@ class Watcher(Actor):
 
     def on_receive(self, message: object) -> None:
         if isinstance(message, Down):
-            print(f"  watcher: {message.ref.name} is down: {message.reason}")
-            self.system.bus.publish(("told", self.name))
+            self.system.bus.publish(f"the watcher: {message.ref.name} is down: {message.reason}")
 
 
 def main() -> None:
     with ActorSystem() as system:
-        facts = system.bus.collect(ActorExited, tuple)
+        facts = system.bus.collect(ActorExited, str)  # what the actors publish, so that one thread prints it
         worker = system.spawn(Worker)
         fragile = system.spawn(Partner, worker, trap=False)
         robust = system.spawn(Partner, worker, trap=True)
@@ -55,21 +53,24 @@ def main() -> None:
 
         print("the worker crashes:")
         worker.tell("out of ideas")
-        ended, told = set(), 0
-        while len(ended) < 2 or told < 2:
+        ended: set[ActorRef] = set()
+        told: list[str] = []
+        while len(ended) < 2 or len(told) < 2:
             match facts.get(timeout=5):
                 case ActorExited(ref=ref):
                     ended.add(ref)
-                case ("told", _):
-                    told += 1
+                case str(text):
+                    told.append(text)
+        print("  " + "\n  ".join(sorted(told)))
         assert ended == {worker, fragile}
         assert robust.is_alive()
-        print("  the linked partner died with it; the one that traps exits lives")
+        print("  the other partner died with it")
 
         print("a monitor on the dead answers at once:")
         system.spawn(Watcher, worker)
-        while facts.get(timeout=5) != ("told", "Watcher"):
+        while not isinstance(fact := facts.get(timeout=5), str):
             pass
+        print("  " + fact)
 
 
 if __name__ == "__main__":

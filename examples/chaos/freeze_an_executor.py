@@ -10,7 +10,7 @@ from regrow.connect.errors import InvocationFailed
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.gateway_process import GatewayActor
 
-JOBS = 120
+JOBS = 80
 DEADLINE, GRACE = 2.0, 0.3  # seconds: of a run; from the flag to the exception inside, from there to the kill
 
 
