@@ -42,14 +42,19 @@ def command(*, seconds: float, no_chaos: bool, seed: int, as_json: bool) -> None
         seconds=seconds, seed=seed, chaos=not no_chaos, baseline_seconds=min(5.0, max(3.0, seconds / 5))
     )
 
-    def said(moment: Moment) -> None:
-        if [moment.phase, len(moment.kills)] != said_last:
-            said_last[:] = [moment.phase, len(moment.kills)]
-            click.echo(f"{moment.elapsed:5.1f} s  {moment.phase}", err=True)
-            for kill in moment.kills[-1:]:
-                click.echo(f"         {kill.signal} {kill.target}: {kill.recovery_ms} ms", err=True)
+    phases: list[str] = []
+    kills: list[object] = []
 
-    said_last: list[object] = ["", 0]
+    def say(moment: Moment) -> None:
+        """Say what is new, for a standard output that is no terminal."""
+        for kill in moment.kills[len(kills) :]:
+            took = "did not recover" if kill.recovery_ms is None else f"works again after {kill.recovery_ms:.0f} ms"
+            click.echo(f"{moment.elapsed:5.1f} s  {kill.signal} {kill.target}: {took}", err=True)
+            kills.append(kill)
+        if phases[-1:] != [moment.phase]:
+            phases.append(moment.phase)
+            click.echo(f"{moment.elapsed:5.1f} s  {moment.phase}", err=True)
+
     report: Report
     try:
         if as_json:
@@ -62,7 +67,7 @@ def command(*, seconds: float, no_chaos: bool, seed: int, as_json: bool) -> None
             with LiveView(Console()) as view:
                 report = run_demo(options, view.show)
         else:
-            report = run_demo(options, said)
+            report = run_demo(options, say)
     except RegrowError as error:
         click.echo(f"regrow demo: {error}", err=True)
         raise SystemExit(exit_codes.START_FAILED) from error
