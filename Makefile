@@ -19,7 +19,7 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANIFESTS := pyproject.toml setup.py
 
-BENCHMARKS ?= heartbeat supervision actors processes service
+BENCHMARKS ?= heartbeat recovery
 SOAK_ROUNDS ?= 10
 
 .PHONY: help demo test lint types bench docs soak clean
