@@ -28,6 +28,7 @@ class Program:
             cwd=cwd,
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a process group of its own, as a shell gives it
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -40,9 +41,14 @@ class Program:
         return found[0].rstrip("\n")
 
     def end(self, signo: int | None = None) -> int:
-        """Send a signal, if one is given, and wait until it and all that it started have ended; give its exit code."""
+        """Send a signal, if one is given, and wait until it and all that it started have ended; give its exit code.
+
+        SIGINT goes to the process group, as Ctrl-C in a terminal sends it.
+        """
         family = psutil.Process(self.process.pid).children(recursive=True)
-        if signo is not None:
+        if signo == signal.SIGINT:
+            os.killpg(self.process.pid, signo)
+        elif signo is not None:
             self.process.send_signal(signo)
         deadline = time.monotonic() + PATIENCE
         while self._read(deadline):
