@@ -18,7 +18,6 @@ __all__ = (
     "Adopted",
     "CancelInvocation",
     "CancelRun",
-    "Delivered",
     "ExecutorBeat",
     "FunctionTarget",
     "HeartbeatMeasured",
@@ -103,15 +102,6 @@ class Adopt:
     connection: ActorRef
     outbox: ActorRef
     leases: ActorRef
-
-
-@record("regrow.delivered")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """outbox -> executor: the gateway has acknowledged so many results since the last word; `owed` wait still."""
-
-    acknowledged: int
-    owed: int
 
 
 @record("regrow.say_when_empty")

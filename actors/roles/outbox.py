@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from ..actor import Actor
 from ..errors import ActorDeadError
@@ -24,12 +25,15 @@ from .link_messages import (
     SendResult,
     SessionEnded,
     SessionReady,
+    Tick,
     sibling,
 )
-from .messages import Adopt, Delivered, InvocationFinished, OutboxEmptied, ResultStored, SayWhenEmpty
+from .messages import Adopt, InvocationFinished, OutboxEmptied, ResultStored, SayWhenEmpty
 from .outbox_store import OutboxStore, OwedResult
 
 __all__ = ("Outbox",)
+
+_CLEAN_UP_SECONDS: Final = 0.2  # acknowledged results are deleted together, at the latest after so long
 
 
 class Outbox(Actor):
@@ -51,7 +55,7 @@ class Outbox(Actor):
         self._turned_away: dict[str, InvocationFinished] = {}  # over the bound; taken in when there is room
         self._ready = False
         self._epoch = 0
-        self._acknowledged = 0
+        self._acknowledged: list[str] = []  # to be deleted with the next result that is stored, or soon
         self._say_when_empty = False
 
     def on_start(self) -> None:
@@ -76,11 +80,13 @@ class Outbox(Actor):
     def on_stop(self) -> None:
         """Close the file."""
         if self._store is not None:
+            self._clean_up()
             self._store.close()
 
     def on_failure(self, *_: object) -> None:
-        """Close the file; the next life opens it again."""
-        self.on_stop()
+        """Close the file as it is; the next life opens it again."""
+        if self._store is not None:
+            self._store.close()
 
     def on_receive(self, message: object) -> None:
         """Take results in, send them, forget them."""
@@ -97,6 +103,8 @@ class Outbox(Actor):
                     self._connection.tell(SendResult(result))
             case SessionEnded():
                 self._ready = False
+            case Tick():
+                self._clean_up()
             case SayWhenEmpty():
                 self._say_when_empty = True
                 self._maybe_say_empty()
@@ -108,13 +116,16 @@ class Outbox(Actor):
             return
         store = self._opened()
         if self._owed and store.bytes + len(finished.outcome) > self._max_bytes:
+            self._clean_up()
+        if self._owed and store.bytes + len(finished.outcome) > self._max_bytes:
             if not self._turned_away:
                 text = f"outbox is full: {store.bytes} bytes wait for the gateway, at most {self._max_bytes} may"
                 self.system.bus.publish(RoleLogged(self.name, "warning", text, {}))
             self._turned_away[finished.request_id] = finished
             return
         result = OwedResult(finished.request_id, finished.lease_id, finished.outcome)
-        store.put([result])
+        store.put([result], remove=self._acknowledged)
+        self._acknowledged.clear()
         self._owed[result.request_id] = result
         self._tell_executor(ResultStored(request_id=result.request_id, lease_id=result.lease_id))
         if self._ready:
@@ -125,8 +136,9 @@ class Outbox(Actor):
         if known is None or acknowledged.lease_id < known.lease_id:
             return  # of a lease that a newer one has replaced since
         del self._owed[acknowledged.request_id]
-        self._opened().remove([acknowledged.request_id])
-        self._acknowledged += 1
+        if not self._acknowledged:
+            self.send_after(_CLEAN_UP_SECONDS, Tick())
+        self._acknowledged.append(acknowledged.request_id)
         if not acknowledged.accepted:
             text = f"the gateway did not want the result of {acknowledged.request_id}: its lease was over"
             self.system.bus.publish(RoleLogged(self.name, "info", text, {"request_id": acknowledged.request_id}))
@@ -136,6 +148,12 @@ class Outbox(Actor):
             if finished.request_id in self._turned_away:
                 break
         self._maybe_say_empty()
+
+    def _clean_up(self) -> None:
+        """Delete what is acknowledged. Late on purpose: after a crash it is sent once more, and refused as known."""
+        if self._acknowledged:
+            self._opened().put(remove=self._acknowledged)
+            self._acknowledged.clear()
 
     def _renew_lease(self, wanted: ResultWanted) -> None:
         known = self._owed.get(wanted.request_id)
@@ -150,7 +168,6 @@ class Outbox(Actor):
     def _maybe_say_empty(self) -> None:
         if self._say_when_empty and not self._owed and not self._turned_away:
             self._say_when_empty = False
-            self._tell_executor(Delivered(acknowledged=self._acknowledged, owed=0))
             self._tell_executor(OutboxEmptied(epoch=self._epoch))
 
     def _opened(self) -> OutboxStore:

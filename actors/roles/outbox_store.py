@@ -8,6 +8,7 @@ the process (what must survive is a kill, not a power cut; then the gateway rede
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,10 +56,13 @@ class OutboxStore:
         ).fetchone()
         return int(row[0])
 
-    def put(self, results: list[OwedResult]) -> None:
-        """Store results, each in place of an older one of the same request."""
+    def put(self, results: Iterable[OwedResult] = (), *, remove: Iterable[str] = ()) -> None:
+        """Forget some, then store others, each in place of an older one of the same request, in one transaction."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
+            for request_id in remove:
+                self._bytes -= self._size(request_id)
+                self._db.execute("DELETE FROM results WHERE request_id = ?", (request_id,))
             for result in results:
                 self._position += 1
                 self._bytes += len(result.outcome) - self._size(result.request_id)
@@ -66,14 +70,6 @@ class OutboxStore:
                     "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
                     (result.request_id, result.lease_id, result.outcome, self._position),
                 )
-
-    def remove(self, request_ids: list[str]) -> None:
-        """Forget results."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            for request_id in request_ids:
-                self._bytes -= self._size(request_id)
-                self._db.execute("DELETE FROM results WHERE request_id = ?", (request_id,))
 
     def owed(self) -> list[OwedResult]:
         """Everything stored, oldest first."""

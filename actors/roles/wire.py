@@ -172,7 +172,7 @@ class Dialer:
                 open_timeout=self._open_timeout,
                 ping_interval=None,  # heartbeats of the session do this, and say more
                 close_timeout=CLOSE_SECONDS,
-                max_size=None,  # SessionProtocol bounds it by what Ready allows
+                max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
                 ssl=self._ssl,
             ) as websocket:
                 wire = Wire(websocket, self._now, dial)

@@ -25,7 +25,6 @@ from ..messages import (
     Adopt,
     Adopted,
     CancelInvocation,
-    Delivered,
     FunctionTarget,
     HeartbeatMeasured,
     InvocationFinished,
@@ -191,7 +190,7 @@ class Executor(Actor):
                 self._adopt(message)
             case InvocationProgressed():
                 self._to_link("connection", message)
-            case LinkStateChanged() | HeartbeatMeasured() | Delivered():
+            case LinkStateChanged() | HeartbeatMeasured():
                 self.system.bus.publish(message)
             case OutboxEmptied():
                 if self._drained:

@@ -16,7 +16,7 @@ def test_what_one_process_stored_the_next_one_owes_in_order(tmp_path: Path) -> N
     second = OutboxStore(tmp_path / "outbox.sqlite")
     assert second.owed() == results
     assert second.bytes == 2
-    second.remove(["b"])
+    second.put(remove=["b"])
     assert second.owed() == [OwedResult("a", 2, b"2")]
     assert second.bytes == 1
     second.close()
@@ -47,3 +47,12 @@ def test_epochs_grow_over_processes(tmp_path: Path) -> None:
         epochs.append(store.next_epoch())
         store.close()
     assert epochs == [1, 2, 3]
+
+
+def test_a_request_that_is_forgotten_and_stored_at_once_is_stored(tmp_path: Path) -> None:
+    store = OutboxStore(tmp_path / "outbox.sqlite")
+    store.put([OwedResult("r", 1, b"old")])
+    store.put([OwedResult("r", 2, b"newer")], remove=["r"])
+    assert store.owed() == [OwedResult("r", 2, b"newer")]
+    assert store.bytes == len(b"newer")
+    store.close()
