@@ -73,6 +73,11 @@ class ActorRef(pykka.ActorRef[A]):
         """True for an actor of another process: its own system knows whether it lives."""
         return False
 
+    @property
+    def pid(self) -> int | None:
+        """The process that it lives in, if that is another one than ours."""
+        return None
+
     def bind(self, cell: Cell) -> None:
         """Let the ref lead to a new life. Only for those who begin lives."""
         self._cell = cell

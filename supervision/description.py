@@ -45,6 +45,7 @@ def describe_child(info: ChildInfo) -> Description:
         incarnation=info.incarnation,
         child_id=info.id,
         restarts=info.restarts,
+        pid=None if info.ref is None else info.ref.pid,
         reason=info.last_reason,
         details=details,
     )

@@ -54,9 +54,11 @@ def draw(moment: Moment) -> RenderableType:
         ),
     )
     numbers.add_row("log records", f"{moment.log_records} received from other processes")
+    progress = Table.grid()  # a bar alone ends without a new line
+    progress.add_row(ProgressBar(total=moment.seconds, completed=min(moment.elapsed, moment.seconds), width=60))
     parts: list[RenderableType] = [
         Text(f"{moment.phase}, {moment.elapsed:.0f} of {moment.seconds:.0f} s", style="bold"),
-        ProgressBar(total=moment.seconds, completed=min(moment.elapsed, moment.seconds), width=60),
+        progress,
         numbers,
     ]
     if moment.kills:
