@@ -86,10 +86,12 @@ class ReconnectPolicy:
 
 
 def loss_of_status(status: int, retry_after: str | None, body: str) -> Loss:
-    """Read an HTTP answer that was no upgrade. 401 and 403 are final, all else may pass."""
+    """Read an HTTP answer that was no upgrade. 401, 403 and another version are final, all else may pass."""
     text = f"HTTP {status} {body}".strip()
     if status in (401, 403):
         return Loss(kind="fatal", code="unauthorized", text=text)
+    if status == 400 and "unsupported version" in body:
+        return Loss(kind="fatal", code="unsupported", text=text)
     return Loss(kind="refused", code=f"http_{status}", text=text, retry_after=_seconds(retry_after))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...protocol.errors import LocalProtocolError, RegrowError, RemoteProtocolError
+from ...protocol.limits import SESSION_MAX_BYTES
 from ...protocol.session.messages import SUBPROTOCOL, Message
 from ...protocol.session.protocol import SessionProtocol
 from ...protocol.session.states import Phase, Role
@@ -29,6 +30,9 @@ __all__ = ("Dialer", "Heard", "Lost", "Opened", "Wire", "WireClosed", "WireEvent
 CLOSE_SECONDS: Final = 0.5
 """How long a close may take. websockets' default of 10 s would hold a drain, and the autoclose of a dead peer, that
 long."""
+
+_BREACHES: Final = frozenset({1002, 1007, 1009})
+"""What websockets closes with when the other side broke WebSocket: protocol error, bad data, too big."""
 
 
 class WireClosed(RegrowError):
@@ -193,8 +197,9 @@ class Dialer:
                 message = wire.receive(websocket.recv())
                 if message is not None:
                     self._tell(Heard(wire, message))
-        except ConnectionClosed:
-            return
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code in _BREACHES:
+                wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(closed))
         except RemoteProtocolError as error:
             wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(error))
 

@@ -56,6 +56,7 @@ def test_a_session_that_is_dropped_at_once_does_not_reset_the_waits() -> None:
     [
         loss_of_status(401, None, "no"),
         loss_of_status(403, None, ""),
+        loss_of_status(400, None, "unsupported version: expected regrow.v2, got regrow.v1"),
         loss_of_close(4401, "unauthorized"),
         loss_of_close(4400, "bad connect"),
         loss_of_refusal("unsupported_version", "v0 only", fatal=True),
