@@ -1,0 +1,146 @@
+"""The service as its users run it: `regrow gateway`, `regrow worker`, `regrow run`, as programs.
+
+Each program is marked in its environment, which all that it starts inherits; so what it leaves behind is found by
+looking, whoever is its parent by then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+import regrow
+
+ROOT = Path(__file__).parents[3]
+JOBS = Path(__file__).parent / "service_jobs.py"
+FACTOR = float(os.environ.get("REGROW_TEST_TIMEOUT_FACTOR", "1"))
+WAIT = 20.0 * FACTOR  # seconds until something that must happen is taken for not happening
+TOKEN = "secret"
+_MARK = "SERVICE_TEST_MARK"
+
+
+def until(condition: Callable[[], object], timeout: float = WAIT, what: Callable[[], str] = lambda: "") -> None:
+    """Wait until something holds outside of this process."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"not within {timeout:g} s {what()}"
+        time.sleep(0.005)
+
+
+class Program:
+    """One `regrow` command, its words on stderr and stdout in a file."""
+
+    def __init__(self, directory: Path, *args: str, env: dict[str, str] | None = None) -> None:
+        self.mark = uuid.uuid4().hex
+        self.args = args
+        self.log = directory / f"{args[0]}-{self.mark[:6]}.log"
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("REGROW_")}
+        given = {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(directory), _MARK: self.mark}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "regrow.cli", *args],
+                cwd=directory,
+                env=kept | given | (env or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, word: str) -> None:
+        """Wait until it has said this."""
+        until(lambda: word in self.text() or self.process.poll() is not None, what=lambda: f"{word!r}:\n{self.text()}")
+        assert word in self.text(), f"ended with {self.process.returncode}:\n{self.text()}"
+
+    def signal(self, signo: int) -> None:
+        self.process.send_signal(signo)
+
+    def end(self, timeout: float = WAIT) -> int:
+        """Wait for its end and give its exit code."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{self.args} did not end in {timeout:g} s:\n{self.text()}")
+
+    def family(self) -> list[psutil.Process]:
+        """Find every living process that carries its mark; zombies have ended."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                if f"{_MARK}={self.mark}".encode() in (entry / "environ").read_bytes():
+                    found.append(psutil.Process(int(entry.name)))
+            except (OSError, psutil.NoSuchProcess):
+                continue  # gone while we look, or not ours
+        return found
+
+    def gone(self, timeout: float = 2.0 * FACTOR) -> None:
+        """See that nothing of it is left, within the time."""
+        until(lambda: not self.family(), timeout, lambda: f"{[p.as_dict(['pid', 'cmdline']) for p in self.family()]}")
+
+    def destroy(self) -> None:
+        for _ in range(3):  # one may be forked while we look
+            for process in self.family():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.process.wait(WAIT)
+
+
+class Service:
+    """A directory, and the programs that run in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.started: list[Program] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def program(self, *args: str, env: dict[str, str] | None = None) -> Program:
+        program = Program(self.directory, *args, env=env)
+        self.started.append(program)
+        return program
+
+    def begin_gateway(self, *flags: str) -> Program:
+        """Start one on SQLite, at the port of the one before; returns at once."""
+        store = f"--store=sqlite:{self.directory / 'gateway.sqlite'}"
+        return self.program("gateway", f"--port={self.port}", f"--token={TOKEN}", store, *flags)
+
+    def gateway(self, *flags: str) -> Program:
+        """Start one and wait until it listens."""
+        gateway = self.begin_gateway(*flags)
+        gateway.wait_for("gateway listens on ")
+        line = next(line for line in gateway.text().splitlines() if "gateway listens on " in line)
+        self.port = int(line.rpartition(":")[2])
+        return gateway
+
+    def worker(self, *flags: str, app: str | Path = JOBS, env: dict[str, str] | None = None) -> Program:
+        """Start one; returns at once."""
+        return self.program("worker", str(app), f"--url={self.url}", f"--token={TOKEN}", *flags, env=env)
+
+    def client(self) -> regrow.Client:
+        return regrow.Client(self.url, token=TOKEN)
+
+    def close(self) -> None:
+        for program in self.started:
+            program.destroy()
+
+
+def begun(marker: Path, times: int = 1) -> Callable[[], bool]:
+    """Give whether the function with this marker has begun so often."""
+    file = Path(f"{marker}.started")
+    return lambda: file.exists() and len(file.read_text().splitlines()) >= times
