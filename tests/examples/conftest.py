@@ -58,6 +58,12 @@ class Program:
         assert alive == [], f"left behind; the program wrote:\n{self.output}"
         return code
 
+    def said(self) -> str:
+        """Give what it has written up to now."""
+        while self._read(time.monotonic()):
+            pass
+        return self.output
+
     def kill(self) -> None:
         """End it and its own, whatever state they are in."""
         if self.process.poll() is None:

@@ -79,7 +79,7 @@ def test_worker_client_and_gateway(launch: Launch, tmp_path: Path, elsewhere: bo
     url = gateway.expect("gateway listens on").split()[-1]
     worker = launch(str(EXAMPLES / "05_worker.py"), cwd=cwd, REGROW_URL=url)
     client = launch(str(EXAMPLES / "05_client.py"), cwd=cwd, REGROW_URL=url)
-    assert client.end() == 0, client.output
+    assert client.end() == 0, f"client:\n{client.output}\nworker:\n{worker.said()}\ngateway:\n{gateway.said()}"
     assert same(shown(".venv/bin/python examples/05_client.py"), client.output), client.output
     worker.expect("counted the words of a text")
     signo = signal.SIGTERM if elsewhere else signal.SIGINT
