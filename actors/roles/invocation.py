@@ -73,8 +73,11 @@ class Invocation:
             raise Cancelled(self.reason)
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
-        """Tell the client how far this run is. Advisory: may be dropped on the way. Never blocks."""
-        self.report(self.request_id, done, total, note)
+        """Tell the client how far this run is. Advisory: may be dropped on the way. Never blocks.
+
+        Errors: TypeError, ValueError for what is no number.
+        """
+        self.report(self.request_id, float(done), None if total is None else float(total), str(note))
 
     @property
     def time_left(self) -> float | None:

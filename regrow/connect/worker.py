@@ -281,6 +281,8 @@ class Worker:
             raise WorkerMisused(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
         if self.capacity < 1:
             raise WorkerMisused(f"capacity: expected an integer >= 1, got {self.capacity!r}")
+        if self.options.processes is not None and self.options.processes < 1:
+            raise WorkerMisused(f"options.processes: expected an integer >= 1, got {self.options.processes!r}")
         try:
             record_sink(self.logger)
         except TypeError as error:
@@ -302,6 +304,7 @@ class Worker:
             local=self._functions.local(),
             log_level=options.log_level,
             link_silence_beats=options.link_silence_beats,
+            processes=options.processes,
         )
 
     def _grow(self, system: ActorSystem, watch: WorkerWatch, plan: ExecutorPlan, state: StateDir) -> None:

@@ -21,9 +21,8 @@ class WorkerOptions:
     on leases are not renewed any more.
     """
 
-    prefetch: int = (
-        0  # requests that the gateway may send ahead of free slots: for many short functions, not for long ones
-    )
+    processes: int | None = None  # that run functions; None: as many as the worker's capacity
+    prefetch: int = 0  # requests that the gateway may send ahead of free slots; for many short functions
     queue_bound: int | None = None  # requests that may wait here before the answer is BUSY; None: as many as may run
     deaths_before_quarantine: int = 3
     cancel_grace: float = 1.0

@@ -83,13 +83,16 @@ class ExecutorPlan:
     local: Mapping[str, UserFunction] = field(default_factory=dict)
     log_level: str = "debug"
     link_silence_beats: int = 15
+    processes: int | None = None  # None: as many as may run at once
 
     @property
     def slots(self) -> tuple[tuple[int, SlotKind], ...]:
-        """`capacity` slots of every kind that a function asks for."""
+        """`capacity` slots of every kind that a function asks for; of processes, which cost memory, perhaps fewer."""
         kinds: list[Literal["process", "thread", "inline"]] = ["process", "thread", "inline"]
         used = [kind for kind in kinds if any(f.isolation == kind for f in self.functions.values())]
-        names = [kind for kind in used for _ in range(self.settings.capacity)]
+        most = self.settings.capacity
+        processes = most if self.processes is None else min(self.processes, most)
+        names = [kind for kind in used for _ in range(processes if kind == "process" else most)]
         return tuple(enumerate(names))
 
 

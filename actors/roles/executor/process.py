@@ -51,7 +51,7 @@ class ProcessBackend:
     def incarnation_of(self, slot: int, pid: int) -> int | None:
         """Which life of a slot this process is, None if it is over already."""
         ref = self._ref(slot)
-        return ref.incarnation if isinstance(ref, HostedRef) and ref.pid == pid else None
+        return ref.incarnation if isinstance(ref, HostedRef) and ref.pid in (pid, None) else None
 
     def run(self, slot: int, incarnation: int, run: RunFunction) -> None:
         """Send the order. To a process that is dead by now it is a dead letter, and its exit is under way."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -28,6 +29,8 @@ from .runner import Runner
 __all__ = ("FunctionSlot", "slot")
 
 _PROGRESS_SECONDS: Final = 0.05  # progress is advisory: a loop that reports every step must not fill the lane
+_TELL_SECONDS: Final = 60.0  # how long an outcome waits for room on the way to an executor that does not read
+_RETRY_SECONDS: Final = 0.02
 
 
 def slot(index: int, executor: ActorRef, log_level: str) -> Start:
@@ -100,9 +103,18 @@ class FunctionSlot(Actor):
         )
 
     def _finished(self, run: RunFunction, outcome: bytes) -> None:
-        self._tell(
-            RunFinished(slot=self._index, incarnation=run.incarnation, request_id=run.request_id, outcome=outcome)
+        """Runs in: the runner's thread, which may wait: there is no next run before this one is told."""
+        finished = RunFinished(
+            slot=self._index, incarnation=run.incarnation, request_id=run.request_id, outcome=outcome
         )
+        give_up_at = self.system.clock.now() + _TELL_SECONDS
+        pause = threading.Event()
+        while not self._tell(finished):
+            if self.system.clock.now() > give_up_at:
+                os._exit(
+                    75
+                )  # EX_TEMPFAIL: the executor hears of this death, if of nothing else, and answers for the run
+            pause.wait(_RETRY_SECONDS)
 
     def _progress(self, request_id: str, done: float, total: float | None, note: str) -> None:
         now = self.system.clock.now()
@@ -114,11 +126,12 @@ class FunctionSlot(Actor):
     def _log(self, level: str, text: str, context: Mapping[str, object], exception: Crash | None) -> None:
         self._sender.log(level, text, context, exception)
 
-    def _tell(self, message: object) -> None:
+    def _tell(self, message: object) -> bool:
+        """Send it; False if there is no room just now."""
         try:
             self._executor.tell(message)
         except ActorDeadError:
-            return  # the main process is going; so are we
+            return True  # the main process is going; so are we
         except OutboxFull:
-            if isinstance(message, RunFinished):  # it would be lost: rather die of it and be run again elsewhere
-                raise
+            return False
+        return True

@@ -176,3 +176,14 @@ def test_a_link_that_comes_during_a_drain_is_told_so(stage: Stage) -> None:
     stage.outbox.fish(SayWhenEmpty)
     stage.adopt(epoch=2)
     stage.outbox.fish(SayWhenEmpty)
+
+
+@pytest.mark.parametrize(("processes", "expected"), [(None, 4), (1, 1), (9, 4)])
+def test_processes_may_be_fewer_than_what_runs_at_once(processes: int | None, expected: int) -> None:
+    functions = {
+        "a": FunctionTarget(name="a", target="m:a"),
+        "b": FunctionTarget(name="b", target="", isolation="inline"),
+    }
+    plan = ExecutorPlan(settings=ExecutorSettings(capacity=4), functions=functions, processes=processes)
+    kinds = [kind for _, kind in plan.slots]
+    assert (kinds.count("process"), kinds.count("inline"), kinds.count("thread")) == (expected, 4, 0)
