@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +34,10 @@ long."""
 
 _BREACHES: Final = frozenset({1002, 1007, 1009})
 """What websockets closes with when the other side broke WebSocket: protocol error, bad data, too big."""
+
+
+SEND_SECONDS: float = 10.0
+"""How long a send may wait without any progress; then the session is given up."""
 
 
 class WireClosed(RegrowError):
@@ -69,7 +74,8 @@ WireEvent: TypeAlias = Opened | Heard | Lost
 class Wire:
     """An open WebSocket with the session protocol on it.
 
-    Runs in: any thread. `send` blocks while the socket's buffer is full; `abort` ends such a wait.
+    Runs in: any thread. `send` blocks while the socket's buffer is full, at most SEND_SECONDS without any progress;
+    `abort` ends such a wait.
     """
 
     def __init__(self, websocket: ClientConnection, now: Callable[[], float], dial: int) -> None:
@@ -179,6 +185,10 @@ class Dialer:
                 max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
                 ssl=self._ssl,
             ) as websocket:
+                # A gateway that no longer reads: without this, whoever sends would wait for TCP's quarter of an hour,
+                # and the heartbeat, which would notice, waits behind it.
+                limit = struct.pack("ll", int(SEND_SECONDS), int(SEND_SECONDS % 1 * 1e6))
+                websocket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
                 wire = Wire(websocket, self._now, dial)
                 self._tell(Opened(wire))
                 self._read(websocket, wire)

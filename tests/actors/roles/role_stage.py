@@ -57,6 +57,8 @@ class FakeSession:
         self.websocket = websocket
         self.session = SessionProtocol(Role.GATEWAY)
         self.heard: SimpleQueue[Message | None] = SimpleQueue()  # None: it has gone
+        self.deaf = threading.Event()  # set by the test: read nothing any more
+        self.gave_up = threading.Event()
 
     def say(self, message: Message) -> None:
         self.websocket.send(self.session.send(message, 0.0))
@@ -88,6 +90,8 @@ class FakeSession:
     def read(self) -> None:
         try:
             for data in self.websocket:
+                while self.deaf.is_set():
+                    self.gave_up.wait(0.01)
                 message = self.session.receive(data, 0.0)
                 if message is not None:
                     self.heard.put(message)

@@ -272,6 +272,24 @@ def test_an_error_about_a_request_leaves_the_session_alone(stage: Stage) -> None
     assert stage.gateway.sessions.empty()
 
 
+def test_a_gateway_that_does_not_read_any_more_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regrow.actors.roles.wire.SEND_SECONDS", 0.2)
+    stage.begin()
+    stage.introduce()
+    session = stage.gateway.session()
+    session.admit(max_message_bytes=8 << 20)
+    stage.outbox.fish(SessionReady)
+    session.deaf.set()
+    try:
+        for number in range(40):
+            stage.tell(SendResult(OwedResult(f"r{number}", 1, outcome_to_bytes(Success(b"x" * (1 << 20))))))
+        stage.outbox.fish(SessionEnded, timeout=10)
+    finally:
+        session.deaf.clear()
+    stage.gateway.session().admit(max_message_bytes=8 << 20)
+    stage.outbox.fish(SessionReady)
+
+
 # ── drain and end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
