@@ -339,6 +339,17 @@ def test_a_lease_that_is_not_renewed_is_lost_and_the_request_runs_elsewhere(benc
     assert second.attempt == 2
 
 
+def test_a_worker_that_let_a_lease_run_out_gets_nothing_before_it_says_something(bench: Bench) -> None:
+    w = bench.worker(capacity=3)
+    bench.submit()
+    bench.advance(100)
+    assert [invoke.attempt for invoke in bench.said(Invoke)] == [1]
+    bench.submit("r2")
+    assert len(bench.said(Invoke)) == 1
+    bench.say(w, Heartbeat(sequence=1))
+    assert [(invoke.request_id, invoke.attempt) for invoke in bench.said(Invoke)] == [("r1", 1), ("r1", 2), ("r2", 1)]
+
+
 def test_renewal_keeps_a_lease_and_is_idempotent(bench: Bench) -> None:
     w = bench.worker()
     bench.submit()
@@ -412,9 +423,11 @@ def test_a_worker_cannot_answer_for_another_one(bench: Bench) -> None:
 
 
 def test_when_every_redelivery_goes_silent_the_request_is_dead(bench: Bench) -> None:
-    bench.worker()
+    bench.worker("w1")
+    bench.worker("w2")
     bench.submit(max_attempts=2)
     bench.advance(61)
+    assert {name for name in ("w1", "w2") if bench.said(Invoke, f"{name}@1")} == {"w1", "w2"}
     assert bench.failure().kind == "lease_lost"
     assert bench.settled().attempts == 2
     assert bench.core.status()["settled"] == {"completed": 0, "failed": 0, "dead": 1}

@@ -12,6 +12,7 @@ the newest lease is the one that counts. Rules in one place:
    again; it is refused once somebody else has been given the request. The first accepted result settles.
 4. Every result is acknowledged, accepted or not, so that the worker can forget it.
 5. An attempt counts once the worker may have begun: Busy, a give-back and an Invoke that never arrived count as none.
+6. A worker that let a lease run out is given nothing before it says something again.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from regrow.connect.broker.routing import LeastBusy, Routing
 from regrow.connect.broker.settings import BrokerSettings
 from regrow.connect.broker.status import broker_status
 from regrow.connect.broker.timers import Due, Timer
-from regrow.connect.broker.workers import Worker
+from regrow.connect.broker.workers import CAPACITY_MAX, Worker
 from regrow.connect.store.changes import Ending, StoredRequest
 from regrow.protocol.limits import NAME_MAX_CHARS
 from regrow.protocol.session.messages import (
@@ -79,6 +80,8 @@ if TYPE_CHECKING:
 __all__ = ("BrokerCore",)
 
 _INVOKE_OVERHEAD_BYTES: Final = 4096  # of an Invoke, beside the arguments: ids, a name, headers
+_PRIORITY_MAX: Final = 2**31 - 1  # either way; the wire has integers that no store has
+_DEADLINE_MAX_MS: Final = 100 * 366 * 24 * 3600 * 1000  # a hundred years: what it is computed into still fits the wire
 
 
 class BrokerCore:
@@ -196,6 +199,7 @@ class BrokerCore:
     def _said(self, connection: str, message: Message, now: float) -> None:
         worker = self._desk.by_connection.get(connection)
         if worker is not None:
+            self._desk.heard(worker)
             self._worker_said(worker, message, now)
         elif connection in self._clients:
             self._client_said(connection, message, now)
@@ -247,7 +251,7 @@ class BrokerCore:
     def _heartbeat(self, worker: Worker, message: Heartbeat, now: float) -> None:
         worker.punctuality.beat(now, message.due_ns)
         self._out.append(Send(worker.connection, HeartbeatAck(sequence=message.sequence)))
-        capacity = message.capacity or worker.capacity
+        capacity = min(message.capacity, CAPACITY_MAX) if message.capacity > 0 else worker.capacity
         if capacity != worker.capacity or message.executor_alive != worker.executor_alive:
             worker.capacity, worker.executor_alive = capacity, message.executor_alive
             self._desk.changed.add(worker.instance)
@@ -345,6 +349,12 @@ class BrokerCore:
         for what, name in (("request_id", submit.request_id), ("function", submit.function)):
             if not 0 < len(name) <= NAME_MAX_CHARS:
                 return "BadName", f"{what}: expected 1 to {NAME_MAX_CHARS} characters, got {len(name)}"
+        for what, number, most in (
+            ("priority", abs(submit.priority), _PRIORITY_MAX),
+            ("deadline_ms", abs(submit.deadline_ms or 0), _DEADLINE_MAX_MS),
+        ):
+            if number > most:
+                return "BadNumber", f"{what}: expected at most {most}, got {number}"
         if not self._book.has_room(size):
             return "GatewayFull", f"expected at most {self.settings.max_requests} open requests, got one more"
         return None

@@ -58,7 +58,7 @@ class LeaseDesk:
         if connect.epoch != worker.epoch:
             worker.epoch, worker.punctuality = connect.epoch, Punctuality(self._settings.heartbeat_interval)
         worker.name, worker.functions, worker.capacity = connect.name, frozenset(connect.functions), connect.capacity
-        worker.paused, worker.executor_alive, worker.busy = connect.paused, True, False
+        worker.paused, worker.executor_alive, worker.busy, worker.silent = connect.paused, True, False, False
         worker.connection = connection
         self.by_connection[connection] = worker
         self.changed.add(worker.instance)
@@ -70,6 +70,12 @@ class LeaseDesk:
         worker = self.by_connection.get(connection)
         if worker is not None:
             self._unbind(worker)
+
+    def heard(self, worker: Worker) -> None:
+        """Note that a worker said something: it can be given requests again."""
+        if worker.silent:
+            worker.silent = False
+            self.changed.add(worker.instance)
 
     def release(self, worker: Worker) -> None:
         """Take back everything that a worker holds, because it said so."""
@@ -192,6 +198,7 @@ class LeaseDesk:
         if request is not None:
             context: dict[str, object] = {"request_id": request_id, "instance": worker.instance}
             self._out.append(Report("warning", "lease lost", context | {"connected": bool(worker.connection)}))
+            worker.silent = True  # or it would get the request again, and again, until no attempt is left
             self._lose(request, now, counted=True)
 
     def _lose(self, request: Request, now: float, *, counted: bool) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from .heartbeats import Punctuality
+from regrow.connect.broker.heartbeats import Punctuality
 
-__all__ = ("Slot", "Worker")
+__all__ = ("CAPACITY_MAX", "Slot", "Worker")
+
+CAPACITY_MAX: Final = 1_000_000
+"""Requests that one worker may say it has room for; sums of it have to fit an integer of the wire."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +37,7 @@ class Worker:
     paused: bool = False
     executor_alive: bool = True
     busy: bool = False  # it refused a request a moment ago
+    silent: bool = False  # it let a lease run out, and has said nothing since
     slots: dict[str, Slot] = field(default_factory=dict)  # by request_id
     settled: int = 0
     punctuality: Punctuality
@@ -40,7 +45,8 @@ class Worker:
     @property
     def available(self) -> bool:
         """Whether it can take one more request now."""
-        return bool(self.connection) and not (self.paused or self.busy) and self.executor_alive and self.room > 0
+        there = bool(self.connection) and not self.silent
+        return there and not (self.paused or self.busy) and self.executor_alive and self.room > 0
 
     @property
     def room(self) -> int:
