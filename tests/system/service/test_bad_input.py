@@ -18,7 +18,7 @@ from regrow.connect import errors
 from regrow.protocol.codec import encode
 from regrow.protocol.errors import CodecError
 from regrow.protocol.session.messages import SUBPROTOCOL, Ack, Connect, Hello, Invoke, Message, Ready, Result
-from regrow.protocol.session.protocol import decode_message, encode_message
+from regrow.protocol.session.wire import decode_message, encode_message
 from tests.system.service.programs import TOKEN, Service, begun, until
 
 BAD_CALLS: list[tuple[str, tuple[object, ...], type[Exception], tuple[str, ...]]] = [
