@@ -37,7 +37,7 @@ from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
 from .errors import LaunchFailed
 from .events import LogsLost
-from .launcher import LaunchedProcess, LaunchOutcome
+from .launcher import LaunchedProcess, LaunchOutcome, slay
 from .link_socket import LinkSocket
 from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd, exit_reason_of
@@ -147,7 +147,7 @@ class HostedProcess:
             self._killing = True
             process = self._process
         if process is not None:
-            _slay(process)
+            slay(process)
 
     def linked(self, peer: ActorRef) -> None:
         """Have the root linked to `peer`, unless it asked for that itself."""
@@ -192,7 +192,7 @@ class HostedProcess:
 
     def _adopt(self, outcome: LaunchedProcess) -> None:
         if self.state is ProcessState.DEAD:  # launched after all, when nobody waited any more
-            _slay(outcome)
+            slay(outcome)
             self._loop.watch(Interest(outcome.death_fd, lambda _: self._bury(outcome), self._broke), READ)
             return
         with self._lock:
@@ -201,7 +201,7 @@ class HostedProcess:
             killing = self._killing
         self._loop.watch(Interest(outcome.death_fd, lambda _: self._died(outcome), self._broke), READ)
         if killing:
-            _slay(outcome)
+            slay(outcome)
         else:
             self._watch_stopped()
 
@@ -396,8 +396,3 @@ class HostedProcess:
     def _due(self, action: Callable[[], None]) -> None:
         if self.state is not ProcessState.DEAD:
             action()
-
-
-def _slay(process: LaunchedProcess) -> None:
-    process.signal_group(signal.SIGKILL)
-    process.send_signal(signal.SIGKILL)  # a process just forked does not lead a group yet

@@ -8,6 +8,7 @@ left behind survives it and no signal can reach a group that got the number late
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -15,7 +16,7 @@ from typing import Protocol, TypeAlias
 from .errors import LaunchFailed
 from .os_process import ProcessEnd
 
-__all__ = ("LaunchOutcome", "LaunchRequest", "LaunchedProcess", "Launcher")
+__all__ = ("LaunchOutcome", "LaunchRequest", "LaunchedProcess", "Launcher", "slay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +82,9 @@ class Launcher(Protocol):
 
     def close(self) -> None:
         """Release what the launcher itself holds."""
+
+
+def slay(process: LaunchedProcess) -> None:
+    """Kill it and its group at once. Runs in: any thread."""
+    process.signal_group(signal.SIGKILL)
+    process.send_signal(signal.SIGKILL)  # a process just forked does not lead a group yet
