@@ -78,13 +78,22 @@ class SessionProtocol:
                 f"session message {name!r}", expected=self._expected(receiving=False), got=self.phase.name
             )
         self._check(message, LocalProtocolError)
-        data = encode_message(message)
-        limit = self._max_bytes if self.intervals is None else self.intervals.max_message_bytes
-        if len(data) > limit:
-            raise FrameTooLarge(f"session message {KINDS[kind]!r}", expected=f"at most {limit} bytes", got=len(data))
+        data = self.encode(message)
         if self._heard is None:
             self._heard = now
         self._move(message)
+        return data
+
+    def encode(self, message: Message) -> bytes:
+        """Give the bytes of a message that `may_send` allowed before, for a sender whose messages wait; moves nothing.
+
+        Errors: FrameTooLarge over what Ready allows; CodecError for a field that cannot be said.
+        """
+        data = encode_message(message)
+        limit = self._max_bytes if self.intervals is None else self.intervals.max_message_bytes
+        if len(data) > limit:
+            name = KINDS[type(message)]
+            raise FrameTooLarge(f"session message {name!r}", expected=f"at most {limit} bytes", got=len(data))
         return data
 
     def may_send(self, kind: type[Message]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from regrow.connect import close_codes
 from regrow.connect.auth import Tokens
+from regrow.connect.broker.workers import CAPACITY_MAX
 from regrow.protocol.errors import RegrowError, RemoteProtocolError
 from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Message
 
@@ -65,8 +66,8 @@ def problem_of(connect: Connect) -> str:
         return f"connect.version: expected {SUBPROTOCOL}, got {connect.version[:SHOWN_CHARS]!r}"
     if not connect.instance:
         return "connect.instance: expected a name, got an empty one"
-    if connect.role == "worker" and connect.capacity < 0:
-        return f"connect.capacity: expected 0 or more, got {connect.capacity}"
+    if connect.role == "worker" and not 0 <= connect.capacity <= CAPACITY_MAX:
+        return f"connect.capacity: expected 0 to {CAPACITY_MAX}, got {connect.capacity}"
     return ""
 
 

@@ -131,9 +131,12 @@ class Gateway:
         self._core.restore(recovered.requests, now)
         try:
             self._server = await self._listen()
-        except OSError as error:
+        except BaseException as error:
             self._store.close(1.0)
-            raise GatewayStartError(self.host, self.port, error.strerror or str(error)) from error
+            if isinstance(error, OSError | OverflowError):  # the latter for a port that is none
+                why = getattr(error, "strerror", "") or str(error)
+                raise GatewayStartError(self.host, self.port, why) from error
+            raise
         self.port = self._server.sockets[0].getsockname()[1]
         self._lag.start()
         self._sweep()

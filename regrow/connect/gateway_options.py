@@ -25,7 +25,7 @@ class GatewayOptions:
     drain_timeout: float = 25.0  # work in flight may take so long at a stop; below the 30 s of kubernetes
     max_connections: int = 50_000
     max_unsent: int = 100_000  # messages to one peer
-    max_unsent_bytes: int = 64 * 1024 * 1024  # to one peer
+    max_unsent_bytes: int = 64 * 1024 * 1024  # to one peer, beside arguments and results, which the broker keeps
     allow_anonymous: bool = False  # listen without a token beyond this machine
     seed: int | None = None  # of the jitter of retries
     ssl: ssl.SSLContext | None = None

@@ -1,7 +1,9 @@
 """One connection of the gateway: its session, and what it has still to be told.
 
-What lives here: the bounded way out. Messages are encoded at once and written once a turn of the loop, all in one go;
+What lives here: the bounded way out. Messages are checked at once and written once a turn of the loop, all in one go;
 what the socket does not take stays here, and a peer that takes nothing for too long is let go.
+Arguments and results are encoded when they are written: until then they are the broker's own bytes, not a copy, and
+what one turn has for a peer may be far more than should be copied at once.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from websockets.protocol import State
 
 from regrow.connect.door import TextReceived
-from regrow.protocol.errors import FrameTooLarge, LocalProtocolError
+from regrow.protocol.errors import CodecError, FrameTooLarge, LocalProtocolError
 from regrow.protocol.session import Message, Role, SessionProtocol
-from regrow.protocol.session.messages import ErrorMessage
+from regrow.protocol.session.messages import ErrorMessage, Invoke, Settled
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -38,8 +40,8 @@ class Peer:
         self.closing: asyncio.Task[None] | None = None  # set once the close is under way
         self.name = ""  # for people, set when it joins
         self.stalled_since: float | None = None  # set while the socket takes less than there is
-        self.unsent_bytes = 0
-        self._unsent: deque[bytes] = deque()
+        self.unsent_bytes = 0  # encoded, beside the arguments and results that are the broker's
+        self._unsent: deque[bytes | Invoke | Settled] = deque()
 
     def __str__(self) -> str:
         where = ":".join(str(part) for part in self.ws.remote_address[:2]) if self.ws.remote_address else "?"
@@ -61,13 +63,15 @@ class Peer:
 
         One that is too large is replaced by an error that says so.
         """
+        if isinstance(message, Invoke | Settled):
+            if not self.session.may_send(type(message)):
+                return False
+            self._unsent.append(message)
+            return True
         try:
             data = self.session.send(message, now)
-        except FrameTooLarge as error:
-            request_id = getattr(message, "request_id", "")
-            data = self.session.send(
-                ErrorMessage(scope="request", code="too_large", text=str(error), request_id=request_id), now
-            )
+        except (FrameTooLarge, CodecError) as error:
+            data = self._instead_of(message, error)
         except LocalProtocolError:
             return False
         self._unsent.append(data)
@@ -84,8 +88,12 @@ class Peer:
         room = _HIGH_WATER_BYTES - ws.transport.get_write_buffer_size()
         wrote = False
         while unsent and room > 0:
-            data = unsent.popleft()
-            self.unsent_bytes -= len(data)
+            waiting = unsent.popleft()
+            if isinstance(waiting, bytes):
+                data = waiting
+                self.unsent_bytes -= len(data)
+            else:
+                data = self._encoded(waiting)
             room -= len(data)
             protocol.send_binary(data)
             wrote = True
@@ -96,3 +104,14 @@ class Peer:
         elif wrote or self.stalled_since is None:
             self.stalled_since = now
         return not unsent
+
+    def _encoded(self, message: Invoke | Settled) -> bytes:
+        try:
+            return self.session.encode(message)
+        except (FrameTooLarge, CodecError) as error:
+            return self._instead_of(message, error)
+
+    def _instead_of(self, message: Message, error: FrameTooLarge | CodecError) -> bytes:
+        code = "too_large" if isinstance(error, FrameTooLarge) else "internal_error"
+        request_id = getattr(message, "request_id", "")
+        return self.session.encode(ErrorMessage(scope="request", code=code, text=str(error), request_id=request_id))

@@ -669,6 +669,34 @@ def test_one_request_too_many_is_rejected_and_not_saved() -> None:
     assert len([c for c in bench.commands if isinstance(c, SaveRequest)]) == 1
 
 
+@pytest.mark.parametrize("field", ["priority", "deadline_ms"])
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63)])
+def test_a_number_that_fits_the_wire_and_no_store_is_rejected_by_name(bench: Bench, field: str, number: int) -> None:
+    w = bench.worker()
+    bench.submit(**{field: number})
+    assert bench.failure().kind == "rejected"
+    assert bench.failure().text.startswith(f"{field}: expected at most")
+    assert not bench.said(Invoke, w)
+    assert not [c for c in bench.commands if isinstance(c, SaveRequest)]
+
+
+def test_what_workers_say_of_their_capacity_adds_up_to_a_number_of_the_wire(bench: Bench) -> None:
+    for name in ("w1", "w2"):
+        bench.say(bench.worker(name), Heartbeat(sequence=1, capacity=2**64 - 1))
+    assert bench.core.status()["capacity"] == 2_000_000
+
+
+def test_kept_failures_count_with_their_tracebacks() -> None:
+    bench = Bench(BrokerSettings(max_result_bytes=1000))
+    bench.client()
+    w = bench.worker()
+    for name in ("r1", "r2"):
+        bench.submit(name)
+        bench.finish(w, bench.invoke(), Failure("error", "E", "", "x" * 600))
+    bench.advance(1)
+    assert bench.core.status()["results_kept"] == 1
+
+
 def test_results_are_forgotten_after_their_retention_and_beyond_their_number() -> None:
     bench = Bench(BrokerSettings(result_retention=60, max_results=2))
     bench.client()
@@ -748,6 +776,19 @@ def test_after_a_restart_everything_that_was_accepted_is_still_there() -> None:
     assert bench.invoke().lease_id > 5
     bench.say(w, Result(request_id="running", lease_id=5, outcome=Success(b"y")))
     assert [settled.request_id for settled in bench.said(Settled)] == ["done", "running"]
+
+
+def test_after_a_restart_no_function_is_unknown_that_was_served_or_waited_for_before() -> None:
+    bench = Bench(generation=2)
+    done = stored("done", function="g", ending=Ending.COMPLETED, outcome=Success(b"x"), settled=50.0, attempts=1)
+    bench.core.restore([stored("waiting"), done], bench.now)
+    bench.worker("w1", "other")  # the fleet comes back one by one, and this one is the first
+    bench.client()
+    bench.submit("new", "g")
+    bench.advance(3600)
+    assert not bench.said(Settled)
+    bench.worker("w2", "f")
+    assert bench.invoke().request_id == "waiting"
 
 
 def test_a_worker_that_never_comes_back_after_a_restart_loses_its_lease() -> None:

@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack
@@ -355,6 +356,18 @@ async def test_a_peer_that_does_not_read_is_let_go_and_harms_nobody(log: list[st
 
 
 @on_a_loop
+async def test_a_peer_that_reads_gets_more_at_once_than_may_wait_for_one_that_does_not() -> None:
+    options = replace(QUICK, max_unsent_bytes=2 * MAX)
+    body = b"x" * 200_000
+    async with gateway(options) as running, AsyncClient(running.url, token=TOKEN) as client:
+        ids = [await client.submit("f", body) for _ in range(40)]
+        async with FakeWorker(running.url, calling(f=lambda given: given), capacity=40):
+            await until(lambda: running.status()["results_kept"] == 40)
+        results = await asyncio.gather(*(client.result(request_id) for request_id in ids))
+        assert all(result == body for result in results)
+
+
+@on_a_loop
 async def test_a_newer_link_of_the_same_worker_supersedes_the_older_one() -> None:
     async with gateway() as running, FakeWorker(running.url) as old, FakeWorker(running.url, epoch=2):
         closed = await old.end()
@@ -442,6 +455,15 @@ async def test_a_port_in_use_is_named() -> None:
     async with gateway() as running:
         with pytest.raises(GatewayStartError, match=rf"127\.0\.0\.1:{running.port}: .*in use"):
             await Gateway(port=running.port, token=TOKEN).start()
+
+
+@on_a_loop
+async def test_a_port_that_is_none_is_named_and_leaves_the_store_closed(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "q.db")
+    with pytest.raises(GatewayStartError, match=r"127\.0\.0\.1:70000: .*0-65535"):
+        await Gateway(port=70000, token=TOKEN, store=store).start()
+    store.open(now=0.0, epoch=0.0)
+    assert store.close(5.0)
 
 
 @on_a_loop

@@ -216,6 +216,26 @@ def test_a_write_that_fails_is_reported_and_so_is_every_later_one(path: Path) ->
     desk.store.close(5.0)
 
 
+@pytest.mark.parametrize("broken", [{"priority": 2**63}, {"function": "\ud800"}, {"submitted": "now"}])
+def test_a_value_that_no_column_takes_fails_the_write_and_not_the_writer(path: Path, broken: dict[str, object]) -> None:
+    desk = Desk(lambda: SqliteStore(path))
+    error = desk.write(request(**broken))
+    assert error is not None
+    assert "cannot be written" in str(error)
+    desk.store.close(5.0)
+
+
+def test_a_column_that_does_not_hold_what_was_written_is_an_error_that_names_the_file(path: Path) -> None:
+    desk = Desk(lambda: SqliteStore(path))
+    desk.write(request(), outcome(Failure("error", "E", "text")))
+    desk.store.close(5.0)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE requests SET failure = '{'")
+    connection.close()
+    with pytest.raises(StoreError, match=r"q\.db: cannot be opened"):
+        SqliteStore(path).open(now=NOW, epoch=EPOCH)
+
+
 def test_a_closed_store_says_so(path: Path) -> None:
     desk = Desk(lambda: SqliteStore(path))
     desk.store.close(5.0)

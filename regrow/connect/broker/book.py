@@ -217,7 +217,7 @@ class RequestBook:
         self.open_bytes -= len(request.arguments)
         request.arguments = b""
         outcome = request.outcome
-        size = len(outcome.value) if isinstance(outcome, Success) else 1024
+        size = 0 if outcome is None else _bytes_of(outcome)
         self._results.append((request.request_id, size))
         self._result_bytes += size
         forget = (Timer.FORGET, "", "")
@@ -226,3 +226,9 @@ class RequestBook:
             self._agenda.at(forget, request.settled)
         elif forget not in self._agenda:
             self._agenda.at(forget, request.settled + settings.result_retention)
+
+
+def _bytes_of(outcome: Outcome) -> int:
+    if isinstance(outcome, Success):
+        return len(outcome.value)
+    return len(outcome.type) + len(outcome.text) + len(outcome.traceback)

@@ -18,9 +18,10 @@ the newest lease is the one that counts. Rules in one place:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from regrow.connect import close_codes
+from regrow.connect.broker.admission import problem_of
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.book import RequestBook
 from regrow.connect.broker.events import (
@@ -44,7 +45,6 @@ from regrow.connect.broker.status import broker_status
 from regrow.connect.broker.timers import Due, Timer
 from regrow.connect.broker.workers import CAPACITY_MAX, Worker
 from regrow.connect.store.changes import Ending, StoredRequest
-from regrow.protocol.limits import NAME_MAX_CHARS
 from regrow.protocol.session.messages import (
     Accepted,
     Ack,
@@ -79,10 +79,6 @@ if TYPE_CHECKING:
 
 __all__ = ("BrokerCore",)
 
-_INVOKE_OVERHEAD_BYTES: Final = 4096  # of an Invoke, beside the arguments: ids, a name, headers
-_PRIORITY_MAX: Final = 2**31 - 1  # either way; the wire has integers that no store has
-_DEADLINE_MAX_MS: Final = 100 * 366 * 24 * 3600 * 1000  # a hundred years: what it is computed into still fits the wire
-
 
 class BrokerCore:
     """`receive(event, now)` says what to do; `due()` says when to come back with `TimePassed` at the latest."""
@@ -115,6 +111,8 @@ class BrokerCore:
         """
         for item in sorted(stored, key=lambda item: item.settled if item.outcome is not None else item.submitted):
             request = self._book.restore(item)
+            if item.outcome is None or item.attempts:
+                self._desk.expect_served(item.function)
             if request.state is RequestState.SETTLED:
                 continue
             if item.instance:
@@ -343,21 +341,10 @@ class BrokerCore:
 
     def _problem_of(self, submit: Submit) -> tuple[str, str] | None:
         """Say why a request cannot be taken on: a type name and a text."""
-        size, most = len(submit.arguments), self.settings.max_message_bytes - _INVOKE_OVERHEAD_BYTES
-        if size > most:  # it came in a message that was just small enough; Invoke says more about it than Submit
-            return "TooLarge", f"arguments: expected at most {most} bytes, got {size}"
-        for what, name in (("request_id", submit.request_id), ("function", submit.function)):
-            if not 0 < len(name) <= NAME_MAX_CHARS:
-                return "BadName", f"{what}: expected 1 to {NAME_MAX_CHARS} characters, got {len(name)}"
-        for what, number, most in (
-            ("priority", abs(submit.priority), _PRIORITY_MAX),
-            ("deadline_ms", abs(submit.deadline_ms or 0), _DEADLINE_MAX_MS),
-        ):
-            if number > most:
-                return "BadNumber", f"{what}: expected at most {most}, got {number}"
-        if not self._book.has_room(size):
+        problem = problem_of(submit, max_message_bytes=self.settings.max_message_bytes)
+        if problem is None and not self._book.has_room(len(submit.arguments)):
             return "GatewayFull", f"expected at most {self.settings.max_requests} open requests, got one more"
-        return None
+        return problem
 
     def _await(self, connection: str, request_ids: tuple[str, ...]) -> None:
         for request_id in request_ids:

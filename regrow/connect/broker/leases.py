@@ -50,6 +50,10 @@ class LeaseDesk:
         request.step(Step.TAKE)
         self._occupy(self.workers.get(instance) or self._stub(instance), request.request_id, lease_id, now)
 
+    def expect_served(self, function: str) -> None:
+        """Note that a function is no typo: somebody served it, or it was accepted, before this gateway started."""
+        self._ever_served.add(function)
+
     def bind(self, connection: str, connect: Connect) -> None:
         """Let a worker be reached by this connection, and by no other any more."""
         worker = self.workers.get(connect.instance) or self._stub(connect.instance)

@@ -86,7 +86,7 @@ class SqliteStore:
         self._epoch = epoch - now
         try:
             recovered = self._recover()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError) as error:  # the last two: a column does not hold what we wrote
             self._drop_connection()
             raise StoreError(str(self), f"cannot be opened: {error}") from error
         self._closing, self._failure = False, None
@@ -159,7 +159,7 @@ class SqliteStore:
             if failure is None and changes:
                 try:
                     self._commit(merge(changes))
-                except sqlite3.Error as error:
+                except Exception as error:  # noqa: BLE001  # whatever it is, those who wait have to hear of it
                     failure = StoreError(str(self), f"cannot be written: {error}")
                     with self._wake:
                         self._failure = failure
@@ -177,7 +177,7 @@ class SqliteStore:
             connection.executemany(_HOLD, merged.holds)
             connection.executemany(_SETTLE, [self._settled_row(change) for change in merged.outcomes.values()])
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except Exception:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
