@@ -76,7 +76,8 @@ class Client:
 
     def _wait(self, call: Coroutine[object, object, T]) -> T:
         try:
-            future = asyncio.run_coroutine_threadsafe(call, self._running_loop())
+            with self._lock:  # so that close(), which ends the loop, comes after this call or before it
+                future = asyncio.run_coroutine_threadsafe(call, self._running_loop())
         except ClientClosed:
             call.close()
             raise
@@ -87,14 +88,13 @@ class Client:
             raise
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                raise ClientClosed
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=_run, args=(self._loop,), name="regrow-client", daemon=True)
-                self._thread.start()
-            return self._loop
+        if self._closed:
+            raise ClientClosed
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=_run, args=(self._loop,), name="regrow-client", daemon=True)
+            self._thread.start()
+        return self._loop
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from itertools import islice
 from types import TracebackType
 from typing import Final, Self
+
+from websockets.exceptions import InvalidURI
+from websockets.uri import parse_uri
 
 from regrow.connect.client_link import ClientLink
 from regrow.connect.client_options import ClientOptions
@@ -45,10 +49,14 @@ class AsyncClient:
 
     Connects at the first call and again whenever the connection is lost: a gateway that restarts is not noticed, but
     for the time it takes. Each call ends within its timeout, or within `options.default_timeout` if it names none.
-    Runs in: one event loop.
+    Runs in: one event loop. Errors: ValueError for a url that is none of a WebSocket.
     """
 
     def __init__(self, url: str, *, token: str = "", name: str = "", options: ClientOptions | None = None) -> None:
+        try:
+            parse_uri(url)
+        except (InvalidURI, ValueError) as error:
+            raise ValueError(f"url: expected ws://HOST:PORT or wss://HOST:PORT, got {url!r}") from error
         self.url: Final = url
         self._token = token
         self._name = name
@@ -58,6 +66,7 @@ class AsyncClient:
         self._to_await: list[str] = []
         self._link: ClientLink | None = None
         self._task: asyncio.Task[None] | None = None
+        self._broken: Exception | None = None  # what the link ended with, if it will not try again
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -175,7 +184,7 @@ class AsyncClient:
             priority=self._options.priority,
         )
         pending = Pending(submit.request_id, loop.create_future(), submit, wanted=wanted)
-        if deadline is not None:
+        if deadline is not None and math.isfinite(deadline):
             pending.deadline = loop.time() + deadline - (min(_VERDICT_MARGIN, deadline / 10) if wanted else 0.0)
         self._enter(pending)
         try:
@@ -247,8 +256,9 @@ class AsyncClient:
             )
             self._task = asyncio.get_running_loop().create_task(self._link.run(), name="regrow-client-link")
             self._task.add_done_callback(self._link_ended)
-        if self._link.refused is not None:
-            raise self._link.refused
+        broken = self._link.refused or self._broken
+        if broken is not None:
+            raise broken
         return self._link
 
     def _say(self, message: Message) -> None:
@@ -306,6 +316,7 @@ class AsyncClient:
         if error is None and self._link is not None:
             error = self._link.refused
         if isinstance(error, Exception):
+            self._broken = error
             self._fail_all(error)
 
     def _fail_all(self, error: Exception) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import ssl
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,27 @@ async def test_a_gateway_that_is_not_there_is_unreachable_within_the_timeout() -
                 await ask("f", timeout=0.2)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "127.0.0.1:9", "ws://", "ws://[::1", "ws://h:99999", ""])
+def test_a_url_that_is_none_of_a_web_socket_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match=r"url: expected ws://HOST:PORT or wss://HOST:PORT, got"):
+        Client(url)
+
+
+@on_a_loop
+async def test_what_ends_the_connection_for_good_fails_every_later_call_as_well() -> None:
+    async with client("ws://127.0.0.1:9", ssl=ssl.create_default_context()) as c:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="ssl"):
+                await c.invoke("f", timeout=10)
+
+
+@on_a_loop
+async def test_a_timeout_of_infinity_is_no_deadline() -> None:
+    async with gateway() as running, client(running.url) as c, FakeWorker(running.url, calling(f=lambda: 1)) as worker:
+        assert await c.invoke("f", timeout=math.inf) == 1
+        assert worker.invokes[0].deadline_ms is None
+
+
 @on_a_loop
 async def test_calls_wait_for_a_gateway_that_comes_later() -> None:
     first = gateway()
@@ -302,6 +325,24 @@ def test_the_blocking_client_does_the_same_and_leaves_no_thread(served: str) -> 
 def test_many_threads_share_a_client(served: str) -> None:
     with Client(served, token=TOKEN) as c, ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda n: c.invoke("f", n), range(200))) == [2 * n for n in range(200)]
+
+
+def test_a_call_that_another_thread_closes_the_client_under_fails(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    c = Client(served, token=TOKEN)
+    assert c.invoke("f", 1) == 2
+    closing = threading.Thread(target=c.close)
+    schedule = asyncio.run_coroutine_threadsafe
+
+    def close_first(call: Coroutine[object, object, object], loop: asyncio.AbstractEventLoop) -> Future[object]:
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", schedule)
+        closing.start()
+        closing.join(0.1)
+        return schedule(call, loop)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", close_first)
+    with pytest.raises(ClientClosed):
+        c.invoke("f", 1)
+    closing.join(5)
 
 
 def test_a_client_that_was_never_used_has_nothing_to_close() -> None:
