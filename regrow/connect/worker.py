@@ -310,8 +310,8 @@ class Worker:
     def _grow(self, system: ActorSystem, watch: WorkerWatch, plan: ExecutorPlan, state: StateDir) -> None:
         options = self.options
         system.hosting.preload(*PRELOAD, *options.preload)
-        self._root = SupervisorHandle.start(system, worker_tree(plan, self.logger, options.tree, system))
-        watch.watch_root(self._root.ref)
+        root = self._root = SupervisorHandle.start(system, worker_tree(plan, self.logger, options.tree, system))
+        watch.watch_root(root.ref)
         executor = system.whereis(EXECUTOR)
         if executor is None:
             raise WorkerStartFailed("executor", "it ended at once")
@@ -330,7 +330,7 @@ class Worker:
             reconnect_cap=options.reconnect_cap,
             ca_file=options.ca_file,
         )
-        self._root.start_child(link_child(config, executor, options.tree))
+        root.start_child(link_child(config, executor, options.tree))
 
     def _tear_down(self, timeout: float) -> None:
         system, self._system, self._root = self._system, None, None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,7 @@ EXIT_REFUSED: Final = 4
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _WAKE: Final = 0  # in the queue of signals: something else has happened
 _POLL_SECONDS: Final = 60.0  # nothing is polled; a wait has to have an end
+_ABANDON_SECONDS: Final = 5.0  # for a start that was told to end
 
 
 def run_worker(worker: Worker) -> int:
@@ -60,11 +62,14 @@ def exit_code_of(error: WorkerError) -> int:
 def serve(worker: Worker) -> int:
     """Start, wait for a signal or the end, drain.
 
-    Gives 0, or 128 + the signal if a second one came or the grace was over. Errors: WorkerError of any kind.
+    Gives 0, or 128 + the signal if a second one came, the grace was over, or it was starting. Errors: WorkerError of
+    any kind.
     """
     wakes: SimpleQueue[int] = SimpleQueue()
     with _signals(wakes.put):
-        worker.start()
+        ended_by = _start(worker, wakes)
+        if ended_by != _WAKE:
+            return 128 + ended_by
         try:
             worker.watch.on_change(lambda: wakes.put(_WAKE))
             signo = _until(worker, wakes, lambda: False, None)
@@ -74,6 +79,38 @@ def serve(worker: Worker) -> int:
         finally:
             worker.stop(0.0)
     return 0 if in_order else 128 + signo
+
+
+def _start(worker: Worker, wakes: SimpleQueue[int]) -> int:
+    """Start it while signals are heard: the first one ends the start. Give that signal, or _WAKE. Errors: WorkerError.
+
+    A thread of its own, because what a start waits for may take long: imports, slow disks, a machine that swaps.
+    """
+    started: Future[None] = Future()
+
+    def start() -> None:
+        try:
+            worker.start()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the start was asked for
+            started.set_exception(error)
+        else:
+            started.set_result(None)
+        wakes.put(_WAKE)
+
+    thread = threading.Thread(target=start, name="regrow-start", daemon=True)
+    thread.start()
+    signo = wakes.get()  # a start is bounded by the timeouts of what is started
+    if signo == _WAKE:
+        thread.join()
+        started.result()
+        return _WAKE
+    _say(worker, "warning", f"{signal.Signals(signo).name} while it starts: ended")
+    deadline = SystemClock().now() + _ABANDON_SECONDS
+    while thread.is_alive() and SystemClock().now() < deadline:
+        worker.kill()  # again, if there was nothing to kill yet
+        thread.join(0.05)
+    worker.kill()
+    return signo
 
 
 def _drain(worker: Worker, wakes: SimpleQueue[int], signo: int) -> bool:
