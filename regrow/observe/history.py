@@ -49,11 +49,15 @@ class End:
 
 @dataclass(slots=True)
 class ChildHistory:
-    """The latest ends and restart delays of one child; `total` counts all unwanted ends since the start."""
+    """The latest ends and restart delays of one child.
+
+    `total` counts all unwanted ends since the start, `restarts` the restarts since the waits were last reset.
+    """
 
     ends: deque[End] = field(default_factory=lambda: deque(maxlen=ENDS_MAX))
     delays: deque[float] = field(default_factory=lambda: deque(maxlen=ENDS_MAX))
     total: int = 0
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class GaveUp:
     event: IntensityReached
     ends: tuple[End, ...]
     delays: tuple[float, ...]
+    total: int
+    restarts: int
 
 
 class History:
@@ -100,7 +106,7 @@ class History:
         """Give a copy of what is known of a child."""
         with self._lock:
             known = self._children.get((supervisor, child_id), ChildHistory())
-            return ChildHistory(known.ends.copy(), known.delays.copy(), known.total)
+            return ChildHistory(known.ends.copy(), known.delays.copy(), known.total, known.restarts)
 
     @property
     def gave_up(self) -> tuple[GaveUp, ...]:
@@ -139,12 +145,17 @@ class History:
                 case ChildTerminated(expected=False, reason=reason, report=report):
                     self._end(event, End(at=self._now(), reason=reason, ready=True, report=self._report(event, report)))
                 case RestartScheduled(delay=delay):
-                    self._of(event).delays.append(delay)
+                    child = self._of(event)
+                    child.delays.append(delay)
+                    child.restarts += 1
                 case BackoffWasReset():
-                    self._of(event).delays.clear()
+                    child = self._of(event)
+                    child.delays.clear()
+                    child.restarts = 0
                 case IntensityReached():
                     child = self._of(event)
-                    self._gave_up.append(GaveUp(self._now(), event, tuple(child.ends), tuple(child.delays)))
+                    ends, delays = tuple(child.ends), tuple(child.delays)
+                    self._gave_up.append(GaveUp(self._now(), event, ends, delays, child.total, child.restarts))
                 case SignificantChildEnded():
                     self._significant = event
                 case Unstopped() | ShutdownError():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from regrow.observe.history import End, GaveUp, History
+from regrow.observe.history import ENDS_MAX, End, GaveUp, History
 from regrow.protocol.exits import Crash, ExitReason
 from regrow.supervision.errors import FailedToStartChild
 from regrow.supervision.policy import format_duration
@@ -41,12 +41,16 @@ def gave_up_text(item: GaveUp) -> str:
     window = [end for end in item.ends if item.at - end.at <= item.event.max_seconds] or list(item.ends[-1:])
     span = format_duration(window[-1].at - window[0].at) if len(window) > 1 else format_duration(0)
     verb = "failed to start or ended" if any(not end.ready for end in window) else "ended"
-    times = f"{len(window)} time{'' if len(window) == 1 else 's'}"
-    lines = [f"{_path(item)} {verb} {times} in {span}; {item.event.supervisor} allows {_allowed(item)}"]
+    times = f"{len(window)} time{'' if len(window) == 1 else 's'} in {span}"
+    if len(window) == ENDS_MAX < item.total:  # those before are not kept, only counted
+        times = f"{item.total} times, the last {len(window)} in {span}"
+    lines = [f"{_path(item)} {verb} {times}; {item.event.supervisor} allows {_allowed(item)}"]
     delays = list(item.delays)[-_DELAYS_SHOWN:]
-    restarts = f"{len(item.delays)} restart{'' if len(item.delays) == 1 else 's'}"
-    waits = ", ".join(format_duration(delay) for delay in delays) or "none"
-    lines.append(f"  {restarts}, after waits of {waits}" if delays else "  no restart was tried")
+    restarts = f"{item.restarts} restart{'' if item.restarts == 1 else 's'}, "
+    if len(delays) < item.restarts:
+        restarts += f"the last {len(delays)} "
+    waits = ", ".join(format_duration(delay) for delay in delays)
+    lines.append(f"  {restarts}after waits of {waits}" if delays else "  no restart was tried")
     if item.ends:
         last = item.ends[-1]
         lines.append(f"  last reason: {last.reason}{'' if last.ready else ' (before it was ready)'}")

@@ -124,6 +124,18 @@ def test_memory_is_bounded_and_a_reset_forgets_the_waits() -> None:
     assert not story.history.child("shop", "db").delays
 
 
+def test_a_long_loop_is_counted_to_its_end_though_only_the_last_of_it_is_kept() -> None:
+    story = Story()
+    for _ in range(100):
+        story.ended("shop/db", Crash("E", "a"))
+        story.scheduled("shop/db", 0.001)
+    story.ended("shop/db", Crash("E", "a"))
+    story.gave_up("shop/db", 100)
+    told = post_mortem(story.history).splitlines()
+    assert told[0] == "shop/db ended 101 times, the last 32 in 0s; shop allows 100 restarts in 5s"
+    assert told[1].startswith("  100 restarts, the last 12 after waits of 1ms, 1ms")
+
+
 def test_ends_that_were_asked_for_are_no_failures_and_what_did_not_stop_is_kept() -> None:
     story = Story()
     story.ended("shop/db", Crash("E", "a"), expected=True)

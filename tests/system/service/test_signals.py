@@ -124,7 +124,9 @@ worker.options = WorkerOptions(preload=("slow_module",))
 @pytest.mark.parametrize("signals", [(TERM,), (INT, TERM)], ids=str)
 def test_a_worker_that_starts_its_processes(service: Service, tmp_path: Path, signals: tuple[int, ...]) -> None:
     """The start takes long because what the processes shall find imported does."""
-    (tmp_path / "slow_module.py").write_text('import pathlib, time\npathlib.Path("importing").touch()\ntime.sleep(30)\n')
+    (tmp_path / "slow_module.py").write_text(
+        'import pathlib, time\npathlib.Path("importing").touch()\ntime.sleep(30)\n'
+    )
     (tmp_path / "app.py").write_text(SLOW_PRELOAD.format(jobs=str(JOBS.parent)))
     worker = service.worker(app="app.py", env={"PYTHONPATH": f"{Path(__file__).parents[3]}:{tmp_path}"})
     until((tmp_path / "importing").exists, what=worker.text)
@@ -296,9 +298,7 @@ def test_a_tree_of_programs_and_processes(service: Service, tmp_path: Path, sign
 def test_a_tree_that_is_hurried_while_a_program_of_it_does_not_want_to_stop(
     service: Service, tmp_path: Path, signals: tuple[int, int]
 ) -> None:
-    mule = (
-        '[[tree.child]]\nid = "mule"\ncommand = ["sh", "-c", "trap : TERM; echo up; while :; do sleep 1; done"]\n'
-    )
+    mule = '[[tree.child]]\nid = "mule"\ncommand = ["sh", "-c", "trap : TERM; echo up; while :; do sleep 1; done"]\n'
     (tmp_path / "tree.toml").write_text(f'[tree]\n{TREE}{mule}ready = {{ line = "up" }}\nshutdown = "60s"\n')
     run = service.program("run", "tree.toml")
     run.wait_for("root is up")
