@@ -58,7 +58,7 @@ class ClientLink:
     ) -> None:
         self.url: Final = url
         self.connected = asyncio.Event()
-        self.trouble = "not tried yet"  # the last thing that went wrong
+        self.trouble = "no answer yet"  # the last thing that went wrong
         self.refused: Refused | None = None
         self._token = token
         self._name = name

@@ -43,6 +43,9 @@ class Delivery:
 
     def _is_lost(self, peer: Peer, now: float) -> bool:
         options = self._options
-        waited = 0.0 if peer.stalled_since is None else now - peer.stalled_since
-        too_many = peer.unsent > options.max_unsent or peer.unsent_bytes > options.max_unsent_bytes
-        return waited >= options.send_timeout or too_many
+        if peer.unsent <= options.max_unsent and peer.unsent_bytes <= options.max_unsent_bytes:
+            peer.behind_since = None
+        elif peer.behind_since is None:
+            peer.behind_since = now  # not lost yet: one turn may have had so much for a peer that reads well
+        marks = [since for since in (peer.stalled_since, peer.behind_since) if since is not None]
+        return bool(marks) and now - min(marks) >= options.send_timeout

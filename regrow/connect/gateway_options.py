@@ -20,7 +20,7 @@ class GatewayOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     routing: Routing | None = None  # None: LeastBusy
     handshake_timeout: float = 5.0  # from the TCP connection to Connect; as in inngest's gateway
-    send_timeout: float = 10.0  # a peer that reads nothing for so long is let go
+    send_timeout: float = 10.0  # a peer that reads nothing, or has more unsent than it may, for so long is let go
     close_timeout: float = 1.0  # websockets' default of 10 s is added to every detection of a dead peer
     drain_timeout: float = 25.0  # work in flight may take so long at a stop; below the 30 s of kubernetes
     max_connections: int = 50_000

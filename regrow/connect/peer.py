@@ -30,7 +30,18 @@ _HIGH_WATER_BYTES: Final = 1024 * 1024  # in the transport's own buffer; beyond 
 class Peer:
     """Runs in: the gateway's loop. Nothing here waits."""
 
-    __slots__ = ("_unsent", "closing", "connection", "joined", "name", "session", "stalled_since", "unsent_bytes", "ws")
+    __slots__ = (
+        "_unsent",
+        "behind_since",
+        "closing",
+        "connection",
+        "joined",
+        "name",
+        "session",
+        "stalled_since",
+        "unsent_bytes",
+        "ws",
+    )
 
     def __init__(self, connection: str, ws: ServerConnection, *, max_bytes: int) -> None:
         self.connection: Final = connection
@@ -40,6 +51,7 @@ class Peer:
         self.closing: asyncio.Task[None] | None = None  # set once the close is under way
         self.name = ""  # for people, set when it joins
         self.stalled_since: float | None = None  # set while the socket takes less than there is
+        self.behind_since: float | None = None  # set while more is unsent than a peer may have
         self.unsent_bytes = 0  # encoded, beside the arguments and results that are the broker's
         self._unsent: deque[bytes | Invoke | Settled] = deque()
 
@@ -100,7 +112,7 @@ class Peer:
         if wrote:
             ws.transport.writelines(protocol.data_to_send())  # one system call for all; `send_data` makes one for each
         if not unsent:
-            self.stalled_since = None
+            self.stalled_since = self.behind_since = None
         elif wrote or self.stalled_since is None:
             self.stalled_since = now
         return not unsent

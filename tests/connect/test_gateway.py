@@ -357,7 +357,7 @@ async def test_a_peer_that_does_not_read_is_let_go_and_harms_nobody(log: list[st
 
 @on_a_loop
 async def test_a_peer_that_reads_gets_more_at_once_than_may_wait_for_one_that_does_not() -> None:
-    options = replace(QUICK, max_unsent_bytes=2 * MAX)
+    options = replace(QUICK, max_unsent=5, max_unsent_bytes=2 * MAX, send_timeout=10.0)
     body = b"x" * 200_000
     async with gateway(options) as running, AsyncClient(running.url, token=TOKEN) as client:
         ids = [await client.submit("f", body) for _ in range(40)]

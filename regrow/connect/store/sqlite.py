@@ -88,7 +88,11 @@ class SqliteStore:
             recovered = self._recover()
         except (sqlite3.Error, ValueError, TypeError) as error:  # the last two: a column does not hold what we wrote
             self._drop_connection()
-            raise StoreError(str(self), f"cannot be opened: {error}") from error
+            # Where it may not write, sqlite says anything from "disk I/O error" to "unable to open database file".
+            places = (self._path, self._path.parent)
+            locked = next((place for place in places if place.exists() and not os.access(place, os.W_OK)), None)
+            why = str(error) if locked is None else f"{locked} may not be written: {error}"
+            raise StoreError(str(self), f"cannot be opened: {why}") from error
         self._closing, self._failure = False, None
         self._thread = threading.Thread(target=self._run, name="regrow-store", daemon=True)
         self._thread.start()
