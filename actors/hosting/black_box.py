@@ -1,7 +1,8 @@
 """The black box: one page that a hosted process writes and its parent reads, also after a SIGKILL.
 
-Layout: 8-byte words in the machine's byte order, each with one writer, so a load never sees half a store; then a
-text slot under a sequence lock. Advisory only: nothing is published through it; the socket orders messages.
+Layout: 8-byte words in the machine's byte order, each with one writer, so a load never sees half a store; then two
+text slots, each under a sequence lock of its own: the message that the root handles, and the work that it has given to
+another thread. Advisory only: nothing is published through it; the socket orders messages.
 
 Source: PROCESSES.md section 4 (107 ns a store, 51 ns a load; no surveyed system can say what was in hand when it died).
 """
@@ -21,9 +22,8 @@ __all__ = ("BlackBox", "BlackBoxState", "BlackBoxWriter", "Recorded", "create_pa
 
 PAGE_BYTES: Final = 4096
 _MAGIC: Final = 0x5267_426F_7801_0001  # "RgBox", layout 1
-_TEXT_LOCK: Final = 31  # word: odd while the text is being written
-_TEXT_LENGTH: Final = 32
-_TEXT_AT: Final = 33 * 8
+_MESSAGE_TEXT: Final = 31  # first word of a text slot: its lock (odd while it is being written), its length, the text
+_WORK_TEXT: Final = 128
 TEXT_MAX_BYTES: Final = 512  # a handler's name and a request id; more belongs in a log
 
 
@@ -55,7 +55,9 @@ class _Word(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the page said at one moment. `in_hand` is the text of the message being handled, None when idle."""
+    """What the page said at one moment. `in_hand` says what another thread works on, else the message that the root
+    handles, and is None when there is neither.
+    """
 
     incarnation: int
     state: BlackBoxState
@@ -118,7 +120,7 @@ class BlackBox:
             message_ns=words[_Word.MESSAGE_NS],
             beats=words[_Word.BEATS],
             beat_ns=words[_Word.BEAT_NS],
-            in_hand=self._text() if message else None,
+            in_hand=self._text(_WORK_TEXT) or (self._text(_MESSAGE_TEXT) if message else None),
         )
 
     def close(self) -> Recorded:
@@ -129,18 +131,20 @@ class BlackBox:
             self._map.close()
         return self._last
 
-    def _text(self) -> str:
+    def _text(self, slot: int) -> str:
         for _ in range(3):  # the writer needs well under a microsecond
-            before = self._words[_TEXT_LOCK]
-            length = min(self._words[_TEXT_LENGTH], TEXT_MAX_BYTES)
-            data = self._map[_TEXT_AT : _TEXT_AT + length]
-            if before % 2 == 0 and self._words[_TEXT_LOCK] == before:
+            before = self._words[slot]
+            length = min(self._words[slot + 1], TEXT_MAX_BYTES)
+            data = self._map[8 * (slot + 2) : 8 * (slot + 2) + length]
+            if before % 2 == 0 and self._words[slot] == before:
                 return data.decode("utf-8", "replace")
         return "<was being written>"
 
 
 class BlackBoxWriter:
-    """The one writer. Runs in: the hosted process; each word is written by one thread only; never blocks."""
+    """The one writer. Runs in: the hosted process; each word is written by one thread only, those of `work_on` by the
+    thread that works; never blocks.
+    """
 
     def __init__(self, fd: int) -> None:
         self._map = mmap.mmap(fd, PAGE_BYTES)
@@ -179,12 +183,11 @@ class BlackBoxWriter:
 
     def describe(self, text: str) -> None:
         """Replace the text of the message in hand."""
-        words = self._words
-        data = text.encode("utf-8", "replace")[:TEXT_MAX_BYTES]
-        words[_TEXT_LOCK] += 1
-        self._map[_TEXT_AT : _TEXT_AT + len(data)] = data
-        words[_TEXT_LENGTH] = len(data)
-        words[_TEXT_LOCK] += 1
+        self._write(_MESSAGE_TEXT, text)
+
+    def work_on(self, text: str) -> None:
+        """Note what another thread than the root's works on from now on; "" when it has done."""
+        self._write(_WORK_TEXT, text)
 
     def put_down(self) -> None:
         """Note that the message in hand is done."""
@@ -200,3 +203,11 @@ class BlackBoxWriter:
         """Unmap the page; what was written stays for the reader. Safe to call twice."""
         self._words.release()
         self._map.close()
+
+    def _write(self, slot: int, text: str) -> None:
+        words = self._words
+        data = text.encode("utf-8", "replace")[:TEXT_MAX_BYTES]
+        words[slot] += 1
+        self._map[8 * (slot + 2) : 8 * (slot + 2) + len(data)] = data
+        words[slot + 1] = len(data)
+        words[slot] += 1

@@ -1,9 +1,9 @@
 """The main of a hosted process: `python -m regrow.actors.hosting.child SOCKET BLACK_BOX NAME`, or a zygote's fork.
 
 Two threads: the I/O thread reads the host's messages; the main thread starts the root actor, waits for its end, says
-the last words and leaves. SIGINT is ignored (the host drives every stop), SIGTERM asks the root to stop. When the host
-has died, the root gets a short grace, then the process ends, its group with it; one that cannot, because C code holds
-its GIL, is killed by the zygote.
+the last words and leaves. SIGINT does nothing (the host drives every stop), SIGTERM asks the root to stop. When the
+host has died, the root gets a short grace, then the process ends, its group with it; one that cannot, because C code
+holds its GIL, is killed by the zygote.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ class HostedMain:
 
     def run(self) -> int:
         """Live; give the exit code. Runs in: the main thread."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, _do_nothing)  # and not SIG_IGN, which programs started here would inherit
         signal.signal(signal.SIGTERM, self._on_sigterm)
+        os.register_at_fork(after_in_child=self._in_fork)
         faulthandler.enable()
         if hasattr(faulthandler, "register"):
             faulthandler.register(signal.SIGUSR1, all_threads=True)
@@ -258,6 +259,14 @@ class HostedMain:
             raise _Terminated
         self._events.put(signo)
 
+    def _in_fork(self) -> None:
+        """A fork that user code made (os.fork, multiprocessing) is no hosted process: it must neither speak on the link
+        nor swallow the SIGTERM that its own parent ends it with.
+        """
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._link.disown()
+
     def _broken(self, error: Exception) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
         self._events.put(_HostGone.GONE)
@@ -287,6 +296,10 @@ def _flush_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
             stream.flush()
+
+
+def _do_nothing(_signo: int, _frame: FrameType | None) -> None:
+    """Handle a signal that is not for this process."""
 
 
 def _said(reason: ExitReason) -> ExitReason:

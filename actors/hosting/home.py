@@ -50,6 +50,10 @@ class Home:
             except (ProtocolError, OutboxFull):
                 return  # the number is used up: that is how the loss is known
 
+    def work_on(self, text: str) -> None:
+        """Say what another thread than the root's works on from now on; "" when it has done. Only in that thread."""
+        self._black_box.work_on(text)
+
     def in_hand(self, text: str) -> None:
         """Say better what the message in hand is: a function's name, a request's id. Only in the root's handler."""
         self._black_box.describe(text)

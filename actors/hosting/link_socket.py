@@ -16,6 +16,7 @@ from ...protocol.errors import RemoteProtocolError
 from ...protocol.frames import Buffer
 from ...protocol.host.messages import Ask, LinkMessage, Log, Tell
 from ...protocol.host.protocol import LinkProtocol
+from ...protocol.host.states import State
 from ..clock import monotonic
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
@@ -120,6 +121,16 @@ class LinkSocket:
                 self._pieces.clear()
                 self._loop.forget(self._sock.fileno())
                 self._sock.close()
+
+    def disown(self) -> None:
+        """Let go of it in a fork: the socket is our parent's, and what it was about to write is not ours to say.
+
+        Without the loop, whose selector is shared with the parent. Runs in: the only thread of the fork.
+        """
+        self._lock = threading.Lock()  # another thread may have held it when it forked
+        self._open, self._ended = False, True
+        self._protocol.state = State.ENDED
+        self._sock.close()
 
     def _interest(self) -> Interest:
         return Interest(self._sock.fileno(), self._ready, self._end)

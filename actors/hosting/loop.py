@@ -110,7 +110,14 @@ class IoLoop:
 
     def _run(self) -> None:
         while True:
-            for key, events in self._selector.select():
+            try:
+                ready = self._selector.select()
+            except OSError as error:  # somebody has closed descriptors that are not theirs: nothing can be heard again
+                with self._lock:
+                    self._closing = True
+                self._on_error(error)
+                return
+            for key, events in ready:
                 interest: Interest | None = key.data
                 if interest is None:
                     os.read(self._wake_read, 4096)

@@ -7,10 +7,12 @@ while a function runs; the function runs in the Runner's thread. The process is 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ....protocol.exits import Crash
@@ -18,10 +20,11 @@ from ...actor import Actor
 from ...child_spec import Start
 from ...errors import ActorDeadError
 from ...hosting.errors import OutboxFull
+from ...hosting.home import Home
 from ...ref import ActorRef
 from ..calling import FunctionTable
 from ..invocation import Invocation
-from ..log_sender import LogSender, refuse_record
+from ..log_sender import LogSender, level_number, refuse_record
 from ..logger import Logger, StdlibHandler, set_process_sink
 from ..messages import CancelRun, InterruptRun, InvocationProgressed, RunFinished, RunFunction, SlotReady
 from .runner import Runner
@@ -31,6 +34,7 @@ __all__ = ("FunctionSlot", "slot")
 _PROGRESS_SECONDS: Final = 0.05  # progress is advisory: a loop that reports every step must not fill the lane
 _TELL_SECONDS: Final = 60.0  # how long an outcome waits for room on the way to an executor that does not read
 _RETRY_SECONDS: Final = 0.02
+_EXIT_UNTOLD: Final = 75  # EX_TEMPFAIL: the executor hears of this death, if of nothing else, and answers for the run
 
 
 def slot(index: int, executor: ActorRef, log_level: str) -> Start:
@@ -49,16 +53,20 @@ class FunctionSlot(Actor):
         self._runner: Runner | None = None  # set by on_start
         self._handler: StdlibHandler | None = None
         self._progress_at = 0.0
+        self._pid = os.getpid()
+        self._work_on: Callable[[str], None] = lambda _text: None
 
     def on_start(self) -> None:
         """Make the thread for functions and say that this slot is ready."""
         link = self.system.host_link
+        if isinstance(link, Home):
+            self._work_on = link.work_on
         self._sender = LogSender(
             link.log if link is not None else refuse_record,
             source=f"executor-{self._index}",
             epoch=self.system.clock.epoch,
             level=self._log_level,
-            pid=os.getpid(),
+            pid=self._pid,
         )
         set_process_sink(self._log)
         self._handler = StdlibHandler(Logger(self._log))
@@ -67,7 +75,7 @@ class FunctionSlot(Actor):
             root.addHandler(self._handler)
             root.setLevel(self._log_level.upper() if self._log_level != "trace" else logging.DEBUG)
         self._runner = Runner("regrow-function", FunctionTable(), context=self._context, finished=self._finished)
-        self._tell(SlotReady(slot=self._index, pid=os.getpid()))
+        self._tell(SlotReady(slot=self._index, pid=self._pid))
 
     def on_receive(self, message: object) -> None:
         """Run, cancel, interrupt."""
@@ -90,6 +98,8 @@ class FunctionSlot(Actor):
             self._runner.close(wait=False)
 
     def _context(self, run: RunFunction) -> Invocation:
+        """Runs in: the runner's thread, before the function."""
+        self._work_on(f"{run.function.name} {run.request_id}")
         now = self.system.clock.now
         context = {"function": run.function.name, "request_id": run.request_id, "attempt": run.attempt}
         return Invocation(
@@ -107,16 +117,27 @@ class FunctionSlot(Actor):
         finished = RunFinished(
             slot=self._index, incarnation=run.incarnation, request_id=run.request_id, outcome=outcome
         )
+        try:
+            told = self._tell_patiently(finished)
+        except Exception as error:  # noqa: BLE001 - no memory left to say it in, for one
+            sys.excepthook(type(error), error, error.__traceback__)
+            told = False
+        if not told:
+            os._exit(_EXIT_UNTOLD)
+        self._work_on("")
+
+    def _tell_patiently(self, finished: RunFinished) -> bool:
         give_up_at = self.system.clock.now() + _TELL_SECONDS
         pause = threading.Event()
         while not self._tell(finished):
             if self.system.clock.now() > give_up_at:
-                os._exit(
-                    75
-                )  # EX_TEMPFAIL: the executor hears of this death, if of nothing else, and answers for the run
+                return False
             pause.wait(_RETRY_SECONDS)
+        return True
 
     def _progress(self, request_id: str, done: float, total: float | None, note: str) -> None:
+        if os.getpid() != self._pid:
+            return  # a fork that the function made; the way home is its parent's
         now = self.system.clock.now()
         if now - self._progress_at < _PROGRESS_SECONDS and done != total:
             return
@@ -124,6 +145,9 @@ class FunctionSlot(Actor):
         self._tell(InvocationProgressed(request_id=request_id, done=done, total=total, note=note))
 
     def _log(self, level: str, text: str, context: Mapping[str, object], exception: Crash | None) -> None:
+        if os.getpid() != self._pid:
+            _print_in_fork(level, text, exception)
+            return
         self._sender.log(level, text, context, exception)
 
     def _tell(self, message: object) -> bool:
@@ -135,3 +159,10 @@ class FunctionSlot(Actor):
         except OutboxFull:
             return False
         return True
+
+
+def _print_in_fork(level: str, text: str, exception: Crash | None) -> None:
+    """Log in a fork that a function made: its output is captured as that of its parent, and no lock is in the way."""
+    fd = 2 if level_number(level) >= level_number("warning") else 1
+    with contextlib.suppress(OSError):  # it has closed them
+        os.write(fd, f"{text}\n{exception.traceback if exception is not None else ''}".encode("utf-8", "replace"))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import inspect
+import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, NoReturn
 
 from ....protocol.session.messages import Failure
-from ..calling import FunctionTable, decode_arguments, outcome_of_error, outcome_of_value
+from ..calling import FunctionTable, UserFunction, decode_arguments, outcome_of_error, outcome_of_value
 from ..invocation import Interrupted, Invocation, running
 from ..messages import RunFunction
 from ..outcomes import failure_of, outcome_to_bytes
@@ -45,6 +47,8 @@ class Runner:
         self._lock = threading.Lock()
         self._in_user_code: str | None = None  # the request whose code may be interrupted now
         self._current: Invocation | None = None  # set from submit to the end of the run
+        self._called: tuple[UserFunction, tuple[object, ...], dict[str, object]] | None = None  # while it runs
+        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -86,9 +90,7 @@ class Runner:
             try:
                 outcome = self._run(run)
             except BaseException as error:  # noqa: BLE001 - an interrupt that landed between two lines, or a fault of ours
-                outcome = outcome_to_bytes(
-                    failure_of("cancelled" if isinstance(error, Interrupted) else "error", error)
-                )
+                outcome = outcome_to_bytes(_failure(error))
             with self._lock:
                 self._current = None
             self._finished(run, outcome)
@@ -101,10 +103,11 @@ class Runner:
         with self._lock:
             self._current = invocation
         value, error = self._guarded(run, invocation)
+        called, self._called = self._called, None
         if isinstance(error, _CallRefusedError):
             return outcome_to_bytes(error.failure)
         if error is not None:
-            return outcome_to_bytes(outcome_of_error(error, *self._called))
+            return outcome_to_bytes(_failure(error) if called is None else outcome_of_error(error, *called))
         return outcome_to_bytes(outcome_of_value(value))
 
     def _guarded(self, run: RunFunction, invocation: Invocation) -> tuple[object, BaseException | None]:
@@ -118,6 +121,8 @@ class Runner:
                 value = self._call(run, invocation)
             except BaseException as raised:  # noqa: BLE001 - whatever user code raises is an outcome, sys.exit() included
                 error = raised
+            if os.getpid() != self._pid:
+                _end_fork(error)
         except Interrupted as late:
             error = late
         while True:
@@ -149,6 +154,24 @@ class _CallRefusedError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
         self.failure = failure
+
+
+def _failure(error: BaseException) -> Failure:
+    return failure_of("cancelled" if isinstance(error, Interrupted) else "error", error)
+
+
+def _end_fork(error: BaseException | None) -> NoReturn:
+    """End a fork that the function made and let return: the run is its parent's, and so is its outcome."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        code = 1
+        sys.excepthook(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
+            stream.flush()
+    os._exit(code)
 
 
 def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:

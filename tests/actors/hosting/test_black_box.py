@@ -62,6 +62,19 @@ def test_the_text_is_cut_and_never_breaks_the_reader(page: tuple[BlackBoxWriter,
     assert reader.read().in_hand == "short"
 
 
+def test_work_of_another_thread_is_in_hand_whatever_the_root_handles_meanwhile(
+    page: tuple[BlackBoxWriter, BlackBox],
+) -> None:
+    writer, reader = page
+    writer.work_on("compress 3f2a")
+    writer.take(1, "CancelRun", 1)
+    writer.put_down()
+    assert reader.read().in_hand == "compress 3f2a"
+    writer.take(2, "RunFunction", 2)
+    writer.work_on("")
+    assert reader.read().in_hand == "RunFunction"
+
+
 def test_a_closed_reader_still_says_what_it_said_last(page: tuple[BlackBoxWriter, BlackBox]) -> None:
     writer, reader = page
     writer.take(1, "the last thing", 1)

@@ -7,14 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 import regrow
+from regrow.actors import ActorExited
 from regrow.connect.errors import InvocationFailed
 from regrow.connect.worker import Worker, WorkerOptions
 
 MakeWorker = Callable[..., Worker]
+WAIT = 20.0
 
 
 def failure(client: regrow.Client, function: str, *args: object) -> InvocationFailed:
@@ -51,6 +54,42 @@ def test_a_death_is_answered_with_signal_and_function(make_worker: MakeWorker, c
     assert "'die'" in str(ended)
     assert client.invoke("add", 1, 1) == 2
     assert worker.status().executor is not None
+
+
+def test_the_report_of_a_death_names_function_and_request(make_worker: MakeWorker, client: regrow.Client) -> None:
+    worker = make_worker("die", options=WorkerOptions(deaths_before_quarantine=1))
+    ends: SimpleQueue[ActorExited] = SimpleQueue()
+    worker.system.bus.subscribe(ends.put, ActorExited)
+    request = client.submit("die", int(signal.SIGKILL))
+    report = ends.get(timeout=WAIT).report
+    assert report is not None
+    assert report.in_hand == f"die {request}"
+
+
+def test_a_fork_of_a_function_that_returns_does_not_answer_for_it(
+    make_worker: MakeWorker, client: regrow.Client
+) -> None:
+    worker = make_worker("fork_and_return", "where")
+    assert [client.invoke("fork_and_return") for _ in range(3)] == ["parent"] * 3
+    executor = worker.status().executor
+    assert executor is not None
+    assert executor.statistics.deaths == 0
+
+
+def test_multiprocessing_works_in_a_function(make_worker: MakeWorker, client: regrow.Client) -> None:
+    make_worker("terminate_forked")
+    assert client.invoke("terminate_forked", timeout=30) == [0, -signal.SIGTERM]
+
+
+def test_programs_started_by_a_function_can_be_interrupted(make_worker: MakeWorker, client: regrow.Client) -> None:
+    make_worker("interrupt_program")
+    assert client.invoke("interrupt_program", timeout=30) == -signal.SIGINT
+
+
+def test_a_process_that_has_closed_its_own_ears_is_replaced(make_worker: MakeWorker, client: regrow.Client) -> None:
+    make_worker("close_selector", "add")
+    assert client.invoke("close_selector", timeout=30) == "closed"
+    assert [client.invoke("add", 1, number, timeout=30) for number in range(4)] == [1, 2, 3, 4]
 
 
 def test_a_function_that_was_killed_is_run_again_here_if_it_wants_to_be(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import multiprocessing
 import os
 import signal
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +18,43 @@ import regrow
 
 def add(a: int, b: int = 0) -> int:
     return a + b
+
+
+def fork_and_return() -> str:
+    """Forget os._exit() in the child, as beginners do."""
+    pid = os.fork()
+    if not pid:
+        return "child"
+    os.waitpid(pid, 0)
+    return "parent"
+
+
+def terminate_forked() -> list[int | None]:
+    """Log in a multiprocessing child, and end another one by SIGTERM."""
+    fork = multiprocessing.get_context("fork")
+    talker = fork.Process(target=regrow.logger.info, args=("from a fork",))
+    sleeper = fork.Process(target=time.sleep, args=(60,))
+    talker.start()
+    sleeper.start()
+    talker.join(10)
+    sleeper.terminate()
+    sleeper.join(10)
+    return [talker.exitcode, sleeper.exitcode]
+
+
+def interrupt_program() -> int:
+    program = subprocess.Popen(["sleep", "30"])
+    program.send_signal(signal.SIGINT)
+    return program.wait(10)
+
+
+def close_selector() -> str:
+    """Close what is not ours, as daemonizing code does."""
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them is closed by now
+            if "eventpoll" in str(path.readlink()):
+                os.close(int(path.name))
+    return "closed"
 
 
 def where() -> int:
