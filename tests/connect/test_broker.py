@@ -778,6 +778,13 @@ def test_after_a_restart_everything_that_was_accepted_is_still_there() -> None:
     assert [settled.request_id for settled in bench.said(Settled)] == ["done", "running"]
 
 
+def test_after_a_restart_the_order_is_that_of_submission_whatever_the_wall_clock_did() -> None:
+    bench = Bench(generation=2)
+    bench.core.restore([stored("first", submitted=50.0), stored("second", submitted=-3600.0)], bench.now)
+    bench.worker(capacity=2)
+    assert [invoke.request_id for invoke in bench.said(Invoke)] == ["first", "second"]
+
+
 def test_after_a_restart_no_function_is_unknown_that_was_served_or_waited_for_before() -> None:
     bench = Bench(generation=2)
     done = stored("done", function="g", ending=Ending.COMPLETED, outcome=Success(b"x"), settled=50.0, attempts=1)

@@ -17,6 +17,7 @@ the newest lease is the one that counts. Rules in one place:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, assert_never
 
@@ -109,7 +110,8 @@ class BrokerCore:
 
         A request that a worker had keeps its lease, for as long as a lease lasts from now, so that it can be adopted.
         """
-        for item in sorted(stored, key=lambda item: item.settled if item.outcome is not None else item.submitted):
+        # What is open stays in the store's order, whatever the wall clock did between two submissions.
+        for item in sorted(stored, key=lambda item: -math.inf if item.outcome is None else item.settled):
             request = self._book.restore(item)
             if item.outcome is None or item.attempts:
                 self._desk.expect_served(item.function)
