@@ -6,124 +6,36 @@ import asyncio
 import os
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import msgpack
 import pytest
-from loguru import logger
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
 
 from regrow.connect import AsyncClient, Gateway, close_codes
 from regrow.connect.broker import BrokerSettings
 from regrow.connect.errors import GatewayStartError
 from regrow.connect.gateway_options import GatewayOptions
-from regrow.connect.store import StoreError
 from regrow.connect.store.sqlite import SqliteStore
 from regrow.protocol.session import decode_message, encode_message
 from regrow.protocol.session.messages import (
-    SUBPROTOCOL,
-    Accepted,
-    Await,
     Closing,
     Connect,
-    Drain,
     ErrorMessage,
     Heartbeat,
     HeartbeatAck,
-    Hello,
     InFlight,
     Invoke,
     Lease,
     Ready,
-    Result,
     ResultAck,
-    Settled,
     Status,
     StatusRequest,
-    Submit,
     Success,
 )
 from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop
-
-MAX = 256 * 1024
-QUICK = GatewayOptions(
-    broker=BrokerSettings(heartbeat_interval=30.0, lease=30.0, max_message_bytes=MAX),
-    handshake_timeout=0.5,
-    send_timeout=0.3,
-    close_timeout=0.2,
-    drain_timeout=2.0,
-)
-
-
-@asynccontextmanager
-async def gateway(options: GatewayOptions = QUICK, **more: object) -> AsyncIterator[Gateway]:
-    async with Gateway(token=[TOKEN, "older"], options=options, **more) as running:  # type: ignore[arg-type]
-        yield running
-
-
-@asynccontextmanager
-async def raw(url: str, *, subprotocol: str = SUBPROTOCOL) -> AsyncIterator[ClientConnection]:
-    async with connect(
-        url,
-        subprotocols=[Subprotocol(subprotocol)],
-        compression=None,
-        max_size=None,
-        ping_interval=None,
-        proxy=None,
-        close_timeout=0.2,
-    ) as ws:
-        assert isinstance(decode_message(await ws.recv()), Hello)
-        yield ws
-
-
-async def last_words(ws: ClientConnection) -> tuple[ErrorMessage, int | None]:
-    """Read to the end: what the gateway complained about, and its close code."""
-    errors = []
-    try:
-        while True:
-            message = decode_message(await asyncio.wait_for(ws.recv(), 5))
-            if isinstance(message, ErrorMessage):
-                errors.append(message)
-    except ConnectionClosed as closed:
-        code = closed.rcvd.code if closed.rcvd else None
-    (error,) = errors
-    return error, code
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  # what is waited for is the gateway's own state, it tells nobody
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    lines: list[str] = []
-    logger.enable("regrow")
-    sink = logger.add(lambda line: lines.append(str(line)), level="WARNING", format="{level} {message}")
-    yield lines
-    logger.remove(sink)
-    logger.disable("regrow")
-
-
-@asynccontextmanager
-async def bystander(running: Gateway) -> AsyncIterator[None]:
-    """A worker and a client that must not notice what happens to others."""
-    async with (
-        FakeWorker(running.url, calling(f=lambda x: x + 1), instance="bystander") as worker,
-        AsyncClient(running.url, token=TOKEN) as client,
-    ):
-        assert await client.invoke("f", 1, timeout=5) == 2
-        yield
-        assert await client.invoke("f", 2, timeout=5) == 3
-        assert worker.closed is None
-        assert len([m for m in worker.got if isinstance(m, Ready)]) == 1
-
+from tests.connect.gateway_bench import MAX, QUICK, bystander, gateway, last_words, raw, until
 
 # ── carrying ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -390,64 +302,7 @@ async def test_an_oversized_status_is_an_error_of_that_request_only() -> None:
         assert await client.expect(Status)
 
 
-# ── health ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def get(running: Gateway, path: str) -> tuple[int, bytes]:
-    reader, writer = await asyncio.open_connection(running.host, running.port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    answer = await asyncio.wait_for(reader.read(), 5)
-    writer.close()
-    await writer.wait_closed()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), body
-
-
-@on_a_loop
-async def test_health_is_answered_over_plain_http() -> None:
-    async with gateway() as running:
-        assert await get(running, "/healthz") == (200, b"ok\n")
-        assert await get(running, "/readyz") == (200, b'{"ready": true, "reasons": []}\n')
-        assert (await get(running, "/"))[0] == 426
-
-
-@on_a_loop
-async def test_while_draining_it_is_alive_but_not_ready_and_takes_no_connections() -> None:
-    async with gateway() as running, AsyncClient(running.url, token=TOKEN) as client:
-        async with FakeWorker(running.url, keep) as worker:
-            call = asyncio.create_task(client.invoke("f", timeout=10))
-            invoke = await worker.expect(Invoke)
-            stop = asyncio.create_task(running.stop())
-            assert (await worker.expect(Drain)).grace_ms == 2000
-            assert (await get(running, "/healthz"))[0] == 200
-            status, body = await get(running, "/readyz")
-            assert (status, b"draining" in body) == (503, True)
-            with pytest.raises(InvalidStatus) as refused:
-                async with raw(running.url):
-                    pass
-            assert refused.value.response.status_code == 503
-            await worker.finish(invoke, Success(b"\x05"))
-            assert await call == 5
-            assert (await worker.expect(ResultAck)).accepted
-            await stop
-            closed = await worker.end()
-            assert closed.rcvd is not None
-            assert closed.rcvd.code == close_codes.RESTARTING
-            assert isinstance(worker.got[-1], Closing)
-
-
-@on_a_loop
-async def test_a_stop_waits_no_longer_than_it_is_told() -> None:
-    async with gateway() as running, FakeWorker(running.url, role="client", instance="c") as client:
-        async with FakeWorker(running.url, keep) as worker:
-            await client.say(Submit(request_id="r1", function="f", arguments=b""))
-            await worker.expect(Invoke)
-            begun = asyncio.get_running_loop().time()
-            await running.stop(drain_timeout=0.2)
-            assert asyncio.get_running_loop().time() - begun < 1.5
-
-
-# ── begin and end ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── where it listens ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @on_a_loop
@@ -472,72 +327,3 @@ async def test_without_a_token_only_this_machine_may_connect() -> None:
         await Gateway(host="0.0.0.0").start()
     async with Gateway() as running, FakeWorker(running.url, token=""):
         pass
-
-
-@on_a_loop
-async def test_a_store_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be opened"):
-        await Gateway(token=TOKEN, store=SqliteStore(tmp_path / "no" / "q.db")).start()
-
-
-@on_a_loop
-async def test_a_store_that_fails_ends_the_gateway_and_acknowledges_nothing(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "q.db")
-    async with gateway(store=store) as running, FakeWorker(running.url, role="client") as client:
-        connection = store._connection
-        assert connection is not None
-        connection.execute("DROP TABLE requests")
-        await client.say(Submit(request_id="r1", function="f", arguments=b""))
-        with pytest.raises(StoreError, match="no such table"):
-            await running.ended()
-        await client.end()
-        assert not [message for message in client.got if isinstance(message, Accepted)]
-
-
-@on_a_loop
-async def test_a_restart_on_a_file_loses_nothing(tmp_path: Path) -> None:
-    def again(port: int = 0) -> Gateway:
-        return Gateway(port=port, token=TOKEN, store=SqliteStore(tmp_path / "q.db"), options=QUICK)
-
-    first = again()
-    await first.start()
-    async with FakeWorker(first.url, role="client", instance="c") as client, FakeWorker(first.url, keep) as worker:
-        for name in ("runs", "waits"):
-            await client.say(Submit(request_id=name, function="f" if name == "runs" else "g", arguments=b""))
-        await client.expect(Accepted, 2)
-        invoke = await worker.expect(Invoke)
-        await first.stop(drain_timeout=0)
-    claim = InFlight(request_id="runs", lease_id=invoke.lease_id)
-    async with (
-        again(first.port) as second,
-        FakeWorker(second.url, role="client", instance="c") as client,
-        FakeWorker(second.url, keep, epoch=2, functions=("f", "g"), in_flight=(claim,)) as worker,
-    ):
-        await client.say(Await(request_ids=("runs", "waits")))
-        waits = await worker.expect(Invoke)
-        assert waits.request_id == "waits"
-        assert waits.lease_id > invoke.lease_id
-        await worker.say(
-            Result(request_id="runs", lease_id=invoke.lease_id, outcome=Success(b"1")),
-            Result(request_id="waits", lease_id=waits.lease_id, outcome=Success(b"2")),
-        )
-        await client.expect(Settled, 2)
-    async with again() as third, FakeWorker(third.url, role="client", instance="c") as client:
-        await client.say(Await(request_ids=("runs", "waits")))
-        await client.expect(Settled, 2)
-        assert {m.request_id for m in client.got if isinstance(m, Settled)} == {"runs", "waits"}
-
-
-@on_a_loop
-async def test_many_connections_come_and_go_without_a_trace() -> None:
-    async with gateway() as running:
-        for _ in range(3):
-            peers = [FakeWorker(running.url, instance=f"w{n}") for n in range(30)]
-            await asyncio.gather(*(peer.__aenter__() for peer in peers))
-            assert running.status()["workers_connected"] == 30
-            for peer in peers[::2]:
-                peer.drop()
-            await asyncio.gather(*(peer.__aexit__() for peer in peers))
-            await until(lambda: running.status()["connections"] == 0)
-        assert running.status()["workers"] == []
-        assert not running._delivery.stalled
