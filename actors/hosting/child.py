@@ -234,8 +234,8 @@ class HostedMain:
         self._peer.receive(message)
 
     def _link_ended(self, _error: Exception | None) -> None:
+        self._peer.close(NOPROC)  # first: whoever is asked to end by that may look whether the host is there
         self._events.put(_HostGone.GONE)
-        self._peer.close(NOPROC)
 
     def _exited(self, event: object) -> None:
         # A start that failed is an outcome, too, which comes right after this.

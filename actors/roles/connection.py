@@ -104,8 +104,10 @@ class Connection(Actor):
         self._begin_dial()
 
     def on_stop(self) -> None:
-        """Say Closing, so that the gateway gives our leases to others at once, and let go of every socket."""
-        self._close_all("the worker stops")
+        """Say Closing and let go of every socket. Leases are given back for others only if nothing runs under them any
+        more: this role may be restarted alone, and what runs meanwhile is adopted by its next life.
+        """
+        self._close_all("the worker stops", release=not (self._executor.is_alive() and self._holdings.runs))
 
     def on_failure(self, *_: object) -> None:
         """Let go of every socket; the next life dials anew and holds on to what runs."""
@@ -315,11 +317,11 @@ class Connection(Actor):
             self._say_on(retiring, Closing(reason="moved to another session"))
             retiring.abort(Loss(kind="closed", code="moved", text="moved to another session"))
 
-    def _close_all(self, reason: str) -> None:
+    def _close_all(self, reason: str, *, release: bool) -> None:
         self._gave_up = True
         for wire in (self._wire, self._retiring):
             if wire is not None:
-                self._say_on(wire, Closing(reason=reason, release=True))
+                self._say_on(wire, Closing(reason=reason, release=release))
                 wire.close()
         self._dialer.join(1.0)
 

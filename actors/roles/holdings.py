@@ -45,6 +45,11 @@ class Holdings:
         """Whether both have spoken."""
         return self.epoch is not None and self._held is not None
 
+    @property
+    def runs(self) -> bool:
+        """Whether anything is known to run, or to wait for a slot."""
+        return bool(self._held)
+
     def adopt(self, held: Iterable[tuple[str, int]], *, paused: bool) -> None:
         """The executor has said what it holds."""
         self._held = dict(held)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar, overload
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from regrow.actors import ActorDeadError, ActorSystem, AskTimeout
 from regrow.actors.hosting.import_path import import_in_progress
 from regrow.actors.roles.executor.actor import AskExecutor, ExecutorPlan, ExecutorStatus, StartDrain
+from regrow.actors.roles.executor.events import RunsAbandoned
 from regrow.actors.roles.executor.request import ExecutorSettings
 from regrow.actors.roles.log_sinks import record_sink
 from regrow.actors.roles.logger_proxy import AskStatistics, LogStatistics
@@ -40,6 +42,7 @@ __all__ = ("Worker", "WorkerOptions", "WorkerStatus")
 F = TypeVar("F", bound=Callable[..., object])
 
 _ASK_SECONDS: Final = 5.0
+_ABANDON_SECONDS: Final = 1.0  # for the executor to kill what runs; it never blocks
 _SHUTDOWN_SECONDS: Final = 8.0  # for a tree that has nothing left to do: link 4 s, executor 4 s at the very worst
 
 
@@ -155,6 +158,9 @@ class Worker:
         except RegrowError as error:
             self._tear_down(_SHUTDOWN_SECONDS)
             raise WorkerStartFailed(f"worker {self.name}", str(error)) from error
+        except BaseException:  # Ctrl-C, or no descriptors left: nothing of it may stay
+            self._tear_down(_SHUTDOWN_SECONDS)
+            raise
 
     def stop(self, timeout: float | None = None) -> bool:
         """Drain, then end: take nothing new, finish what runs, deliver what is owed, close.
@@ -337,6 +343,10 @@ class Worker:
         if system is None:
             return
         try:
+            executor = system.whereis(EXECUTOR)
+            if executor is not None:
+                with suppress(ActorDeadError, AskTimeout):
+                    executor.ask(RunsAbandoned(), timeout=_ABANDON_SECONDS)
             system.shutdown(timeout)
         finally:
             if self._watch is not None:

@@ -51,6 +51,7 @@ from .events import (
     Event,
     InterruptSlot,
     KillSlot,
+    RunsAbandoned,
     SlotDown,
     SlotUp,
     StartRun,
@@ -185,7 +186,15 @@ class Executor(Actor):
     def on_receive(self, message: object) -> object:
         """Let the core decide, or pass on."""
         match message:
-            case InvocationOffered() | CancelInvocation() | ResultStored() | RunFinished() | SlotUp() | SlotDown():
+            case (
+                InvocationOffered()
+                | CancelInvocation()
+                | ResultStored()
+                | RunsAbandoned()
+                | RunFinished()
+                | SlotUp()
+                | SlotDown()
+            ):
                 self._decide(message)
             case SlotReady():
                 self._slot_ready(message)

@@ -38,6 +38,7 @@ from .events import (
     Event,
     InterruptSlot,
     KillSlot,
+    RunsAbandoned,
     SlotDown,
     SlotUp,
     StartRun,
@@ -67,6 +68,7 @@ class ExecutorCore:
         self._counts: Counter[str] = Counter()
         self.draining = False
         self._drained_said = False
+        self._epoch = 0  # of the link that was told last what is held
         self._requests: dict[str, Request] = {}
         self._due: dict[str, float] = {}  # request -> when its next rung, or its deadline, is due
         self._waiting: deque[str] = deque()
@@ -140,6 +142,8 @@ class ExecutorCore:
                 self._time_reached(now, commands)
             case DrainStarted():
                 self.draining = True
+            case RunsAbandoned():
+                self._abandon(commands)
             case Adopt():
                 self._adopt(event, commands)
             case _:
@@ -306,8 +310,25 @@ class ExecutorCore:
         return [_finished(r) for r in self._requests.values() if r.phase is Phase.ENDED and not r.lost]
 
     def _adopt(self, event: Adopt, commands: list[Command]) -> None:
-        commands.append(Adopted(epoch=event.epoch, held=self.held(), paused=self.draining))
+        self._epoch = event.epoch
+        commands.append(Adopted(epoch=self._epoch, held=self.held(), paused=self.draining))
         commands.extend(self.redeliver())
+
+    def _abandon(self, commands: list[Command]) -> None:
+        """Drop what waits and kill what can be killed; a run in a thread goes on, and so is still held."""
+        self.draining = self._drained_said = True
+        for request in tuple(self._requests.values()):
+            if request.phase is Phase.WAITING:
+                request.lost = True
+                self._waiting.remove(request.request_id)
+                self._end(request, b"", commands)
+            elif request.phase is Phase.RUNNING and self.slots.kind(request.slot) == "process":
+                request.lost, request.rung = True, Rung.KILLED
+                request.ending = request.ending or ("cancelled", "the worker ended")
+                self._due.pop(request.request_id, None)
+                incarnation = self.slots.incarnation(request.slot)
+                commands.append(KillSlot(slot=request.slot, incarnation=incarnation, reason="the worker ends"))
+        commands.append(Adopted(epoch=self._epoch, held=self.held(), paused=True))
 
     # ── the ladder ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -30,6 +30,7 @@ __all__ = (
     "Event",
     "InterruptSlot",
     "KillSlot",
+    "RunsAbandoned",
     "SlotDown",
     "SlotUp",
     "StartRun",
@@ -66,6 +67,13 @@ class DrainStarted:
     """Nothing new from now on; finish what is here."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunsAbandoned:
+    """The worker ends now, whatever runs; the gateway shall deliver it again. Asked by the worker itself: the answer,
+    None, comes when the link has been told.
+    """
+
+
 Event: TypeAlias = (
     InvocationOffered
     | CancelInvocation
@@ -75,6 +83,7 @@ Event: TypeAlias = (
     | SlotDown
     | TimeReached
     | DrainStarted
+    | RunsAbandoned
     | Adopt
 )
 

@@ -53,6 +53,10 @@ class SlotTable:
         """Every slot, for reading."""
         return tuple(self._slots.values())
 
+    def kind(self, index: int) -> SlotKind:
+        """What a slot is."""
+        return self._slots[index].kind
+
     def incarnation(self, index: int) -> int:
         """The life that a slot is in."""
         return self._slots[index].incarnation

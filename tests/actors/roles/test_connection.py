@@ -323,3 +323,31 @@ def test_its_end_gives_every_lease_back(stage: Stage) -> None:
     assert isinstance(said, Closing)
     assert said.release
     session.gone()
+
+
+def test_an_end_of_its_own_keeps_the_leases_of_what_runs(stage: Stage) -> None:
+    session = stage.active()
+    assert stage.ref is not None
+    stage.tell(InvocationTaken(request_id="r1", lease_id=1))
+    assert isinstance(session.hear(), Ack)
+    stage.ref.shutdown()
+    said = session.hear()
+    assert isinstance(said, Closing)
+    assert not said.release
+
+
+@pytest.mark.parametrize("abandoned", [True, False])
+def test_leases_are_given_back_when_what_ran_is_over(stage: Stage, abandoned: bool) -> None:
+    session = stage.active()
+    assert stage.ref is not None
+    stage.tell(InvocationTaken(request_id="r1", lease_id=1))
+    assert isinstance(session.hear(), Ack)
+    if abandoned:
+        stage.tell(Adopted(epoch=1, paused=True), InvocationRefused(request_id="r2", lease_id=1, reason="draining"))
+        assert isinstance(session.hear(), Busy)
+    else:
+        stage.executor.ref.stop()
+    stage.ref.shutdown()
+    said = session.hear()
+    assert isinstance(said, Closing)
+    assert said.release

@@ -16,6 +16,7 @@ from regrow.actors.roles.executor.events import (
     Event,
     InterruptSlot,
     KillSlot,
+    RunsAbandoned,
     SlotDown,
     SlotUp,
     StartRun,
@@ -409,3 +410,22 @@ def test_when_the_outbox_stores_nothing_any_more_nothing_new_is_taken() -> None:
     assert len(stage.core.redeliver()) == 16
     stage.tell(ResultStored(request_id="r0", lease_id=1))
     assert kinds(stage.offer("more")) == ["InvocationTaken", "StartRun"]
+
+
+def test_what_is_abandoned_is_killed_or_still_held_and_never_reported() -> None:
+    stage = Stage(capacity=2, queue=1)
+    far = run_of(stage.offer("far", "timed"))
+    near = run_of(stage.offer("near", "near"))
+    stage.offer("waits")
+    commands = stage.tell(RunsAbandoned())
+    assert [type(command) for command in commands] == [KillSlot, Adopted]
+    kill, adopted = commands
+    assert isinstance(kill, KillSlot)
+    assert isinstance(adopted, Adopted)
+    assert (kill.slot, kill.incarnation) == (far.slot, far.incarnation)
+    assert [held.request_id for held in adopted.held] == ["near"]
+    assert stage.core.next_wake is None
+    assert stage.die(far.slot) == []
+    assert kinds(stage.finish(near)) == ["InvocationFinished"]
+    assert stage.core.running == 0
+    assert kinds(stage.offer("new")) == ["InvocationRefused"]

@@ -12,6 +12,7 @@ import pytest
 import regrow
 from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import WorkerNotReady, WorkerRefused
+from regrow.connect.worker_tree import LINK
 
 MakeWorker = Callable[..., Worker]
 
@@ -39,6 +40,26 @@ def test_a_killed_link_comes_back_and_what_runs_is_adopted(
     assert executor is not None
     assert executor.statistics.taken == 1
     assert worker.watch.link.links == 2
+
+
+def test_a_link_that_is_restarted_by_hand_gives_nothing_back_that_runs(
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("wait_for")
+    marker = tmp_path / "go"
+    request = client.submit("wait_for", str(marker))
+    eventually(Path(f"{marker}.started").exists)
+    other = make_worker("wait_for")
+    readies = worker.watch.link.readies
+    worker.root.terminate_child(LINK)
+    worker.root.restart_child(LINK)
+    assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
+    marker.write_text("go")
+    assert client.result(request, timeout=30) == "seen"
+    for each, taken in ((worker, 1), (other, 0)):
+        executor = each.status().executor
+        assert executor is not None
+        assert executor.statistics.taken == taken
 
 
 def test_a_result_that_ends_while_there_is_no_link_is_delivered_by_the_next(
