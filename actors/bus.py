@@ -19,7 +19,7 @@ class SubscriberFailed:
 
     subscriber: Callable[[object], None]
     event: object
-    error: Exception
+    error: BaseException
 
 
 class EventQueue:
@@ -99,7 +99,9 @@ class EventBus:
                 continue
             try:
                 subscription.callback(event)
-            except Exception as error:  # noqa: BLE001 - a subscriber is not the publisher's concern
+            except KeyboardInterrupt:
+                raise  # in the main thread that is the user's, and not the subscriber's
+            except BaseException as error:  # noqa: BLE001 - a subscriber is not the publisher's concern
                 if not subscription.failed:
                     subscription.failed = True
                     self.publish(SubscriberFailed(subscription.callback, event, error))

@@ -80,17 +80,21 @@ class SystemClock:
         return time.time()
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
-        """Call back at `when`. Runs in: any thread, never blocks. After close() the timer never fires."""
+        """Call back at `when`. Runs in: any thread, never blocks. After close() the timer never fires.
+
+        Errors: RuntimeError if the OS gives no thread for the first timer.
+        """
         timer = _Timer(self, when, next(self._order), callback)
         with self._condition:
             if self._closed:
                 timer.callback = None
                 return timer
-            heapq.heappush(self._heap, timer)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="regrow-clock", daemon=True)
-                self._thread.start()
-            elif self._heap[0] is timer:
+                thread = threading.Thread(target=self._run, name="regrow-clock", daemon=True)
+                thread.start()
+                self._thread = thread  # not before: if there is no thread to be had now, the next timer tries again
+            heapq.heappush(self._heap, timer)
+            if self._heap[0] is timer:
                 self._condition.notify()
         return timer
 

@@ -194,7 +194,12 @@ class AskFuture(pykka.Future[T]):
             life.waiting_for = life.waiting_at = None
 
     def _pass(self, gate: Gate, timeout: float | None) -> None:
-        if not gate.wait(timeout) and not self._done and timeout is not None:
+        if gate.wait(timeout):
+            return
+        with self._lock:
+            if self._callbacks is not None:
+                self._callbacks.remove(gate.open)  # who polls must not pile them up
+        if not self._done and timeout is not None:
             raise AskTimeout(timeout, None if self.to is None else self.to.ref)
 
     def _circle(self, life: Life) -> list[str]:

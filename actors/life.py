@@ -14,9 +14,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ..protocol.exits import KILLED, ExitReason, crash_of
+from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
 from .child_spec import Start
 from .current import current_life, enter_life
 from .describe import Describe, Description
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from .ref import ActorRef
     from .system import ActorSystem
 
-__all__ = ("Birth", "Life")
+__all__ = ("ORPHAN_SECONDS", "Birth", "Life")
+
+ORPHAN_SECONDS: Final = 5.0
+"""What a life gets to end after its parent has, as the default Grace. Differs from OTP: there it ends at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class Life:
         self._settling = False  # while the starter is told; a kill waits for that: no exit overtakes its "started"
         self._kill_pending = False
         self._start_timer: TimerHandle | None = None
+        self._orphan_timer: TimerHandle | None = None
         self._started_at: float | None = None
         self._deferred: set[ReplyHandle] = set()
         self._deferred_envelope: Envelope | None = None
@@ -105,12 +109,13 @@ class Life:
         incarnation: int = 0,
         report: ExitReport | None = None,
     ) -> None:
-        """Take an exit signal; what it does is decided when its turn comes."""
-        trapping = (
-            self.actor is not None and self.actor.trap_exit and (sender is None or sender is not self.birth.parent)
-        )
+        """Take an exit signal; what it does is decided when its turn comes, or when that does not come in time."""
+        traps = self.actor is not None and self.actor.trap_exit
+        from_parent = sender is not None and sender is self.birth.parent
         signal = ExitSignal(Exit(sender, reason, incarnation, report))
-        self._put_signal(signal, Lane.SYSTEM if trapping else Lane.STOP)
+        self._put_signal(signal, Lane.SYSTEM if traps and not from_parent else Lane.STOP)
+        if from_parent and (traps or not isinstance(reason, Normal)):
+            self._limit_orphanhood(signal, traps=traps)
 
     def down_signal(self, down: Down) -> None:
         """Take the end of something monitored."""
@@ -148,6 +153,7 @@ class Life:
             # What users raise is dealt with in `turn.py`: this is a mistake of ours, or of an `on_outcome`. It must be
             # seen, and it must not leave a life behind that nobody runs.
             reason = crash_of(error)
+            self._reject(self._unanswered(), reason)
             self.close(reason)
             self.end(reason, error=error)
             raise
@@ -194,6 +200,11 @@ class Life:
             uptime=self._uptime(),
             pid=os.getpid(),
         )
+
+    @property
+    def ready(self) -> bool:
+        """True once its starter has been told so, for ever."""
+        return self._ready
 
     # Beginning.
 
@@ -269,6 +280,21 @@ class Life:
         finally:
             enter_life(before)
 
+    def _limit_orphanhood(self, signal: ExitSignal, *, traps: bool) -> None:
+        """Cut it if it hangs: with its parent gone nobody else would, and its name would be taken for ever.
+
+        One that traps exits is left alone once it has taken the signal: it has others to stop first.
+        """
+
+        def due() -> None:
+            if not traps or self.mailbox.discard(lambda waiting: waiting is signal):
+                self._cut(KILLED, None)
+
+        clock = self.system.clock
+        self._orphan_timer = clock.call_at(clock.now() + ORPHAN_SECONDS, due)
+        if self._ended:
+            self._orphan_timer.cancel()
+
     def _time_out(self) -> None:
         error = StartTimeout(self.ref, self.birth.start_timeout)
         self._cut(error.reason, error, only_starting=True)
@@ -284,12 +310,14 @@ class Life:
                 return
             self._ended = True
             left, busy = self.mailbox.close()
-            in_hand = self.mailbox.in_hand
+            unanswered = self._unanswered()
             self.fenced = busy and not own
-        if in_hand is not None and in_hand.reply_to is not None:
-            left = (in_hand, *left)
-        self._reject((*self._unused_continuations(), *left), reason)
-        self._depart(reason, error, ignored=False)
+        before = enter_life(None)  # as in `end`; who kills may be fenced itself, and a subscriber may send
+        try:
+            self._reject((*self._unused_continuations(), *unanswered, *left), reason)
+            self._depart(reason, error, ignored=False)
+        finally:
+            enter_life(before)
         if self.fenced:
             gate = self.waiting_at
             if gate is not None:
@@ -298,6 +326,8 @@ class Life:
 
     def _depart(self, reason: ExitReason, error: BaseException | None, *, ignored: bool) -> None:
         self._disarm()
+        if self._orphan_timer is not None:
+            self._orphan_timer.cancel()
         self.timers.close()
         for handle in tuple(self._deferred):
             handle.fail(ActorDeadError(self.ref, reason))
@@ -326,6 +356,11 @@ class Life:
                 future.try_fail(ActorDeadError(self.ref, reason))
             elif envelope.timer is None and type(envelope.message) not in _SIGNALS:
                 self.system.bus.publish(DeadLetter(self.ref, envelope.message, f"it ended first: {reason}"))
+
+    def _unanswered(self) -> tuple[Envelope, ...]:
+        """The ask in hand, if it is one; a tell in hand is not lost, it is being handled."""
+        in_hand = self.mailbox.in_hand
+        return () if in_hand is None or in_hand.reply_to is None else (in_hand,)
 
     def _unused_continuations(self) -> tuple[Envelope, ...]:
         unused = tuple(self.continuations)

@@ -9,7 +9,7 @@ import pykka
 
 from ..protocol.exits import KILLED, SHUTDOWN, ExitReason
 from .control import ActorExit
-from .current import current_life
+from .current import calling_life, current_life
 from .errors import ActorDeadError, CallingSelf
 from .events import DeadLetter
 from .futures import AskFuture
@@ -89,9 +89,7 @@ class ActorRef(pykka.ActorRef[A]):
 
     def tell(self, message: object) -> None:
         """Send and forget. Errors: ActorDeadError; MailboxFull."""
-        life = current_life()
-        if life is not None and life.fenced:
-            raise ActorExit(KILLED, killed=True)
+        calling_life()
         cell = self._cell
         try:
             if cell is None:
@@ -125,7 +123,7 @@ class ActorRef(pykka.ActorRef[A]):
         Gives True if it has ended by this, False if it was dead; a future of that with `block=False`.
         Errors: AskTimeout; CallingSelf if an actor waits for its own end.
         """
-        life = current_life()
+        life = calling_life()
         if block and life is not None and life.ref is self:
             raise CallingSelf(str(self))
         return super().stop(block=block, timeout=timeout)
@@ -141,9 +139,9 @@ class ActorRef(pykka.ActorRef[A]):
         it can be trapped; the untrappable one is `kill()`.
         Source: erlang:exit/2.
         """
+        life = calling_life()
         cell = self._cell
         if cell is not None:
-            life = current_life()
             if life is None:
                 cell.exit_signal(None, reason)
             else:
@@ -159,8 +157,9 @@ class ActorRef(pykka.ActorRef[A]):
         """End it at once with KILLED, without any hook.
 
         An actor that is idle is gone when this returns. A thread that is busy cannot be ended: its exit is announced
-        at once, its messages are refused, what it still does through the runtime is fenced off, and it is reported
-        as unstopped until it comes to its end. Errors: in the actor itself it does not return.
+        at once, its messages are refused, it can send and start nothing any more (but still end others, which late
+        cleanup has to), and it is reported as unstopped until it comes to its end.
+        Errors: in the actor itself it does not return.
         """
         life = current_life()
         if life is not None and life.ref is self and life is self._cell:
@@ -189,9 +188,7 @@ class ActorRef(pykka.ActorRef[A]):
         return f"{kind} ({self.actor_urn})" if self.name == kind else f"{self.name} ({kind} {self.actor_urn})"
 
     def _ask(self, message: object) -> AskFuture[Any]:
-        life = current_life()
-        if life is not None and life.fenced:
-            raise ActorExit(KILLED, killed=True)
+        calling_life()
         cell = self._cell
         future: AskFuture[Any] = AskFuture()
         try:

@@ -86,10 +86,11 @@ class Relations:
         """Let `owner` get a Down when `subject` ends; at once, with NOPROC, if it is dead. Gives the number."""
         with self._lock:
             present = self.is_living(subject)
-            number = self._monitors.monitor(owner, subject) if present else self._monitors.next_number()
-        if present:
+            made = present and self.is_living(owner)  # an abandoned life may still run; nobody would clear its table
+            number = self._monitors.monitor(owner, subject) if made else self._monitors.next_number()
+        if made:
             subject.monitor_made(number, owner)
-        else:
+        elif not present:
             _signal_down(owner, Down(number, subject, NOPROC, subject.incarnation))
         return number
 

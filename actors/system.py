@@ -20,7 +20,9 @@ from .bus import EventBus
 from .cell import Cell
 from .child_spec import ChildSpec, Isolation, Start
 from .clock import Clock, SystemClock, monotonic
+from .current import calling_life
 from .dispatchers.thread import ThreadDispatcher
+from .end_log import log_ends
 from .errors import ActorDeadError, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .life import Birth, Life
@@ -64,6 +66,7 @@ class ActorSystem:
     def __init__(self, name: str = "regrow", *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
         self.name = name
         self.bus = EventBus()
+        log_ends(self.bus)
         self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
         self.rng = random.Random() if rng is None else rng
         self.relations = Relations(self.bus, self._release_names)
@@ -130,6 +133,7 @@ class ActorSystem:
         return ref
 
     def _begin(self, ref: ActorRef, birth: Birth, name: str | None) -> None:
+        calling_life()
         if self.relations.is_living(ref):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {ref}, alive")
         life = Life(self, ref, ref.incarnation + 1, birth)
@@ -150,6 +154,8 @@ class ActorSystem:
         """
         with self._lock:
             if self._closed:
+                if cell is not None:
+                    ref.bind(cell)  # a life that came to nothing, but one with a number of its own
                 raise SystemClosed(self.name)
             if root:
                 self._roots[ref] = None

@@ -166,7 +166,10 @@ def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> No
 
 
 def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
-    return actor.describe()
+    try:
+        return actor.describe()
+    except Exception as error:
+        raise Reply(error) from error  # to be looked at must not end anybody
 
 
 _SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {

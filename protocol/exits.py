@@ -162,11 +162,11 @@ def crash_of(exc: BaseException) -> Crash:
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     try:
         text = str(exc)
-    except Exception as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
+    except BaseException as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
         text = f"<text unavailable: __str__ raised {type(error).__name__}>"
     try:
         lines = "".join(_traceback.format_exception(exc))
-    except Exception as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
+    except BaseException as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
         lines = f"<traceback unavailable: {type(error).__name__}>"
     return Crash(name, _sayable(text, CRASH_TEXT_MAX_CHARS), _sayable(lines, CRASH_TRACEBACK_MAX_CHARS))
 

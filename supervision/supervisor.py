@@ -5,6 +5,7 @@ What lives here: carrying out. What must not: any decision; those are in core.py
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from . import core_events as ev
 from .core import SupervisorCore
 from .description import describe_supervisor
 from .errors import FailedToStartChild, SupervisionError
+from .events import IntensityReached
 from .requests import (
     CountChildren,
     DeleteChild,
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from ..actors.timers import Timer
 
 __all__ = ("Supervisor",)
+
+_logger = logging.getLogger("regrow.supervision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,11 @@ class Supervisor(Actor):
             case do.Refuse(to, error):
                 self._replies.pop(to).fail(error)
             case do.Announce(event):
+                if isinstance(event, IntensityReached):
+                    # Its reason is a clean one, so that nothing else would tell of it.
+                    _logger.error(
+                        "supervisor %s gives up: %s was one restart too many", event.supervisor, event.child_id
+                    )
                 self.system.bus.publish(event)
             case do.ConfirmStart():
                 if self._starting is not None:
@@ -181,7 +190,7 @@ class Supervisor(Actor):
             # Into this life's own mailbox: a later life of this supervisor counts its children's lives from 1 again.
             try:
                 if cell is not None:
-                    cell.put(Envelope(_Outcome(child_id, life, outcome)))
+                    cell.put(Envelope(_Outcome(child_id, life, outcome), exempt=True))
             except ActorDeadError:
                 return  # the supervisor has ended, and its links have told the child
 

@@ -112,7 +112,7 @@ class TreeWalk:
             answer = TreeAnswered(number, child_id, said if isinstance(said, Description) else None)
             try:
                 if cell is not None:
-                    cell.put(Envelope(answer))
+                    cell.put(Envelope(answer, exempt=True))
             except ActorDeadError:
                 return  # the supervisor has ended, and with it the walk
 

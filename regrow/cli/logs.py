@@ -25,10 +25,11 @@ LogFormat: TypeAlias = Literal["text", "json"]
 _TEXT: Final = "<green>{time:HH:mm:ss.SSS}</green> <level>{level: <7}</level> {message}"
 
 
-def configure_log(level: str, form: LogFormat) -> Callable[[], None]:
+def configure_log(level: str, form: LogFormat, *, own_events: bool = True) -> Callable[[], None]:
     """Log to stderr, the standard library's logging included; give the function that ends it.
 
-    Colors only on a terminal, and never with NO_COLOR set.
+    Colors only on a terminal, and never with NO_COLOR set. Without `own_events` what regrow tells the standard
+    library's logging of crashes is left out: `attach_logger` says it, at its rate.
     """
     logger.remove()
     logger.enable("regrow")
@@ -38,6 +39,8 @@ def configure_log(level: str, form: LogFormat) -> Callable[[], None]:
         colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
         sink = logger.add(sys.stderr, level=level, format=_TEXT, colorize=colors, backtrace=False, diagnose=False)
     bridge = _Bridge()
+    if not own_events:
+        bridge.addFilter(lambda record: not record.name.startswith("regrow."))
     root = logging.getLogger()
     before = root.level
     root.addHandler(bridge)

@@ -66,7 +66,7 @@ def command(
     import_from(app_dir)
     loaded = load_target(target, overrides=policy)
     path = control if control is not None else default_control_path(os.getpid(), create=True)
-    end_log = configure_log(log_level.upper(), log_format)
+    end_log = configure_log(log_level.upper(), log_format, own_events=False)
     try:
         system = ActorSystem(loaded.root)
         detach = attach_logger(system.bus, logger, log_level.upper())

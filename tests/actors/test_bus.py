@@ -39,6 +39,19 @@ def test_a_subscriber_that_raises_is_reported_once_and_stays() -> None:
     assert (failure.subscriber, failure.event, str(failure.error)) == (broken, 1, "1")
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit()])
+def test_whatever_a_subscriber_raises_the_others_hear(error: BaseException) -> None:
+    bus = EventBus()
+
+    def broken(_event: object) -> None:
+        raise error
+
+    bus.subscribe(broken, int)
+    events = bus.collect(int)
+    bus.publish(1)
+    assert events.drain() == (1,)
+
+
 def test_a_subscriber_that_fails_on_failures_ends_nothing() -> None:
     bus = EventBus()
 

@@ -112,6 +112,23 @@ def test_no_thread_until_the_first_timer() -> None:
     assert threading.active_count() == before
 
 
+def test_a_thread_that_cannot_be_had_is_tried_for_again_by_the_next_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    clock = SystemClock()
+    fired: list[str] = []
+    done = threading.Event()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError):
+        clock.call_at(monotonic(), lambda: fired.append("refused"))
+    monkeypatch.undo()
+    clock.call_at(monotonic(), done.set)
+    assert done.wait(5)
+    assert fired == []
+    clock.close()
+
+
 def test_close_from_a_callback_does_not_wait_for_itself() -> None:
     clock = SystemClock()
     done = threading.Event()

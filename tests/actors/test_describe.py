@@ -30,6 +30,17 @@ def test_the_question_goes_ahead_of_what_waits(system: ActorSystem) -> None:
     assert description.get(timeout=5).waiting_messages == 1
 
 
+def test_to_be_looked_at_ends_nobody(system: ActorSystem) -> None:
+    class Shy(Puppet):
+        def describe(self) -> Description:
+            raise ValueError("do not look")
+
+    ref = system.spawn(Shy)
+    with pytest.raises(ValueError, match="do not look"):
+        ref.ask(Describe(), timeout=5)
+    assert ref.ask("lives on", timeout=5) == "lives on"
+
+
 def test_question_and_answer_can_be_encoded() -> None:
     child = Description(name="c", urn="urn:c", kind="k", state="running", incarnation=1)
     tree = Description(name="s", urn="urn:s", kind="k", state="running", incarnation=2, children=[child])

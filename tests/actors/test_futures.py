@@ -94,3 +94,11 @@ def test_a_hook_computes_once() -> None:
 def test_timeout_says_how_long() -> None:
     with pytest.raises(AskTimeout, match=r"0\.01 seconds"):
         AskFuture[int]().get(timeout=0.01)
+
+
+def test_asking_again_and_again_leaves_nothing_behind() -> None:
+    future = AskFuture[int]()
+    for _ in range(3):
+        with pytest.raises(AskTimeout):
+            future.get(timeout=0)
+    assert not future._callbacks

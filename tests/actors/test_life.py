@@ -25,6 +25,7 @@ from regrow.actors import (
     StartFailed,
     StartHandle,
 )
+from regrow.actors.life import ORPHAN_SECONDS
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, PuppetError, Script, crash, hang, kill_self
 from regrow.protocol.exits import KILLED, SHUTDOWN, Crash, Killed, Shutdown
 
@@ -345,8 +346,8 @@ def test_a_kill_from_the_moment_of_begin_on_is_never_lost_or_doubled(system: Act
     assert not system.relations.is_living(ref)
 
 
-@pytest.mark.parametrize("call", ["tell", "ask", "wait"])
-def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem, call: str) -> None:
+@pytest.mark.parametrize("call", ["tell", "ask", "wait", "exit", "spawn"])
+def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem, probe: Probe, call: str) -> None:
     hold = Hold()
     other, ref = system.spawn(Puppet), system.spawn(Puppet)
     ended = system.bus.collect(AbandonedEnded)
@@ -362,6 +363,10 @@ def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem,
                 other.ask("beyond", block=False)
             case "wait":
                 AskFuture[int]().get()
+            case "exit":
+                other.exit(SHUTDOWN)
+            case "spawn":
+                Puppet.start()
         after.append(f"went on with {question}")
 
     ref.tell(command)
@@ -371,6 +376,99 @@ def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem,
     ended.get()
     assert after == []
     assert other.ask(lambda puppet: list(puppet.seen)) == ["before"]
+    assert system.roots == (probe.ref, other)
+
+
+def test_whom_an_abandoned_life_kills_is_announced_to_all(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    log, victim, ref = system.spawn(Puppet), system.spawn(Puppet), system.spawn(Puppet)
+    unsubscribe = system.bus.subscribe(lambda event: log.tell(event), ActorExited)  # sends, on the killer's thread
+    probe.monitor(victim)
+
+    def command(puppet: Puppet) -> None:
+        hold(puppet)
+        victim.kill()
+
+    ref.tell(command)
+    hold.wait_reached()
+    ref.kill()
+    hold.release()
+    assert probe.expect(Down).ref is victim
+    unsubscribe()
+
+
+def test_an_abandoned_life_gets_no_monitor_that_nobody_would_take_back(system: ActorSystem) -> None:
+    hold = Hold()
+    other, ref = system.spawn(Puppet), system.spawn(Puppet)
+    ended = system.bus.collect(AbandonedEnded)
+
+    def command(puppet: Puppet) -> None:
+        hold(puppet)
+        puppet.monitor(other)
+
+    ref.tell(command)
+    hold.wait_reached()
+    ref.kill()
+    hold.release()
+    ended.get()
+    assert len(system.relations._monitors) == 0
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("in __str__")
+
+
+def test_an_error_that_cannot_be_told_is_answered_all_the_same(system: ActorSystem) -> None:
+    ref = system.spawn(Puppet)
+    with pytest.raises(Unspeakable):
+        ref.ask(crash(Unspeakable()), timeout=5)
+    assert not ref.is_alive()
+
+
+def test_an_asker_is_answered_also_after_a_mistake_of_the_runtime(
+    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_more: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(threading, "excepthook", lambda _args: None)
+    monkeypatch.setattr("regrow.actors.turn._end", broken)
+    ref = system.spawn(Puppet)
+    with pytest.raises(ActorDeadError):
+        ref.ask(crash(), timeout=5)
+
+
+@pytest.mark.parametrize("traps", [False, True])
+def test_a_child_that_hangs_does_not_outlive_its_parent_for_long(
+    system: ActorSystem, clock: ManualClock, probe: Probe, traps: bool
+) -> None:
+    hold = Hold()
+    parent = system.spawn(Puppet)
+    spec = ChildSpec(id="child", start=Script(trap_exit=traps).start, name="child")
+    child = system.begin(spec, parent=parent, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    probe.monitor(child)
+    child.tell(hang(hold))
+    hold.wait_reached()
+    parent.kill()
+    clock.advance(ORPHAN_SECONDS - 0.1)
+    probe.expect_nothing()
+    clock.advance(0.2)
+    assert probe.expect(Down).reason == KILLED
+    assert system.whereis("child") is None
+    hold.release()
+
+
+def test_a_trapping_child_that_has_heard_takes_its_time(system: ActorSystem, clock: ManualClock, probe: Probe) -> None:
+    parent = system.spawn(Puppet)
+    script = Script(trap_exit=True, on_stop_request=lambda _puppet: None)
+    child = system.begin(ChildSpec(id="child", start=script.start), parent=parent, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    parent.kill()
+    script.wait_for("on_stop_request")
+    clock.advance(ORPHAN_SECONDS * 2)
+    assert child.ask("still there", timeout=5) == "still there"
 
 
 @pytest.mark.parametrize("then", ["exit", "kill"])

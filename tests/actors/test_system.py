@@ -219,6 +219,17 @@ def test_an_import_path_leads_to_the_class_of_each_life(system: ActorSystem, pro
     assert ref.ask("x") == "x"
 
 
+def test_each_start_that_a_closed_system_refuses_has_a_number_of_its_own(system: ActorSystem, probe: Probe) -> None:
+    spec = ChildSpec(id="x", start=Script().start)
+    ref = system.begin(spec, parent=None, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    system.shutdown(5)
+    outcomes: list[object] = []
+    for _ in range(2):
+        system.begin(spec, parent=None, ref=ref, on_outcome=outcomes.append)
+    assert [outcome.incarnation for outcome in outcomes if isinstance(outcome, StartFailed)] == [2, 3]
+
+
 def test_a_thread_that_does_not_start_is_not_waited_for(
     system: ActorSystem, probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,12 +12,14 @@ from regrow.actors import (
     ActorDeadError,
     ActorExited,
     ActorRef,
+    ActorStarted,
     ActorSystem,
     AskTimeout,
     ChildSpec,
     Describe,
     Grace,
     Ignore,
+    MailboxOptions,
     Restart,
     SpawnOptions,
     Start,
@@ -558,3 +560,39 @@ def test_a_supervisor_describes_its_children_and_their_waits(
     [child] = said.children
     assert (child.state, child.details["next_restart_in"], child.details["restarting"]) == ("backoff", 3.0, True)
     assert child.reason.startswith("crash")
+
+
+# What must not depend on how it was spawned
+
+
+def test_a_full_mailbox_does_not_keep_the_news_of_a_child_out(system: ActorSystem) -> None:
+    start_hold, event_hold = Hold(), Hold()
+    options = SpawnOptions(mailbox=MailboxOptions(maxsize=1))
+    handle = SupervisorHandle(system.spawn(Supervisor, SupervisorSpec(), options=options))
+    slow = handle.ref.ask(StartChild(puppet("slow", Script(on_start=start_hold))), block=False)
+    start_hold.wait_reached()
+
+    def hold_the_supervisor(_event: object) -> None:
+        event_hold()
+
+    unsubscribe = system.bus.subscribe(hold_the_supervisor, ChildStarted)
+    quick = handle.ref.ask(StartChild(puppet("quick")), block=False)
+    event_hold.wait_reached()
+    handle.ref.tell("fills the mailbox")
+    started = system.bus.collect(ActorStarted, ActorExited)
+    start_hold.release()
+    assert isinstance(started.get(), ActorStarted)
+    event_hold.release()
+    unsubscribe()
+    assert slow.get(timeout=5).ref.incarnation == 1
+    assert quick.get(timeout=5).ref.is_alive()
+    assert ref_of(handle, "slow").is_alive()
+
+
+def test_a_supervisor_that_gives_up_says_so_in_the_log(
+    system: ActorSystem, facts: Facts, caplog: pytest.LogCaptureFixture
+) -> None:
+    handle = start(system, puppet("a"), intensity=RestartIntensity(0, 1.0), name="top")
+    ref_of(handle, "a").tell(crash())
+    facts.wait(ActorExited, ref=handle.ref)
+    assert "supervisor top gives up: a was one restart too many" in caplog.messages
