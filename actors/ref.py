@@ -33,7 +33,8 @@ class ActorRef(pykka.ActorRef[A]):
     """Where to send messages. It outlives crashes: a restart binds it to the next life.
 
     Between two lives messages are refused: `tell` raises ActorDeadError (and a DeadLetter event is published), `ask`
-    answers with ActorDeadError at once. `ask` and `proxy` are typed as loosely as pykka's are.
+    answers with ActorDeadError at once. Differs from OTP: there a message to the dead is dropped; here an actor that
+    tells one that may be down has to expect that, or it crashes as well. `ask` and `proxy` are typed as loosely as pykka's are.
 
     Runs in: any thread. Only `ask`, `stop` (with block=True) and a full mailbox with Overflow.BLOCK ever wait.
     """
