@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import secrets
 import signal
@@ -228,6 +229,7 @@ def main() -> int:
     from loguru import logger
 
     logger.remove()
+    logging.getLogger("regrow.actors").setLevel(logging.CRITICAL + 1)  # every end is one that was asked for here
     if arguments.client:
         return be_client(*arguments.client)
     kills = 8 if arguments.quick and arguments.kills == 20 else arguments.kills
