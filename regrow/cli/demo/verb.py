@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
@@ -37,7 +38,9 @@ def command(*, seconds: float, no_chaos: bool, seed: int, as_json: bool) -> None
     from regrow.cli.demo.run import DemoOptions, Moment, run_demo
     from regrow.protocol.errors import RegrowError
 
-    logger.remove()  # the report says what there is to say
+    logger.remove()  # the view and the report say what there is to say
+    logging.getLogger("regrow").addHandler(logging.NullHandler())
+    logging.getLogger("regrow").propagate = False
     options = DemoOptions(
         seconds=seconds, seed=seed, chaos=not no_chaos, baseline_seconds=min(5.0, max(3.0, seconds / 5))
     )
