@@ -34,7 +34,8 @@ class ActorRef(pykka.ActorRef[A]):
 
     Between two lives messages are refused: `tell` raises ActorDeadError (and a DeadLetter event is published), `ask`
     answers with ActorDeadError at once. Differs from OTP: there a message to the dead is dropped; here an actor that
-    tells one that may be down has to expect that, or it crashes as well. `ask` and `proxy` are typed as loosely as pykka's are.
+    tells one that may be down has to expect that, or it crashes as well.
+    `ask` and `proxy` are typed as loosely as pykka's are.
 
     Runs in: any thread. Only `ask`, `stop` (with block=True) and a full mailbox with Overflow.BLOCK ever wait.
     """

@@ -63,9 +63,9 @@ class Supervisor(Actor):
     """An actor that starts, watches, restarts and stops others, by OTP's rules.
 
     `SupervisorHandle.start(system, spec)` returns when all children are started; so does `system.spawn(Supervisor,
-    spec)`, but within the start_timeout of one actor, 10 s, for all of them together. Requests (requests.py) are sent with `ask`,
-    or by the methods of SupervisorHandle. Its mailbox is never blocked: a child that hangs in its start or its stop is
-    a state, and requests are answered meanwhile.
+    spec)`, but within the start_timeout of one actor, 10 s, for all of them together.
+    Requests (requests.py) are sent with `ask`, or by the methods of SupervisorHandle. Its mailbox is never blocked: a
+    child that hangs in its start or its stop is a state, and requests are answered meanwhile.
     Errors: InvalidSpec with all mistakes; FailedToStartChild, when the others have been stopped again.
     """
 

@@ -432,11 +432,13 @@ def test_an_asker_is_answered_also_after_a_mistake_of_the_runtime(
     def broken(*_args: object, **_more: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(threading, "excepthook", lambda _args: None)
+    seen = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _args: seen.set())
     monkeypatch.setattr("regrow.actors.turn._end", broken)
     ref = system.spawn(Puppet)
     with pytest.raises(ActorDeadError):
         ref.ask(crash(), timeout=5)
+    assert seen.wait(5)
 
 
 @pytest.mark.parametrize("traps", [False, True])
