@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
-from ...protocol.exits import KILLED, ExitReason, Hang, crash_of
+from ...protocol.exits import KILLED, ExitReason, Hang, crash_of, is_abnormal
 from ...protocol.host.messages import (
     Exited,
     Hello,
@@ -28,7 +28,7 @@ from ...protocol.host.messages import (
 )
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
-from ..errors import ActorDeadError, StartTimeout
+from ..errors import ActorDeadError, StartTimeout, SystemClosed
 from ..events import ActorStarted, LogReceived
 from ..outcome import Ignored, Started, StartFailed
 from ..signals import Down, ExitReport
@@ -128,8 +128,11 @@ class HostedProcess:
         incarnation: int = 0,
         report: ExitReport | None = None,  # noqa: ARG002 - what the reason does not say stays here
     ) -> None:
-        """Send an exit signal over to the root."""
+        """Send an exit signal over to the root. One that lost its parent by it, and may not hear, is killed at last."""
         self.peer.signal_exit(self.ref, self.interest, sender, reason, incarnation)
+        orphaned = sender is not None and sender is self._begun.parent and not self.system.relations.is_living(sender)
+        if orphaned and is_abnormal(reason):
+            self.stop_request(reason, self.system.clock.now() + self.system.hosting.orphan_grace)
 
     def down_signal(self, down: Down) -> None:
         """Never comes: the root's monitors are those of its own system."""
@@ -344,7 +347,8 @@ class HostedProcess:
         parent = self._begun.parent
         if not was_ready and parent is not None:
             self.system.unlink(parent, self.ref)
-        self.system.announce_exit(self.ref, self.incarnation, reason, report)
+        if not isinstance(self._fault, SystemClosed):  # else it was never among the living
+            self.system.announce_exit(self.ref, self.incarnation, reason, report)
         self.stopped.set()
         if was_ready:
             return
@@ -379,9 +383,7 @@ class HostedProcess:
             max_rss_bytes=end.max_rss_bytes,
         )
 
-    # Timers: they fire on the clock's thread and act on ours.
-
-    def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:
+    def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:  # fires on the clock's thread
         self._disarm(name)
         self._timers[name] = self.system.clock.call_at(when, lambda: self._post_due(action))
 

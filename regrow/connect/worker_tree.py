@@ -32,6 +32,10 @@ LOGGER_PROXY: Final = "logger_proxy"
 EXECUTOR: Final = "executor"
 POOL: Final = "pool"
 
+_SLOT_SECONDS: Final = 0.25
+"""For a process that runs functions to end in. What still runs is lost then, and one slot is ended after the other, so
+those that hold the GIL and cannot hear must not hold up the rest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeOptions:
@@ -91,7 +95,7 @@ def _pool_child(plan: ExecutorPlan, slots: list[int], options: TreeOptions, syst
         id=POOL,
         start=Start(pool_start),
         type=ChildType.SUPERVISOR,
-        shutdown=Grace(4.0),
+        shutdown=Grace(1.0 + 2 * _SLOT_SECONDS * len(slots)),
         start_timeout=10.0 + 10.0 * len(slots),
     )
 
@@ -105,7 +109,7 @@ def _pool_spec(plan: ExecutorPlan, slots: list[int], executor: ActorRef, options
                 name=slot_name(index),
                 start=Start(SLOT_TARGET, (index, executor, plan.log_level)),
                 isolation=Isolation.PROCESS,
-                shutdown=Grace(1.0),
+                shutdown=Grace(_SLOT_SECONDS),
                 limits=Limits(
                     nice=options.nice,
                     memory_bytes=options.memory_bytes,

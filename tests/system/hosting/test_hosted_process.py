@@ -448,6 +448,15 @@ def test_the_child_ends_with_the_parent_that_it_is_linked_to(bench: Bench) -> No
     assert end_of(bench, ref).reason == Crash("Boom", "parent")
 
 
+def test_a_child_that_is_too_busy_to_hear_of_its_parents_end_is_killed(bench: Bench) -> None:
+    parent, _ = bench.mailbox()
+    ref = bench.start(parent=parent)
+    ref.tell(Order("hold_gil", 60.0))
+    wait_in_hand(ref)
+    parent.kill()
+    assert end_of(bench, ref).reason == KILLED
+
+
 def test_a_child_that_traps_exits_is_asked_to_stop_by_the_end_of_its_parent(bench: Bench) -> None:
     parent, _ = bench.mailbox()
     ref = bench.start(parent=parent, kwargs={"trap": True})

@@ -94,13 +94,14 @@ def make_worker(gateway: GatewayThread) -> Iterator[MakeWorker]:
         logger: object | None = None,
         options: WorkerOptions | None = None,
         state_dir: Path | None = None,
+        capacity: int = 2,
         **given: object,
     ) -> Worker:
         worker = Worker(
             url or gateway.url,
             token=TOKEN,
             name="tested",
-            capacity=2,
+            capacity=capacity,
             logger=logger,
             options=options or WorkerOptions(drain_grace=10.0),
             state_dir=state_dir,

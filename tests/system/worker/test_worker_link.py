@@ -7,12 +7,13 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 import regrow
 from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import WorkerNotReady, WorkerRefused
-from regrow.connect.worker_tree import LINK
+from regrow.connect.worker_tree import EXECUTOR, LINK
 
 MakeWorker = Callable[..., Worker]
 
@@ -165,6 +166,22 @@ def test_a_link_that_hangs_is_killed_and_replaced(make_worker: MakeWorker, clien
     assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
     assert worker.link_pid != pid
     assert client.invoke("add", 1, 1, timeout=20) == 2
+
+
+def test_functions_that_hold_the_gil_do_not_keep_a_crashed_dispatcher_from_coming_back(
+    make_worker: MakeWorker, client: regrow.Client, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("hold_gil", "add", options=WorkerOptions(processes=6), capacity=6)
+    for _ in range(6):
+        client.submit("hold_gil", 60)
+    eventually(lambda: (status := worker.status().executor) is not None and status.running == 6)
+    first = worker.executor_pids
+    readies = worker.watch.link.readies
+    dispatcher = worker.system.whereis(EXECUTOR)
+    assert dispatcher is not None
+    dispatcher.kill()
+    assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 5)
+    assert not [pid for pid in first if psutil.pid_exists(pid)]
 
 
 def test_when_the_dispatcher_crashes_pool_and_link_follow_and_what_ran_is_delivered_again(
