@@ -344,6 +344,8 @@ class AsyncClient:
             if isinstance(error, GatewayUnreachable):
                 return error
         text = f"{function} was not finished within {seconds:g} s, as this client sees it"
+        if self._link is not None and self._link.last_loss:
+            text += f" (its connection was lost last by: {self._link.last_loss})"
         return DeadlineExceeded(pending.request_id, Failure("deadline", "DeadlineExceeded", text), 0)
 
 

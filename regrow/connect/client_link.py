@@ -59,6 +59,7 @@ class ClientLink:
         self.url: Final = url
         self.connected = asyncio.Event()
         self.trouble = "no answer yet"  # the last thing that went wrong
+        self.last_loss = ""  # why the connection was lost last; empty as long as it never was
         self.refused: Refused | None = None
         self._token = token
         self._name = name
@@ -207,6 +208,7 @@ class ClientLink:
                 self.trouble = str(error)
         else:
             self.trouble = str(error) or type(error).__name__
+        self.last_loss = self.trouble
         logger.debug("= client {} lost {}: {}", self._instance, self.url, self.trouble)
 
     def _note_status(self, error: InvalidStatus) -> None:
