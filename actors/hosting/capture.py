@@ -31,10 +31,16 @@ class LineSplitter:
     def __init__(self, max_bytes: int = LINE_MAX_BYTES) -> None:
         self._max = max_bytes
         self._rest = b""
+        self.skipped = 0  # lines of the last feed that were more than wanted
 
-    def feed(self, data: bytes) -> list[str]:
-        """Take what was read; give the lines that are complete by now."""
-        *lines, rest = (self._rest + data).split(b"\n")
+    def feed(self, data: bytes, most: int = -1) -> list[str]:
+        """Take what was read; give the lines that are complete by now.
+
+        Those after the first `most` are only counted, which costs a hundredth: a program may write nothing but newlines.
+        """
+        *lines, rest = (self._rest + data).split(b"\n", most)
+        self.skipped = rest.count(b"\n")
+        rest = rest[rest.rfind(b"\n") + 1 :]
         while len(rest) >= self._max:
             lines.append(rest[: self._max])
             rest = rest[self._max :]
@@ -58,12 +64,16 @@ class RateLimit:
         self._at: float | None = None
         self.suppressed = 0  # since the last admitted line
 
-    def admit(self, now: float) -> bool:
-        """Say whether one more line may pass at `now` (monotonic seconds)."""
+    def room(self, now: float) -> int:
+        """Say how many lines may pass at `now` (monotonic seconds)."""
         if self._at is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
         self._at = now
-        if self._tokens < 1.0:
+        return int(self._tokens)
+
+    def admit(self, now: float) -> bool:
+        """Say whether one more line may pass at `now`."""
+        if not self.room(now):
             self.suppressed += 1
             return False
         self._tokens -= 1.0
@@ -106,7 +116,9 @@ class Capture:
     def feed(self, data: bytes, now: float) -> list[CapturedLine]:
         """Take what was read at `now`; give the lines that may be published."""
         self.tail.feed(data)
-        return self._admit(self._splitter.feed(data), now)
+        lines = self._admit(self._splitter.feed(data, self._limit.room(now)), now)
+        self._limit.suppressed += self._splitter.skipped
+        return lines
 
     def flush(self, now: float) -> list[CapturedLine]:
         """Give what is left when the stream has ended, the count of dropped lines included."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +157,45 @@ def test_a_temporary_state_directory_goes_with_its_worker() -> None:
     state.close(keep=False)
     state.close(keep=False)
     assert not state.path.exists()
+
+
+def test_a_later_worker_sweeps_the_temporary_directories_of_killed_ones_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = ("regrow-worker-dead", "regrow-worker-young", "regrow-worker-unlocked", "somebodys-dead")
+    dead, young, unlocked, others = (tmp_path / name for name in names)
+    living = StateDir(None)
+    for path in (dead, young, others):
+        path.mkdir()
+        (path / "lock").touch()
+    unlocked.mkdir()
+    for path in (dead, unlocked, others, living.path):
+        os.utime(path, (0, 0))
+    state = StateDir(None)
+    assert {path for path in tmp_path.iterdir() if path != state.path} == {young, unlocked, others, living.path}
+    state.close(keep=False)
+    living.close(keep=False)
+
+
+def test_a_state_directory_that_cannot_be_used_is_named_and_nothing_stays_open(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(WorkerMisused, match=str(file)):
+        StateDir(file / "state")
+    (tmp_path / "state" / "instance").mkdir(parents=True)
+    with pytest.raises(WorkerMisused, match="expected a directory that can be written to"):
+        StateDir(tmp_path / "state")
+
+
+def test_an_instance_file_without_an_id_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / "instance").touch()
+    first = StateDir(tmp_path)
+    first.close(keep=True)
+    second = StateDir(tmp_path)
+    assert len(first.instance) == 32
+    assert second.instance == first.instance
+    second.close(keep=True)
 
 
 # ── what is known ────────────────────────────────────────────────────────────────────────────────────────────────────

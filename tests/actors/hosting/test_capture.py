@@ -58,3 +58,19 @@ def test_the_tail_has_also_what_the_limit_dropped() -> None:
     assert capture.feed(b"one\ntwo\nthree\n", 0.0) == [CapturedLine("one")]
     assert capture.flush(0.0) == [CapturedLine("", suppressed=2)]
     assert capture.tail.text() == "one\ntwo\nthree\n"
+
+
+def test_a_flood_is_counted_exactly_however_it_is_cut() -> None:
+    data = b"".join(b"line %d\n" % number for number in range(1000)) + b"rest"
+    for cut in (1, 7, 64, len(data)):
+        capture = Capture(limit=RateLimit(per_second=0.0, burst=3))
+        lines = [line for at in range(0, len(data), cut) for line in capture.feed(data[at : at + cut], 0.0)]
+        assert lines == [CapturedLine(f"line {number}") for number in range(3)]
+        assert capture.flush(0.0) == [CapturedLine("", suppressed=998)]
+
+
+def test_lines_beyond_those_that_are_wanted_are_not_made() -> None:
+    splitter = LineSplitter()
+    assert (splitter.feed(b"a\nb\nc\nd", 1), splitter.skipped) == (["a"], 2)
+    assert (splitter.feed(b"e\nf\n", 0), splitter.skipped) == ([], 2)
+    assert (splitter.feed(b"g\n"), splitter.skipped) == (["g"], 0)
