@@ -36,7 +36,7 @@ class LineSplitter:
     def feed(self, data: bytes, most: int = -1) -> list[str]:
         """Take what was read; give the lines that are complete by now.
 
-        Those after the first `most` are only counted, which costs a hundredth: a program may write nothing but newlines.
+        Those after the first `most` are only counted, which costs a hundredth: a program may write newlines only.
         """
         *lines, rest = (self._rest + data).split(b"\n", most)
         self.skipped = rest.count(b"\n")

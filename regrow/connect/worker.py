@@ -7,6 +7,7 @@ What lives here: `Worker`, the public face: registration, start, stop, status. W
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -85,6 +86,7 @@ class Worker:
         self._root: SupervisorHandle | None = None
         self._watch: WorkerWatch | None = None
         self._state: StateDir | None = None
+        self._ending = threading.Lock()
         self._check()
 
     # ── functions ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -339,20 +341,22 @@ class Worker:
         root.start_child(link_child(config, executor, options.tree))
 
     def _tear_down(self, timeout: float) -> None:
-        system, self._system, self._root = self._system, None, None
-        if system is None:
-            return
-        try:
-            executor = system.whereis(EXECUTOR)
-            if executor is not None:
-                with suppress(ActorDeadError, AskTimeout):
-                    executor.ask(RunsAbandoned(), timeout=_ABANDON_SECONDS)
-            system.shutdown(timeout)
-        finally:
-            if self._watch is not None:
-                self._watch.close()
-            if self._state is not None:
-                self._state.close(keep=False)
+        system, watch, state = self._system, self._watch, self._state
+        with self._ending:  # whoever comes second returns when it has ended, too
+            if system is None or self._system is not system:
+                return
+            try:
+                executor = system.whereis(EXECUTOR)
+                if executor is not None:
+                    with suppress(ActorDeadError, AskTimeout):
+                        executor.ask(RunsAbandoned(), timeout=_ABANDON_SECONDS)
+                system.shutdown(timeout)
+            finally:
+                if watch is not None:
+                    watch.close()
+                if state is not None:
+                    state.close(keep=False)
+                self._system = self._root = None
 
     def _over(self) -> bool:
         watch = self._watch

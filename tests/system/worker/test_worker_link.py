@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,6 +139,21 @@ def test_a_stop_drains_what_runs(
     marker.write_text("go")
     assert worker.stop(20)
     assert client.result(request, timeout=10) == "seen"
+
+
+def test_a_stop_beside_another_one_returns_when_the_worker_has_ended(make_worker: MakeWorker) -> None:
+    worker = make_worker("add", ready=False)
+    for _ in range(4):
+        zygote = worker.system.hosting.zygote_pid
+        assert zygote is not None
+        killers = [threading.Thread(target=worker.kill) for _ in range(2)]
+        for killer in killers:
+            killer.start()
+        worker.stop(0.0)
+        assert not psutil.pid_exists(zygote)
+        for killer in killers:
+            killer.join(20)
+        worker.start()
 
 
 def test_results_that_were_owed_at_the_end_are_delivered_by_the_next_run(
