@@ -80,6 +80,11 @@ class Hosting:
         if self._zygote is not None:
             self._zygote.preload(*modules)
 
+    def replace_stopped_zygote(self) -> None:
+        """End the zygote if somebody has stopped it, for it owes an answer; its processes go on. Runs in: the loop."""
+        if self._zygote is not None:
+            self._zygote.kill_if_stopped()
+
     def prepare_guard(self) -> None:
         """Be able to guard at once: to be called before a process is started that has to be guarded."""
         if self._zygote is not None:

@@ -16,16 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
 from ...protocol.exits import KILLED, ExitReason, Hang, crash_of, is_abnormal
-from ...protocol.host.messages import (
-    Exited,
-    Hello,
-    InitFailed,
-    InitIgnored,
-    LinkMessage,
-    Log,
-    Ready,
-    Stop,
-)
+from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Log, Ready, Stop
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import ActorDeadError, StartTimeout, SystemClosed
@@ -58,6 +49,7 @@ __all__ = ("HostedProcess",)
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
 DUMP_GRACE_SECONDS: Final = 0.1  # between the request for a stack dump and SIGKILL
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
+REAPER_SECONDS: Final = 1.0  # between looks at a zygote that owes the status of a dead process; it takes under 1 ms
 _EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
 
 
@@ -228,6 +220,7 @@ class HostedProcess:
             self._timed_out = StartTimeout(self.ref, self._begun.start_timeout)
             if self._process is None:
                 self._finish(ProcessEnd(None))  # the zygote does not answer
+                self.system.hosting.replace_stopped_zygote()
             else:
                 self._kill_with_dump()
 
@@ -316,6 +309,12 @@ class HostedProcess:
         self._link.drain()
         self._pipes.drain()
         process.reap(self._reaped)
+        if self.state is not ProcessState.DEAD:
+            self._arm("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
+
+    def _reaper_is_late(self) -> None:
+        self.system.hosting.replace_stopped_zygote()
+        self._arm("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
 
     def _reaped(self, end: ProcessEnd) -> None:
         self._pipes.drain()  # whoever held them open has been swept

@@ -24,6 +24,7 @@ from .import_path import search_path
 from .launcher import Launcher, LaunchOutcome, LaunchRequest
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import ProcessEnd, lost_status, open_pidfd, signal_group, signal_process, wait_readable
+from .stopped import is_stopped
 from .zygote_wire import FORK, GUARD, PRELOAD, RELEASE, receive, transmit
 
 __all__ = ("ForkedProcess", "Ward", "ZygoteLauncher")
@@ -156,6 +157,11 @@ class ZygoteLauncher:
     def prepare(self) -> None:
         """Have a zygote that can guard before there is anything to guard. As `guard`."""
         self._loop.run(self._prepare, HANDOVER_SECONDS)
+
+    def kill_if_stopped(self) -> None:
+        """End a zygote that a signal has stopped; what it owes is settled as for one that died. Runs in: the loop."""
+        if self._popen is not None and is_stopped(self._popen.pid):
+            self._zygote_died()
 
     def close(self) -> None:
         """End the zygote and wait for that. Call it after the loop has ended, with all children reaped."""

@@ -216,3 +216,19 @@ def test_when_the_dispatcher_crashes_pool_and_link_follow_and_what_ran_is_delive
     eventually(Path(f"{marker}.started").exists, 10)
     marker.write_text("go")
     assert client.result(request, timeout=20) == "seen"
+
+
+def test_a_death_is_noticed_although_somebody_has_stopped_the_zygote(
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    worker = make_worker("wait_for", "add")
+    marker = tmp_path / "go"
+    request = client.submit("wait_for", str(marker))
+    eventually(Path(f"{marker}.started").exists)
+    zygote = worker.system.hosting.zygote_pid
+    assert zygote is not None
+    os.kill(zygote, signal.SIGSTOP)
+    os.kill(int(Path(f"{marker}.started").read_text()), signal.SIGKILL)
+    marker.write_text("go")
+    assert client.result(request, timeout=30) == "seen"
+    assert worker.system.hosting.zygote_pid != zygote
