@@ -37,7 +37,7 @@ def log_ends(bus: EventBus) -> None:
             case ActorAbandoned(ref, incarnation):
                 _logger.warning("%s was ended in life %d while its code ran; its thread runs on", ref, incarnation)
             case CallbackFailed(reason):
-                _logger.error("a timer's callback raised: %s", _told(reason))
+                _logger.error("a callback of the clock or of a start raised: %s", _told(reason))
             case SubscriberFailed(subscriber, _, error):
                 _logger.error("subscriber %r raised (told once)", subscriber, exc_info=error)
 

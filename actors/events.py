@@ -80,7 +80,7 @@ class HookFailed:
 
 @dataclass(frozen=True, slots=True)
 class CallbackFailed:
-    """A callback on the clock raised."""
+    """A callback of the clock or of a start raised."""
 
     reason: ExitReason
 

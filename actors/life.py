@@ -13,6 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from .child_spec import Start
 from .current import current_life, enter_life
 from .describe import Describe, Description
 from .errors import ActorDeadError, MailboxFull, StartTimeout
-from .events import ActorStarted, DeadLetter
+from .events import ActorStarted, CallbackFailed, DeadLetter
 from .mailbox import Envelope, Lane, Mailbox, MailboxOptions
 from .outcome import Ignored, Started, StartFailed, StartOutcome
 from .pykka_seam import ActorStop
@@ -227,7 +228,8 @@ class Life:
         before = enter_life(None)  # those who are told are not this actor
         try:
             self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
-            self.birth.on_outcome(Started(self.ref, self.incarnation, info))
+            with suppress(ActorDeadError):  # who began it has ended; the link between them tells the rest
+                self.birth.on_outcome(Started(self.ref, self.incarnation, info))
         finally:
             enter_life(before)
             with self._lock:
@@ -339,12 +341,15 @@ class Life:
         self.stopped.set()
         for future in self._stop_futures:
             future.try_set(None)
-        if not self._ready:
-            self.birth.on_outcome(
-                Ignored(self.ref, self.incarnation)
-                if ignored
-                else StartFailed(self.ref, self.incarnation, reason, report, error)
-            )
+        if self._ready:
+            return
+        failed = StartFailed(self.ref, self.incarnation, reason, report, error)
+        try:
+            self.birth.on_outcome(Ignored(self.ref, self.incarnation) if ignored else failed)
+        except ActorDeadError:
+            return  # who began it has ended, and a dead letter says what it missed
+        except Exception as raised:  # noqa: BLE001 - whoever ends this life has no part in it
+            self.system.bus.publish(CallbackFailed(crash_of(raised)))
 
     def _reject(self, left: Iterable[Envelope], reason: ExitReason) -> None:
         for envelope in left:

@@ -109,7 +109,7 @@ def _subscriber_failed(event: SubscriberFailed) -> Line:
 
 
 def _callback_failed(event: runtime.CallbackFailed) -> Line:
-    text = f"a timer's callback raised: {_short(event.reason)}"
+    text = f"a callback of the clock or of a start raised: {_short(event.reason)}"
     return Line(level="ERROR", text=text, subject="clock", context={"event": "CallbackFailed"})
 
 

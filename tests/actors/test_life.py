@@ -15,6 +15,7 @@ from regrow.actors import (
     ActorStarted,
     ActorSystem,
     AskFuture,
+    CallbackFailed,
     ChildSpec,
     DeadLetter,
     Down,
@@ -483,3 +484,24 @@ def test_stop_waits_for_one_with_work_to_finish(system: ActorSystem, then: str) 
     else:
         ref.kill()
     assert stopped.get(timeout=5) is True
+
+
+@pytest.mark.parametrize("error", [ActorDeadError("nobody"), RuntimeError("bad listener")])
+def test_a_listener_of_a_start_that_raises_does_not_reach_whoever_kills_the_life(
+    system: ActorSystem, error: Exception
+) -> None:
+    hold = Hold()
+
+    def on_outcome(_outcome: object) -> None:
+        raise error
+
+    failures = system.bus.collect(CallbackFailed)
+    spec = ChildSpec(id="child", start=Script(on_start=hang(hold)).start)
+    ref = system.begin(spec, parent=None, ref=None, on_outcome=on_outcome)
+    hold.wait_reached()
+    ref.kill()
+    assert not ref.is_alive()
+    assert len(failures.drain()) == (0 if isinstance(error, ActorDeadError) else 1)
+    ended = system.bus.collect(AbandonedEnded)
+    hold.release()
+    ended.get(timeout=5)

@@ -24,7 +24,7 @@ from regrow.actors import (
     default_system,
 )
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, Script, hang
-from regrow.protocol.exits import KILLED, SHUTDOWN
+from regrow.protocol.exits import KILLED, SHUTDOWN, Crash
 
 
 def test_shutdown_stops_roots_last_started_first() -> None:
@@ -242,11 +242,8 @@ def test_a_thread_that_does_not_start_is_not_waited_for(
     assert "new thread" in str(probe.expect(StartFailed).error)
 
 
-def test_a_mistake_in_an_on_outcome_is_seen_and_leaves_no_zombie(
-    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[type[BaseException] | None] = []
-    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+def test_a_mistake_in_an_on_outcome_is_seen_and_leaves_no_zombie(system: ActorSystem) -> None:
+    failures = system.bus.collect(CallbackFailed)
     exits = system.bus.collect(ActorExited)
 
     def broken(_outcome: object) -> None:
@@ -260,7 +257,10 @@ def test_a_mistake_in_an_on_outcome_is_seen_and_leaves_no_zombie(
     )
     exits.get()
     assert system.dispatcher.close(system_deadline())
-    assert seen == [ZeroDivisionError]
+    (failure,) = failures.drain()
+    assert isinstance(failure, CallbackFailed)
+    assert isinstance(failure.reason, Crash)
+    assert failure.reason.type == "ZeroDivisionError"
     assert not system.relations.is_living(ref)
 
 
