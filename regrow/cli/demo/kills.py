@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from regrow.actors import ActorSystem
 from regrow.actors.hosting import HostedRef
 from regrow.chaos import Fault, Injection, TargetGone, inject
 from regrow.cli.demo.report import KillRecord
@@ -26,10 +25,9 @@ _LOOK_SECONDS: Final = 0.002  # between two looks at a page or a status that sen
 class Breaker:
     """Hits targets by name: link, executor, frozen executor, gateway. One at a time."""
 
-    def __init__(self, worker: Worker, gateway: HostedRef, gateway_system: ActorSystem) -> None:
+    def __init__(self, worker: Worker, gateway: HostedRef) -> None:
         self._worker = worker
         self._gateway = gateway
-        self._gateway_system = gateway_system
 
     def carry_out(self, injection: Injection) -> KillRecord:
         """Inject and wait for the recovery. Blocks for up to RECOVERY_DEADLINE seconds."""

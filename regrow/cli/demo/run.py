@@ -91,11 +91,11 @@ def run_demo(
     census = ProcessCensus()
     with tempfile.TemporaryDirectory(prefix="regrow-demo-") as folder:
         token, port = secrets.token_urlsafe(16), _free_port()
-        with _gateway(Path(folder), port, token, options) as (gateway, system):
+        with _gateway(Path(folder), port, token, options) as gateway:
             url = f"ws://127.0.0.1:{port}"
             with _worker(url, token, Path(folder), options) as (worker, logger):
                 kept["isolated"] = _main_part(
-                    options, report, show, _Parts(worker, gateway, system, logger, census, url, token, files)
+                    options, report, show, _Parts(worker, gateway, logger, census, url, token, files)
                 )
             if options.baseline_seconds > 0:
                 for name in ("same_loop", "thread"):
@@ -111,7 +111,6 @@ def run_demo(
 class _Parts:
     worker: Worker
     gateway: HostedRef
-    gateway_system: ActorSystem
     logger: CountingLogger
     census: ProcessCensus
     url: str
@@ -126,7 +125,7 @@ def _main_part(
     observer = Observer(worker.system)
     worker.wait_ready(15.0)
     load = Load(parts.url, parts.token, _endless_jobs(parts.files, options), in_flight=options.capacity * 8)
-    breaker = Breaker(worker, parts.gateway, parts.gateway_system)
+    breaker = Breaker(worker, parts.gateway)
     plan = Plan.spread(_FAULTS if options.chaos else (), seconds=options.seconds, seed=options.seed)
     load.start()
     started = time.monotonic()
@@ -171,7 +170,7 @@ def _endless_jobs(files: list[str], options: DemoOptions) -> Iterator[Job]:
 
 
 @contextmanager
-def _gateway(folder: Path, port: int, token: str, options: DemoOptions) -> Iterator[tuple[HostedRef, ActorSystem]]:
+def _gateway(folder: Path, port: int, token: str, options: DemoOptions) -> Iterator[HostedRef]:
     with ActorSystem("demo-gateway") as system:
         system.hosting.preload("regrow.connect.gateway_process", "websockets.asyncio.server")
         start = Start(
@@ -199,7 +198,7 @@ def _gateway(folder: Path, port: int, token: str, options: DemoOptions) -> Itera
         if not isinstance(gateway, HostedRef):
             raise DemoError(f"the gateway: expected a process of its own, got {gateway!r}")
         try:
-            yield gateway, system
+            yield gateway
         finally:
             handle.stop(timeout=10.0)
 
