@@ -16,9 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from loguru import logger
-from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
 from regrow.actors.clock import SystemClock
 from regrow.connect import close_codes
@@ -41,13 +39,12 @@ from regrow.connect.door import SHOWN_CHARS, TurnedAway, close_code_of, hear_con
 from regrow.connect.errors import GatewayStartError
 from regrow.connect.gateway_http import Readiness, answer
 from regrow.connect.gateway_options import GatewayOptions
-from regrow.connect.library_log import library_logger
+from regrow.connect.listener import Listener
 from regrow.connect.loop_lag import LoopLag
 from regrow.connect.peer import Peer
 from regrow.connect.store import MemoryStore, Store, StoreError
 from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.session.messages import (
-    SUBPROTOCOL,
     Closing,
     ErrorMessage,
     Hello,
@@ -57,6 +54,7 @@ from regrow.protocol.session.messages import (
 )
 
 if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
 __all__ = ("Gateway",)
@@ -91,7 +89,7 @@ class Gateway:
         self._started = 0.0
         self._draining = False
         self._stopping: asyncio.Task[bool] | None = None
-        self._server: Server | None = None
+        self._listener: Listener | None = None
         self._loop: asyncio.AbstractEventLoop
         self._core: BrokerCore
         self._commits: Commits
@@ -111,7 +109,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the store and listen. Errors: GatewayStartError, StoreError."""
-        if self._server is not None:
+        if self._listener is not None:
             raise GatewayStartError(self.host, self.port, "this gateway was started before")
         if not self._tokens and not self.options.allow_anonymous and not is_loopback(self.host):
             why = "expected a token, or allow_anonymous, to listen beyond this machine, got none"
@@ -130,14 +128,15 @@ class Gateway:
         self._commits = Commits(self._store, self._say, self._fail)
         self._core.restore(recovered.requests, now)
         try:
-            self._server = await self._listen()
+            listener = Listener(self.host, self.port, self.options)
+            await listener.open(self._handle, self._process_request)
         except BaseException as error:
             self._store.close(1.0)
             if isinstance(error, OSError | OverflowError):  # the latter for a port that is none
                 why = getattr(error, "strerror", "") or str(error)
                 raise GatewayStartError(self.host, self.port, why) from error
             raise
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener, self.port = listener, listener.port
         self._lag.start()
         self._sweep()
         self._feed(TimePassed())
@@ -150,7 +149,7 @@ class Gateway:
         Gives False if something was still in flight: its leases stay, so that the next gateway's workers can keep it.
         A second call while the first one waits makes it go on at once when its `drain_timeout` is 0.
         """
-        if self._server is None:
+        if self._listener is None:
             return True
         seconds = self.options.drain_timeout if drain_timeout is None else drain_timeout
         if self._stopping is None:
@@ -187,27 +186,9 @@ class Gateway:
             **self._core.status(),
         }
 
-    async def _listen(self) -> Server:
-        options = self.options
-        return await serve(
-            self._handle,
-            self.host,
-            self.port,
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            process_request=self._process_request,
-            compression=None,
-            max_size=options.broker.max_message_bytes,
-            open_timeout=options.handshake_timeout,
-            close_timeout=min(options.close_timeout, 1.0),
-            ping_interval=None,  # our own heartbeats say more
-            ssl=options.ssl,
-            server_header="regrow",
-            logger=library_logger(),
-        )
-
     async def _stop(self, drain_timeout: float, reason: str) -> bool:
-        server = self._server
-        if server is None:
+        listener = self._listener
+        if listener is None:
             raise AssertionError("stop() began although the gateway does not listen")
         self._draining = True
         logger.info("gateway {} drains for up to {} s: {}", self.id, drain_timeout, reason)
@@ -222,8 +203,7 @@ class Gateway:
         for peer in list(self._peers.values()):
             self._say(peer.connection, Closing(reason=reason))
         self._end_turn()
-        server.close(code=close_codes.RESTARTING, reason=reason)
-        await server.wait_closed()
+        await listener.close(close_codes.RESTARTING, reason)
         self._lag.stop()
         for timer in self._timers.values():
             timer.cancel()
