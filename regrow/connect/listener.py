@@ -1,6 +1,6 @@
 """Where peers dial in: opens the port, and closes it without losing or awaiting anybody who is still at the door.
 
-What lives here: the WebSocket server's end in order. What must not: what is said to a peer once it is in (`gateway.py`).
+What lives here: the WebSocket server's end in order. What must not: what a peer is told once it is in (`gateway.py`).
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def test_a_client_of_a_gateway_that_breaks_the_protocol_is_told_why_there_is_no_
 def test_a_worker_is_told_by_a_gateway_of_another_version_and_ends_with_4(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("gateway", "gateway_http"):
+    for module in ("listener", "gateway_http"):
         monkeypatch.setattr(f"regrow.connect.{module}.SUBPROTOCOL", "regrow.v99")
 
     async def run() -> None:
