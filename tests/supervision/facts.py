@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
 from regrow.actors import ActorExited, ActorSystem
@@ -39,6 +40,18 @@ class Facts:
             if not self._condition.wait_for(enough, WAIT_SECONDS):
                 raise AssertionError(f"expected {times} {kind.__name__} with {fields}, got {self._events}")
             return self._all(kind, fields)[times - 1]
+
+    def wait_where(self, kind: type[T], says: Callable[[T], bool], **fields: Any) -> T:
+        """Wait for the first of this kind with these fields of which `says` is true."""
+
+        def found() -> T | None:
+            return next((event for event in self._all(kind, fields) if says(event)), None)
+
+        with self._condition:
+            event = self._condition.wait_for(found, WAIT_SECONDS)
+            if event is None:
+                raise AssertionError(f"expected a {kind.__name__} with {fields}, got {self._events}")
+            return event
 
     def ids(self, kind: type[Any]) -> list[str]:
         return [event.child_id for event in self.all(kind)]

@@ -1,0 +1,88 @@
+"""The table in docs/reference/conformance.md and the tests say the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.case import CASES, SUITES, case
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "reference" / "conformance.md"
+ROW = re.compile(r"^\| ([A-Z]+(?:-\d+)?) \| (.*?) \| (.*?) \|$")
+FILE = re.compile(r"`(test_\w+\.py)`")
+REASON = re.compile(r"^Not applicable: \w.{10,}")
+SECTION_OF = {"OTP": "Conformance: OTP"}
+
+
+@cache
+def rows() -> dict[str, list[tuple[str, str, str]]]:
+    """By heading: (case, what, test or reason)."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    heading = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            heading = line.removeprefix("## ")
+        elif match := ROW.match(line):
+            found.setdefault(heading, []).append((match[1], match[2], match[3]))
+    return found
+
+
+@cache
+def marked() -> dict[str, set[str]]:
+    """By case: the files that have a test for it."""
+    found: dict[str, set[str]] = {}
+    for path in HERE.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                for case_id in _ids_of(node):
+                    found.setdefault(case_id, set()).add(path.name)
+    return found
+
+
+def _ids_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[str]:
+    calls = [mark for mark in node.decorator_list if isinstance(mark, ast.Call)]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "case"]
+    return [str(arg.value) for call in named for arg in call.args if isinstance(arg, ast.Constant)]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_case_has_its_row_in_order(suite: str) -> None:
+    assert [row[0] for row in rows()[SECTION_OF.get(suite, suite)]] == list(SUITES[suite])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_row_says_what_and_where_or_why_not(suite: str) -> None:
+    lacking = [
+        f"{case_id}: {what!r}, {shown!r}"
+        for case_id, what, shown in rows()[SECTION_OF.get(suite, suite)]
+        if len(what) < 5 or not (FILE.search(shown) or REASON.match(shown))
+    ]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_file_that_a_row_names_has_a_test_for_that_case_and_the_other_way_round(suite: str) -> None:
+    wrong = []
+    for case_id, _, shown in rows()[SECTION_OF.get(suite, suite)]:
+        named, there = set(FILE.findall(shown)), marked().get(case_id, set())
+        if named != there:
+            wrong.append(f"{case_id}: the row names {sorted(named)}, tests are in {sorted(there)}")
+    assert wrong == []
+
+
+def test_every_marked_case_is_in_the_table() -> None:
+    listed = {case_id for section in rows().values() for case_id, _, _ in section}
+    assert set(marked()) <= listed
+    assert listed == set(CASES)
+
+
+def test_a_case_that_no_table_has_cannot_be_marked() -> None:
+    with pytest.raises(ValueError, match=r"expected ids of docs/reference/conformance.md, got \['O-99'\]"):
+        case("O-01", "O-99")
+    with pytest.raises(ValueError, match="got none"):
+        case()

@@ -1,0 +1,94 @@
+"""A supervisor with puppets below it: to start one, to end a child, and to see what has become of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from regrow.actors import ActorExited, ActorRef, ActorSystem, ChildSpec
+from regrow.actors.testing import Puppet, Script, exit_with
+from regrow.protocol.exits import Crash, ExitReason
+from regrow.supervision import (
+    NO_BACKOFF,
+    ChildInfo,
+    ChildStarted,
+    ChildTerminated,
+    RestartIntensity,
+    SupervisorHandle,
+    SupervisorSpec,
+)
+from tests.supervision.facts import Facts
+
+BOOM = Crash("PuppetError", "boom")
+OFTEN = RestartIntensity(1000, 1.0)
+
+
+def puppet(child_id: str, script: Script | None = None, **more: Any) -> ChildSpec:
+    """A child that does what it is told."""
+    return ChildSpec(id=child_id, start=(script or Script()).start, **more)
+
+
+def start(system: ActorSystem, *children: ChildSpec, **more: Any) -> SupervisorHandle:
+    """A supervisor over these; by default it restarts at once and as often as one likes, as a test of OTP's would."""
+    more.setdefault("intensity", OFTEN)
+    more.setdefault("backoff", NO_BACKOFF)
+    return SupervisorHandle.start(system, SupervisorSpec(children=children, **more))
+
+
+def info_of(handle: SupervisorHandle, child_id: str) -> ChildInfo:
+    info = handle.which_child(child_id)
+    assert info is not None, f"{child_id} is not in the table"
+    return info
+
+
+def ref_of(handle: SupervisorHandle, child_id: str) -> ActorRef:
+    ref = info_of(handle, child_id).ref
+    assert ref is not None, f"{child_id} has never lived"
+    return ref
+
+
+def below(handle: SupervisorHandle, *path: str) -> SupervisorHandle:
+    """The supervisor that is reached along these child ids."""
+    for child_id in path:
+        handle = SupervisorHandle(ref_of(handle, child_id))
+    return handle
+
+
+def counts(handle: SupervisorHandle) -> tuple[int, int, int, int]:
+    """Specs, active, supervisors, workers: the order in which OTP's cases give them."""
+    found = handle.count_children()
+    return found.specs, found.active, found.supervisors, found.workers
+
+
+def ids(handle: SupervisorHandle) -> list[str]:
+    """In start order."""
+    return [info.id for info in reversed(handle.which_children())]
+
+
+def lives(handle: SupervisorHandle) -> dict[str, int]:
+    """By child id: the number of the incarnation that its ref leads to, 0 for one that never lived."""
+    return {info.id: info.incarnation for info in reversed(handle.which_children())}
+
+
+def end_child(
+    handle: SupervisorHandle, facts: Facts, child_id: str, reason: ExitReason = BOOM, **fields: Any
+) -> ChildTerminated:
+    """Have a child end with this reason, and wait until its supervisor has seen it.
+
+    `fields`: what else the event must have, as supervisor="..." where ids are not unique in the tree.
+    """
+    life = info_of(handle, child_id).life
+    ref_of(handle, child_id).tell(exit_with(reason))
+    return facts.wait(ChildTerminated, child_id=child_id, life=life, **fields)
+
+
+def crash_child(
+    handle: SupervisorHandle, facts: Facts, child_id: str, reason: ExitReason = BOOM, **fields: Any
+) -> ChildStarted:
+    """Have a child end with this reason, and wait for its next life."""
+    life = end_child(handle, facts, child_id, reason, **fields).life
+    return facts.wait_where(ChildStarted, lambda event: event.life > life, child_id=child_id, **fields)
+
+
+def ends(facts: Facts) -> list[tuple[str, ExitReason]]:
+    """Which puppets have ended and why, in that order."""
+    return [(event.ref.name, event.reason) for event in facts.all(ActorExited) if event.ref.actor_class is Puppet]
