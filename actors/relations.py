@@ -115,6 +115,7 @@ class Relations:
         Runs in: the thread that ends the life. Never blocks. Called once a life.
         """
         self._release_names(ref)
+        report = ExitReport() if report is None else report  # which tells an end from a signal sent on purpose
         with self._lock:
             self._living.pop(ref.urn, None)
             peers = self._links.drop(ref)

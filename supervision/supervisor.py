@@ -219,8 +219,8 @@ class Supervisor(Actor):
         sender = message.sender
         if sender is None or (sender.urn, message.incarnation) not in self._lives:
             return  # somebody that is not our child, as OTP ignores exits of unknown processes
-        if sender.is_alive() and sender.incarnation == message.incarnation:
-            return  # the child has sent an exit signal, which is not its own end
+        if message.report is None:
+            return  # the child has sent an exit signal, which is not its own end: that one comes with a report
         child_id, life = self._lives.pop((sender.urn, message.incarnation))
         self._feed(ev.LifeEnded(child_id, life, message.reason, message.report, abandoned=_runs_on(sender)))
 

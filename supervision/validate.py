@@ -40,6 +40,9 @@ def check_supervisor_spec(spec: SupervisorSpec) -> tuple[SpecProblem, ...]:
 
 def check_child_spec(spec: ChildSpec, *, auto_shutdown: AutoShutdown) -> tuple[SpecProblem, ...]:
     """Give every mistake of one child's spec under a supervisor with this `auto_shutdown`."""
+    given: object = spec
+    if not isinstance(given, ChildSpec):
+        return (SpecProblem("child", "a ChildSpec", repr(given)),)
     return tuple(_child_problems(spec, _where(spec), auto_shutdown))
 
 
@@ -72,6 +75,8 @@ def _supervisor_problems(spec: SupervisorSpec) -> Iterator[SpecProblem]:
             yield SpecProblem(where, "a ChildSpec", repr(child))
             continue
         yield from _child_problems(child, where, spec.auto_shutdown)
+        if not _is_text(child.id):
+            continue
         if child.id in seen:
             yield SpecProblem(
                 f"{where}.id", f"an id that is not yet taken by children[{seen[child.id]}]", repr(child.id)
