@@ -96,14 +96,17 @@ class Start:
 
 
 class Delays(Protocol):
-    """How long to wait before a restart; `supervision.Backoff` is the one that is meant."""
+    """How long to wait before a restart; the values in `supervision.backoff` are the ones that are meant."""
 
     @property
     def reset_after(self) -> float:
         """Seconds of life after ready that make the next failure the first again."""
 
-    def delay(self, restarts: int, rng: random.Random) -> float:
-        """Seconds to wait before restart number `restarts` (1 is the first) since the last reset."""
+    def delay(self, restarts: int, rng: random.Random, previous: float) -> float:
+        """Seconds to wait before restart number `restarts` (1 is the first) since the last reset.
+
+        `previous`: what this method gave for the restart before, 0.0 for the first.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,16 @@ from ..actors.child_spec import (
     Shutdown,
     Start,
 )
-from .backoff import NO_BACKOFF, Backoff, Jitter
+from .backoff import (
+    NO_BACKOFF,
+    AkkaBackoff,
+    Backoff,
+    ConstantBackoff,
+    DecorrelatedBackoff,
+    Jitter,
+    LadderBackoff,
+    TenacityBackoff,
+)
 from .child_specs import supervisor_child
 from .errors import (
     AlreadyPresent,
@@ -56,6 +65,7 @@ from .wire import TAGS
 __all__ = (
     "NO_BACKOFF",
     "TAGS",
+    "AkkaBackoff",
     "AlreadyPresent",
     "AlreadyStarted",
     "AutoShutdown",
@@ -75,6 +85,8 @@ __all__ = (
     "ChildTerminated",
     "ChildType",
     "Children",
+    "ConstantBackoff",
+    "DecorrelatedBackoff",
     "Delays",
     "DescribeTree",
     "Done",
@@ -85,6 +97,7 @@ __all__ = (
     "InvalidSpec",
     "Isolation",
     "Jitter",
+    "LadderBackoff",
     "Limits",
     "Restart",
     "RestartIntensity",
@@ -103,6 +116,7 @@ __all__ = (
     "SupervisorSpec",
     "SupervisorStarted",
     "SupervisorStopping",
+    "TenacityBackoff",
     "Unstopped",
     "check_child_spec",
     "check_supervisor_spec",

@@ -17,6 +17,7 @@ from .states import ChildState, Step, next_state
 
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
+    from .commands import TimerKey
 
 __all__ = ("Child", "StartCause", "is_shutdown_error", "needs_restart")
 
@@ -28,25 +29,29 @@ class StartCause(StrEnum):
     ADDED = "added"  # by start_child: an error for the asker, and the spec is not kept
     MANUAL = "manual"  # by restart_child: an error for the asker, and the child stays stopped
     RESTART = "restart"  # by the supervisor: tried again, and counted
+    RECONFIGURED = "reconfigured"  # to follow a new spec: not counted; tried again as a restart
 
 
 @dataclass(slots=True)
 class Child:
     """A child in a supervisor's table."""
 
-    spec: ChildSpec
+    spec: ChildSpec  # what is started, under the id that it has in the table
+    given: ChildSpec | None = None  # what was asked for, where that is not the same
     state: ChildState = ChildState.STOPPED
     cause: StartCause = StartCause.BOOT
     life: int = 0  # of its current or latest incarnation; 0: it never had one
     ref: ActorRef[Any] | None = None  # from LifeBegun on; the same for all its lives
     incarnation: int = 0
     failures: int = 0  # ends that led to a restart, and failed restarts, since the last reset of the backoff
+    last_delay: float = 0.0  # what the backoff gave for the last of them
     restarts: int = 0  # restart attempts since it was added
     turn: int = 0  # number of the wait in hand; 0 when it does not wait for a time of its own
     due: float | None = None  # when that wait is over
     reset_armed: bool = False  # a BackoffReset timer is set for this life
     withdrawn: bool = False  # this stop was asked for by name, so no group may start the child again
     killed: bool = False  # this life was killed, at once or past its deadline
+    patience: TimerKey | None = None  # the timer that ends the wait for this life's end, where it has one of its own
     starter: Hashable | None = None  # whom to tell when it is ready
     enders: list[Hashable] = field(default_factory=list)  # whom to tell when it has ended
     last_reason: ExitReason | None = None

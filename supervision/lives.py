@@ -9,10 +9,10 @@ from ..protocol.exits import KILLED, NORMAL, ExitReason
 from . import commands as do
 from . import core_events as ev
 from .boot import fail_boot
-from .child import Child, StartCause, is_shutdown_error
+from .child import Child, StartCause
 from .core_state import CoreState
 from .errors import ChildWithdrawn, FailedToStartChild
-from .events import BackoffWasReset, ChildStarted, ChildStartFailed, ChildTerminated, ShutdownError
+from .events import BackoffWasReset, ChildStarted, ChildStartFailed, ChildTerminated
 from .plans import Boot, Ending, GroupPhase, GroupRestart
 from .restarts import decide, schedule
 from .states import ChildState, Step
@@ -58,7 +58,7 @@ def ignored(state: CoreState, event: ev.LifeIgnored) -> None:
         child.move(Step.IGNORE)
         child.last_reason = None
         state.tell_starter(child, None, ignored=True)
-        state.forget_temporary(child)
+        state.let_go(child)
 
 
 def failed(state: CoreState, event: ev.LifeFailed) -> None:
@@ -74,7 +74,11 @@ def failed(state: CoreState, event: ev.LifeFailed) -> None:
     child.move(Step.FAIL)
     child.last_reason = event.reason
     state.announce(ChildStartFailed(supervisor=state.name, child_id=child.id, life=child.life, reason=event.reason))
+    if isinstance(state.plan, Ending):
+        return  # nothing is started any more; whoever asked for this start has been refused
     match child.cause:
+        case StartCause.RESTART if _goes_down_with_its_group(state, child):
+            _rejoin(state, child)
         case StartCause.BOOT:
             fail_boot(state, child, event.reason)
         case StartCause.ADDED:
@@ -122,23 +126,23 @@ def _ended_on_its_own(state: CoreState, child: Child, reason: ExitReason) -> Non
         case Boot() as boot:
             boot.exits.append((child.id, reason))
         case Ending():
-            _report_if_unclean(state, child, reason)
-        case GroupRestart(phase=GroupPhase.STOPPING) as group if child.id in group.members:
-            # It was to be stopped for its siblings' sake anyway: that end never counts and decides nothing.
-            _report_if_unclean(state, child, reason)
+            state.report_if_unclean(child, reason)
+        case _ if _goes_down_with_its_group(state, child):
+            state.report_if_unclean(child, reason)
             _rejoin(state, child)
         case _:
             decide(state, child, reason)
 
 
-def _report_if_unclean(state: CoreState, child: Child, reason: ExitReason) -> None:
-    if is_shutdown_error(child.spec, reason):
-        state.announce(ShutdownError(supervisor=state.name, child_id=child.id, life=child.life, reason=reason))
+def _goes_down_with_its_group(state: CoreState, child: Child) -> bool:
+    """Say whether it was to be stopped for its siblings' sake anyway: that end never counts and decides nothing."""
+    plan = state.plan
+    return isinstance(plan, GroupRestart) and plan.phase is GroupPhase.STOPPING and child.id in plan.members
 
 
 def _rejoin(state: CoreState, child: Child) -> None:
     """A member of a group is down: it waits for the group, a temporary one is dropped for good."""
-    if state.forget_temporary(child):
+    if state.let_go(child):
         state.refuse_starter(child, ChildWithdrawn(child.id))
     else:
         child.move(Step.WAIT)
@@ -149,7 +153,7 @@ def _stopped(state: CoreState, child: Child, step: Step, reason: ExitReason) -> 
     group = state.plan
     if child.withdrawn:
         state.refuse_starter(child, ChildWithdrawn(child.id))
-        state.forget_temporary(child)
+        state.let_go(child)
     elif isinstance(group, GroupRestart) and child.id in group.members:
         _rejoin(state, child)
 
@@ -171,5 +175,5 @@ def reset_backoff(state: CoreState, key: do.BackoffReset) -> None:
     child = state.current(key.child_id, key.life)
     if child is not None and child.state is ChildState.RUNNING and child.reset_armed:
         child.reset_armed = False
-        child.failures = 0
+        child.failures, child.last_delay = 0, 0.0
         state.announce(BackoffWasReset(supervisor=state.name, child_id=child.id, life=child.life))

@@ -25,7 +25,7 @@ def decide(state: CoreState, child: Child, reason: ExitReason) -> None:
     if needs_restart(child.spec.restart, reason):
         schedule(state, child)
         return
-    state.forget_temporary(child)
+    state.let_go(child)
     if not is_significant_end(child.spec, reason):
         return
     others = (
@@ -44,7 +44,8 @@ def schedule(state: CoreState, child: Child) -> None:
     If the attempt would be over the intensity even after the wait, the supervisor gives up now, without waiting.
     """
     child.failures += 1
-    delay = max(0.0, state.delays(child.spec).delay(child.failures, state.rng))
+    delay = max(0.0, state.delays(child.spec).delay(child.failures, state.rng, child.last_delay))
+    child.last_delay = delay
     due = state.now + delay
     if not state.spec.intensity.allows(state.log, due):
         give_up(state, child)

@@ -12,7 +12,14 @@ from typing import Final
 from ..actors import child_spec
 from ..protocol.records import record
 from . import requests, results
-from .backoff import Backoff
+from .backoff import (
+    AkkaBackoff,
+    Backoff,
+    ConstantBackoff,
+    DecorrelatedBackoff,
+    LadderBackoff,
+    TenacityBackoff,
+)
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
@@ -24,6 +31,11 @@ __all__ = ("TAGS",)
 TAGS: Final[dict[str, type]] = {
     "regrow.auto_shutdown": AutoShutdown,
     "regrow.backoff": Backoff,
+    "regrow.backoff.akka": AkkaBackoff,
+    "regrow.backoff.constant": ConstantBackoff,
+    "regrow.backoff.decorrelated": DecorrelatedBackoff,
+    "regrow.backoff.ladder": LadderBackoff,
+    "regrow.backoff.tenacity": TenacityBackoff,
     "regrow.brutal_kill": child_spec.BrutalKill,
     "regrow.child_counts": results.ChildCounts,
     "regrow.child_info": results.ChildInfo,

@@ -58,6 +58,7 @@ class ReconnectPolicy:
         self._delays = delays
         self._rng = rng
         self._failures = 0
+        self._last_delay = 0.0
         self._ready_at: float | None = None
 
     @property
@@ -74,10 +75,10 @@ class ReconnectPolicy:
         if loss.kind == "fatal":
             return GiveUp(loss.code, loss.text)
         if self._ready_at is not None and now - self._ready_at >= self._delays.reset_after:
-            self._failures = 0
+            self._failures, self._last_delay = 0, 0.0
         self._ready_at = None
         self._failures += 1
-        delay = self._delays.delay(self._failures, self._rng)
+        delay = self._last_delay = self._delays.delay(self._failures, self._rng, self._last_delay)
         if loss.retry_after is not None:
             # Everybody is told the same time; a tenth of jitter keeps everybody from coming at it.
             wish = min(loss.retry_after, _RETRY_AFTER_MAX)

@@ -1,4 +1,4 @@
-"""How long to wait before a restart.
+"""The backoff that is meant where nothing else is said: at once, then growing.
 
 What lives here: `Backoff`, a value that implements `actors.child_spec.Delays`. What must not: clock, sleep, `random`'s
 module functions.
@@ -7,39 +7,16 @@ Source: tenacity's wait strategies, used as pure values; Akka's BackoffSuperviso
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
+from .fields import checked, checked_span, halfway, position, reset_time, store
+from .growth import grown
 
 __all__ = ("NO_BACKOFF", "Backoff", "Jitter")
 
 Jitter: TypeAlias = Literal["full", "none", "equal"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """The one field of tenacity's RetryCallState that an exponential wait reads; the real one reads the clock."""
-
-    attempt_number: int
-
-
-@lru_cache(maxsize=128)
-def _exponential(base: float, factor: float, cap: float) -> Callable[[RetryCallState], float]:
-    from tenacity.wait import wait_exponential  # here, because `import regrow` has to stay cheap
-
-    return wait_exponential(multiplier=base, exp_base=factor, max=cap)
-
-
-def _checked(name: str, value: object, *, least: float = 0.0, unit: str = "seconds") -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
-        raise ValueError(f"{name}: expected finite {unit} >= {least:g}, got {value!r}")
-    return float(value)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -74,31 +51,19 @@ class Backoff:
     ) -> None:
         if jitter not in get_args(Jitter):
             raise ValueError(f'jitter: expected "full", "none" or "equal", got {jitter!r}')
-        checked: dict[str, float] = {
-            "initial": _checked("initial", initial),
-            "base": _checked("base", base),
-            "factor": _checked("factor", factor, least=1.0, unit="number"),  # a float: an int ** 10**9 fills the memory
-            "cap": _checked("cap", cap),
-        }
-        if checked["cap"] < checked["base"]:
-            raise ValueError(f"cap: expected at least base ({checked['base']:g}), got {cap!r}")
-        default_reset = (checked["base"] + checked["cap"]) / 2
-        checked["reset_after"] = default_reset if reset_after is None else _checked("reset_after", reset_after)
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "jitter", jitter)
+        store(self, initial=checked("initial", initial), factor=checked("factor", factor, least=1.0, unit="number"))
+        least, most = checked_span("base", base, "cap", cap)
+        store(self, base=least, cap=most, jitter=jitter, reset_after=reset_time(reset_after, halfway(least, most)))
 
-    def delay(self, restarts: int, rng: random.Random) -> float:
+    def delay(self, restarts: int, rng: random.Random, previous: float = 0.0) -> float:  # noqa: ARG002 - of the family
         """Seconds to wait before restart number `restarts` (1 is the first) since the last reset.
 
         `rng` is used only where there is something to spread. Errors: ValueError if `restarts` is below 1.
         """
-        if restarts < 1:
-            raise ValueError(f"restarts: expected an integer >= 1, got {restarts!r}")
-        if restarts == 1:
+        index = position(restarts, self.initial)
+        if index < 0:
             return self.initial
-        attempt = cast("RetryCallState", _Attempt(restarts - 1))
-        whole = float(_exponential(self.base, self.factor, self.cap)(attempt))
+        whole = grown(self.base, self.factor, index, self.cap)
         if self.jitter == "none" or whole <= 0:
             return whole
         least = 0.0 if self.jitter == "full" else whole / 2
