@@ -26,6 +26,7 @@ from .errors import (
     SupervisorStopping,
 )
 from .plans import Boot, Ending
+from .reconfigure import reconfigure
 from .results import ChildCounts, Children, Done, Result
 from .states import ALIVE, ChildState
 from .validate import check_child_spec
@@ -43,10 +44,11 @@ def answer(state: CoreState, request: ask.Request, to: Hashable) -> None:
         case ask.CountChildren():
             state.say(do.Reply(to, _counts(state)))
             return
-        case ask.StartChild():
+        case ask.StartChild() | ask.Reconfigure():
             child = None
         case _:
-            child = state.children.get(request.child_id)
+            child_id: object = request.child_id  # the wrong thing is not found; it does not end the supervisor
+            child = state.children.get(child_id) if isinstance(child_id, str) else None
             if child is None:
                 state.refuse(to, ChildNotFound(request.child_id))
                 return
@@ -55,6 +57,8 @@ def answer(state: CoreState, request: ask.Request, to: Hashable) -> None:
         state.say(do.Reply(to, child.spec))
     elif isinstance(state.plan, Ending):
         state.refuse(to, SupervisorStopping(state.name))
+    elif isinstance(request, ask.Reconfigure):
+        reconfigure(state, request.spec, to)
     elif isinstance(request, ask.StartChild):
         _start(state, request.spec, to)
     elif child is not None:
@@ -97,7 +101,7 @@ def _start(state: CoreState, spec: ChildSpec, to: Hashable) -> None:
     present = state.children.get(spec.id)
     if present is not None:
         taken = present.state in ALIVE and not present.restarting
-        state.refuse(to, AlreadyStarted(spec.id) if taken else AlreadyPresent(spec.id))
+        state.refuse(to, AlreadyStarted(spec.id, present.ref) if taken else AlreadyPresent(spec.id))
         return
     child = Child(spec, starter=to)
     state.children[spec.id] = child
@@ -117,7 +121,7 @@ def _terminate(state: CoreState, child: Child, to: Hashable) -> None:
                 state.plan.pending = [member for member in state.plan.pending if member != child.id]
                 state.plan.exits = [(member, why) for member, why in state.plan.exits if member != child.id]
             state.refuse_starter(child, ChildWithdrawn(child.id))
-            state.forget_temporary(child)
+            state.let_go(child)
             _reply(state, to, Done())
         case ChildState.STARTING | ChildState.RUNNING:
             child.withdrawn = True

@@ -14,6 +14,7 @@ from ..actors.child_spec import ChildSpec
 from ..protocol.exits import SHUTDOWN, ExitReason
 from .errors import SupervisionError
 from .events import SupervisionEvent
+from .requests import Reconfigure, ReconfigureFrom
 from .results import Result
 
 __all__ = (
@@ -28,6 +29,7 @@ __all__ = (
     "GroupDue",
     "KillDeadline",
     "KillLife",
+    "ReconfigureLife",
     "Refuse",
     "Reply",
     "RestartDue",
@@ -36,6 +38,7 @@ __all__ = (
     "StopDeadline",
     "StopLife",
     "TimerKey",
+    "WaveDeadline",
 )
 
 
@@ -71,6 +74,13 @@ class GroupDue:
 
 
 @dataclass(frozen=True, slots=True)
+class WaveDeadline:
+    """Lives that were asked to stop, or killed, together get no more time than this. `wave`: their number."""
+
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackoffReset:
     """A life has been ready for long enough that the next failure is the first again."""
 
@@ -78,7 +88,7 @@ class BackoffReset:
     life: int
 
 
-TimerKey: TypeAlias = StopDeadline | KillDeadline | RestartDue | GroupDue | BackoffReset
+TimerKey: TypeAlias = StopDeadline | KillDeadline | RestartDue | GroupDue | WaveDeadline | BackoffReset
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,15 @@ class KillLife:
 
     child_id: str
     life: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReconfigureLife:
+    """Ask a life that is a supervisor to follow a new spec. Answer with LifeReconfigured, unless it ends first."""
+
+    child_id: str
+    life: int
+    message: Reconfigure | ReconfigureFrom
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +195,7 @@ Command: TypeAlias = (
     StartLife
     | StopLife
     | KillLife
+    | ReconfigureLife
     | ForgetChild
     | SetTimer
     | CancelTimer

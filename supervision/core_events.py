@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..protocol.exits import SHUTDOWN, ExitReason
 from .commands import TimerKey
 from .requests import Request
+from .results import Reconfigured
 
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
@@ -25,6 +26,7 @@ __all__ = (
     "LifeFailed",
     "LifeIgnored",
     "LifeReady",
+    "LifeReconfigured",
     "Requested",
     "StopRequested",
     "TimerFired",
@@ -65,13 +67,17 @@ class LifeIgnored:
 
 @dataclass(frozen=True, slots=True)
 class LifeFailed:
-    """A life has ended before it was ready. `abandoned`: its thread may still be running, fenced."""
+    """A life has ended before it was ready. `abandoned`: its thread may still be running, fenced.
+
+    `holder`: who lives under the name that it was to have, if that is why.
+    """
 
     child_id: str
     life: int
     reason: ExitReason
     report: object = None
     abandoned: bool = False
+    holder: ActorRef[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,16 @@ class LifeEnded:
     reason: ExitReason
     report: object = None
     abandoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LifeReconfigured:
+    """A life has answered to ReconfigureLife: it follows (`result`), it refuses (`error`), or it cannot (neither)."""
+
+    child_id: str
+    life: int
+    result: Reconfigured | None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +124,14 @@ class Requested:
 
 
 CoreEvent: TypeAlias = (
-    Booted | LifeBegun | LifeReady | LifeIgnored | LifeFailed | LifeEnded | TimerFired | StopRequested | Requested
+    Booted
+    | LifeBegun
+    | LifeReady
+    | LifeIgnored
+    | LifeFailed
+    | LifeEnded
+    | LifeReconfigured
+    | TimerFired
+    | StopRequested
+    | Requested
 )

@@ -7,7 +7,7 @@ What must not: clock, thread, I/O; why a step is taken (restarts.py, groups.py, 
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Final
 
 from ..actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity, Restart
@@ -17,10 +17,10 @@ from .child import Child, StartCause, is_shutdown_error
 from .errors import SupervisionError
 from .events import ShutdownError, SupervisionEvent, Unstopped
 from .intensity import RestartLog
-from .plans import GroupPhase, GroupRestart, Plan
+from .plans import GroupPhase, GroupRestart, Plan, Reconfiguration
 from .results import Done, StartedChild
 from .spec import SupervisorSpec
-from .states import ChildState, Step
+from .states import ALIVE, ChildState, Step
 
 __all__ = ("KILL_WAIT", "CoreState")
 
@@ -35,15 +35,30 @@ in an uninterruptible wait cannot either.
 class CoreState:
     """Everything that a supervisor's decisions depend on."""
 
-    __slots__ = ("_lives", "_turns", "booted", "children", "ended", "log", "name", "now", "out", "plan", "rng", "spec")
+    __slots__ = (
+        "_lives",
+        "_turns",
+        "booted",
+        "children",
+        "ended",
+        "log",
+        "name",
+        "now",
+        "out",
+        "plan",
+        "reconfiguration",
+        "rng",
+        "spec",
+    )
 
     def __init__(self, spec: SupervisorSpec, rng: random.Random, name: str) -> None:
-        self.spec: Final = spec
+        self.spec = spec
         self.rng: Final = rng
         self.name: Final = name
         self.children: dict[str, Child] = {child.id: Child(child) for child in spec.children}  # in start order
         self.log: RestartLog = ()
         self.plan: Plan | None = None
+        self.reconfiguration: Reconfiguration | None = None
         self.booted = False
         self.ended = False
         self.now = 0.0
@@ -99,38 +114,55 @@ class CoreState:
 
     def ask_to_stop(self, child: Child) -> None:
         """Stop a life in the way its spec says, and note by when it has to be over."""
+        patience = self.order_stop(child)
+        if patience is not None:
+            self._limit(child, patience)
+
+    def order_stop(self, child: Child) -> float | None:
+        """Stop a life in the way its spec says; give the seconds that it gets for that, None for no limit."""
         self.disarm(child)
         child.move(Step.STOP)
-        shutdown = child.spec.effective_shutdown
-        match shutdown:
+        match child.spec.effective_shutdown:
             case BrutalKill():
-                self.kill(child)
+                return self.order_kill(child)
             case Grace(seconds):
-                deadline = self.now + seconds
-                self.say(do.StopLife(child.id, child.life, deadline))
-                self.say(do.SetTimer(do.StopDeadline(child.id, child.life), deadline))
+                self.say(do.StopLife(child.id, child.life, self.now + seconds))
+                return seconds
             case Infinity():
                 self.say(do.StopLife(child.id, child.life, None))
+                return None
 
     def kill(self, child: Child) -> None:
-        """End a life that is being stopped, without asking."""
+        """End a life that is being stopped, without asking, and note by when it has to be over."""
+        self._limit(child, self.order_kill(child))
+
+    def order_kill(self, child: Child) -> float:
+        """End a life that is being stopped, without asking; give the seconds that its death may take."""
         child.killed = True
         self.say(do.KillLife(child.id, child.life))
-        self.say(do.SetTimer(do.KillDeadline(child.id, child.life), self.now + KILL_WAIT))
+        return KILL_WAIT
+
+    def _limit(self, child: Child, seconds: float) -> None:
+        name = do.KillDeadline if child.killed else do.StopDeadline
+        child.patience = name(child.id, child.life)
+        self.say(do.SetTimer(child.patience, self.now + seconds))
 
     def stopped(self, child: Child, step: Step, reason: ExitReason) -> None:
         """Note that a life that was being stopped is over, and tell those who waited for that."""
         child.move(step)
         child.last_reason = reason
-        if child.killed:
-            self.say(do.CancelTimer(do.KillDeadline(child.id, child.life)))
-        elif isinstance(child.spec.effective_shutdown, Grace):
-            self.say(do.CancelTimer(do.StopDeadline(child.id, child.life)))
-        if is_shutdown_error(child.spec, reason):
-            self.announce(ShutdownError(supervisor=self.name, child_id=child.id, life=child.life, reason=reason))
+        if child.patience is not None:
+            self.say(do.CancelTimer(child.patience))
+            child.patience = None
+        self.report_if_unclean(child, reason)
         for ender in child.enders:
             self.say(do.Reply(ender, Done()))
         child.enders.clear()
+
+    def report_if_unclean(self, child: Child, reason: ExitReason) -> None:
+        """Have it known that a child that was to stop has ended otherwise than cleanly."""
+        if is_shutdown_error(child.spec, reason):
+            self.announce(ShutdownError(supervisor=self.name, child_id=child.id, life=child.life, reason=reason))
 
     def report_unstopped(self, child: Child) -> None:
         """Have it known that a life that is over as far as we are concerned may still be running."""
@@ -160,22 +192,29 @@ class CoreState:
         del self.children[child.id]
         self.say(do.ForgetChild(child.id))
 
-    def forget_temporary(self, child: Child) -> bool:
-        """Take a temporary child that is over out of the table; say whether it was one."""
-        temporary = child.spec.restart is Restart.TEMPORARY
-        if temporary:
+    def let_go(self, child: Child) -> bool:
+        """Take a child that is over out of the table, unless it is kept for later; say whether it is gone."""
+        gone = not self.keeps(child)
+        if gone:
             self.forget(child)
-        return temporary
+        return gone
 
-    def stop_last(self, ids: Iterable[str]) -> bool:
-        """Of these, in start order, stop the last that lives, if none is being stopped. Say whether any still lives."""
-        for child_id in reversed(tuple(ids)):
-            child = self.children.get(child_id)
-            if child is None or child.state in {ChildState.STOPPED, ChildState.BACKOFF}:
-                continue
-            if child.state is not ChildState.STOPPING:
-                self.ask_to_stop(child)
-            return True
+    def keeps(self, child: Child) -> bool:
+        """Say whether a child stays in the table when it is over: all but the temporary ones do."""
+        return child.spec.restart is not Restart.TEMPORARY
+
+    def stop_last(self, pending: list[str]) -> bool:
+        """Of these, in start order, stop the last that lives, if it is not being stopped. Say whether any still lives.
+
+        Whoever does not live any more is taken off the end of the list, so that all of them together cost O(children).
+        """
+        while pending:
+            child = self.children.get(pending[-1])
+            if child is not None and child.state in ALIVE:
+                if child.state is not ChildState.STOPPING:
+                    self.ask_to_stop(child)
+                return True
+            pending.pop()
         return False
 
     def refuse(self, to: Hashable, error: SupervisionError) -> None:

@@ -20,8 +20,8 @@ def describe_supervisor(own: Description, spec: SupervisorSpec, core: Supervisor
         children=[describe_child(info) for info in core.children(now)],
         details={
             "strategy": str(spec.strategy),
-            "max_restarts": spec.intensity.max_restarts,
-            "max_seconds": spec.intensity.max_seconds,
+            "max_restarts": spec.intensity.burst,
+            "max_seconds": spec.intensity.memory,
             "auto_shutdown": str(spec.auto_shutdown),
         },
     )

@@ -12,7 +12,7 @@ from .errors import SupervisionError, SupervisorStopping
 from .plans import Ending, GroupPhase, GroupRestart
 from .states import ChildState
 
-__all__ = ("advance_ending", "end")
+__all__ = ("advance_ending", "end", "finish")
 
 
 def end(state: CoreState, reason: ExitReason, error: SupervisionError | None = None) -> None:
@@ -30,6 +30,9 @@ def end(state: CoreState, reason: ExitReason, error: SupervisionError | None = N
         if child.state is ChildState.BACKOFF:
             state.cancel_wait(child)
         state.refuse_starter(child, SupervisorStopping(state.name))
+    if state.reconfiguration is not None:
+        state.refuse(state.reconfiguration.asker, SupervisorStopping(state.name))
+        state.reconfiguration = None
     if error is None and not state.booted:
         error = SupervisorStopping(state.name)
     state.plan = Ending(reason, error)
@@ -37,10 +40,17 @@ def end(state: CoreState, reason: ExitReason, error: SupervisionError | None = N
 
 def advance_ending(state: CoreState, plan: Ending) -> bool:
     """Stop the next child, or end. Says whether there is more to do at once: never."""
-    if state.stop_last(state.children):
+    if plan.pending is None:
+        plan.pending = list(state.children)
+    if state.stop_last(plan.pending):
         return False
+    finish(state, plan)
+    return False
+
+
+def finish(state: CoreState, plan: Ending) -> None:
+    """End: no child is left alive."""
     if plan.error is not None:
         state.say(do.FailStart(plan.error))
     state.say(do.ExitSelf(plan.reason))
     state.ended = True
-    return False

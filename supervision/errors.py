@@ -4,10 +4,11 @@ RegrowError
 └── SupervisionError
     ├── InvalidSpec(problems)              the spec is wrong; all mistakes at once
     ├── FailedToStartChild(child_id, reason)   a child did not start, at boot or on request
+    ├── CannotReconfigure(supervisor, why)  it is in the middle of something that has to end first
     ├── SupervisorStopping(supervisor)     it is on its way out and takes no more orders
     └── ChildError(child_id)
         ├── ChildNotFound       no child has this id
-        ├── AlreadyStarted      start_child: the id is taken by a living child
+        ├── AlreadyStarted(ref)  start_child: the id is taken by a living child; also restart_child: the name is
         ├── AlreadyPresent      start_child: the id is taken by a child that is not running
         ├── ChildRunning        restart_child, delete_child: it is alive
         ├── ChildRestarting     restart_child, delete_child: it is about to be started
@@ -18,13 +19,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import RegrowError
 from ..protocol.exits import ExitReason
 
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
+
 __all__ = (
     "AlreadyPresent",
     "AlreadyStarted",
+    "CannotReconfigure",
     "ChildError",
     "ChildNotFound",
     "ChildRestarting",
@@ -77,6 +83,18 @@ class FailedToStartChild(SupervisionError):
         return f"child {self.child_id!r} failed to start: {self.reason}"
 
 
+class CannotReconfigure(SupervisionError):
+    """The supervisor cannot follow a new spec now; nothing has changed."""
+
+    def __init__(self, supervisor: str, why: str) -> None:
+        super().__init__(supervisor, why)
+        self.supervisor = supervisor
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"supervisor {self.supervisor!r} cannot be reconfigured now: {self.why}"
+
+
 class SupervisorStopping(SupervisionError):
     """The supervisor is stopping, so it starts, stops and changes nothing on request any more."""
 
@@ -108,9 +126,17 @@ class ChildNotFound(ChildError):
 
 
 class AlreadyStarted(ChildError):
-    """start_child: a living child has this id; `which_children` has its ref."""
+    """A living child has this id, or somebody else holds the name that it was to have; `ref` says who."""
 
     text = "is already started"
+
+    def __init__(self, child_id: str, ref: ActorRef[Any] | None = None) -> None:
+        Exception.__init__(self, child_id, ref)
+        self.child_id = child_id
+        self.ref = ref
+
+    def __str__(self) -> str:
+        return super().__str__() if self.ref is None else f"{super().__str__()}: {self.ref}"
 
 
 class AlreadyPresent(ChildError):

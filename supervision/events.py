@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..protocol.exits import ExitReason
+from .decay import FailureDecay
+from .intensity import RestartIntensity
 
 __all__ = (
     "BackoffWasReset",
@@ -94,12 +96,22 @@ class BackoffWasReset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntensityReached:
-    """One more restart would be too many: the supervisor gives up, stops its children and ends."""
+    """One more restart would be too many: the supervisor gives up, stops its children and ends.
+
+    What was exceeded: `max_restarts` within `max_seconds`; or, where it is given, `decay`, of which these two are then
+    the attempts at once that it forgives and the seconds that it remembers one for.
+    """
 
     supervisor: str
     child_id: str
     max_restarts: int
     max_seconds: float
+    decay: FailureDecay | None = None
+
+    @property
+    def intensity(self) -> RestartIntensity | FailureDecay:
+        """The value that was exceeded."""
+        return RestartIntensity(self.max_restarts, self.max_seconds) if self.decay is None else self.decay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

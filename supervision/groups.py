@@ -34,7 +34,11 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
             unfinished = list(plan.members)
             due = max(due, plan.due)
         first = min([first, *(ids.index(member) for member in unfinished if member in state.children)])
-    members = affected(state.spec.strategy, ids, ids[first])
+    members = tuple(
+        member
+        for member in affected(state.spec.strategy, ids, ids[first])
+        if not _is_over(state, state.children[member])
+    )
     for member in members:
         sibling = state.children[member]
         if sibling.state is ChildState.STOPPED:
@@ -46,7 +50,7 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
 
 def advance_stopping(state: CoreState, plan: GroupRestart) -> bool:
     """Stop the next member; when none is left alive, say whether it is already time to start them."""
-    if state.stop_last(plan.members):
+    if state.stop_last(list(plan.members)):
         return False
     if plan.due > state.now:
         plan.phase = GroupPhase.WAITING
@@ -76,6 +80,11 @@ def start_next(state: CoreState, plan: GroupRestart) -> bool:
             return False
     state.plan = None
     return True
+
+
+def _is_over(state: CoreState, child: Child) -> bool:
+    """Forget a temporary child that ended during the boot and was not yet decided upon: no group brings it back."""
+    return child.state is ChildState.STOPPED and state.let_go(child)
 
 
 def _waits(state: CoreState, child_id: str) -> bool:

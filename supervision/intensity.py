@@ -1,6 +1,7 @@
 """How many restarts in how many seconds a supervisor forgives before it gives up.
 
-What lives here: the sliding window as a value and a pure function of a log of times. What must not: the clock.
+What lives here: what every such value can be asked, and the sliding window as a value and a pure function of a log of
+times; decay.py has another one. What must not: the clock.
 Source: OTP supervisor add_restart/1; Elixir DynamicSupervisor.
 """
 
@@ -8,12 +9,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-__all__ = ("RestartIntensity", "RestartLog")
+__all__ = ("Intensity", "RestartIntensity", "RestartLog")
 
 RestartLog: TypeAlias = tuple[float, ...]
-"""Monotonic seconds of the restart attempts that are still inside the window, newest first."""
+"""What an intensity has to remember, () before the first attempt. Only the one that made it knows what it means."""
+
+
+class Intensity(Protocol):
+    """How many restart attempts a supervisor forgives: one budget for those at once and those after a wait.
+
+    Time only helps: an attempt that would be too many at some time is too many before it, and after further attempts
+    too. So a supervisor that looks ahead to the end of a backoff never gives up too early.
+    """
+
+    @property
+    def burst(self) -> int:
+        """How many attempts at once are forgiven."""
+
+    @property
+    def memory(self) -> float:
+        """Seconds after which an attempt is forgotten, or hardly weighs anything any more."""
+
+    def record(self, log: RestartLog, now: float) -> tuple[RestartLog, bool]:
+        """Enter one attempt at `now` (monotonic seconds); give the new log, and whether the attempt is allowed."""
+
+    def allows(self, log: RestartLog, now: float) -> bool:
+        """Say whether an attempt at `now` would be allowed, without entering it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +60,18 @@ class RestartIntensity:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise ValueError(f"max_seconds: expected finite seconds > 0, got {seconds!r}")
 
+    @property
+    def burst(self) -> int:
+        """How many attempts at once are forgiven."""
+        return self.max_restarts
+
+    @property
+    def memory(self) -> float:
+        """Seconds after which an attempt is forgotten."""
+        return self.max_seconds
+
     def record(self, log: RestartLog, now: float) -> tuple[RestartLog, bool]:
-        """Enter one attempt; give the log that is left in the window, and whether the attempt is allowed.
+        """Enter one attempt; give the times that are left in the window, newest first, and whether it is allowed.
 
         Shape: O(attempts in the window), which is never more than `max_restarts + 1`.
         >>> RestartIntensity(1, 5.0).record((10.0,), 15.0)

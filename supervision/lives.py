@@ -11,13 +11,14 @@ from . import core_events as ev
 from .boot import fail_boot
 from .child import Child, StartCause
 from .core_state import CoreState
-from .errors import ChildWithdrawn, FailedToStartChild
+from .errors import AlreadyStarted, ChildWithdrawn, FailedToStartChild, SupervisionError
 from .events import BackoffWasReset, ChildStarted, ChildStartFailed, ChildTerminated
 from .plans import Boot, Ending, GroupPhase, GroupRestart
+from .reconfigure import note_failed_start
 from .restarts import decide, schedule
 from .states import ChildState, Step
 
-__all__ = ("begun", "ended", "failed", "give_up_waiting", "ignored", "ready", "reset_backoff")
+__all__ = ("abandon", "begun", "ended", "failed", "give_up_waiting", "ignored", "ready", "reset_backoff")
 
 
 def begun(state: CoreState, event: ev.LifeBegun) -> None:
@@ -77,17 +78,26 @@ def failed(state: CoreState, event: ev.LifeFailed) -> None:
     if isinstance(state.plan, Ending):
         return  # nothing is started any more; whoever asked for this start has been refused
     match child.cause:
-        case StartCause.RESTART if _goes_down_with_its_group(state, child):
+        case StartCause.RESTART | StartCause.RECONFIGURED if _goes_down_with_its_group(state, child):
             _rejoin(state, child)
         case StartCause.BOOT:
             fail_boot(state, child, event.reason)
         case StartCause.ADDED:
-            state.refuse_starter(child, FailedToStartChild(child.id, event.reason))
+            state.refuse_starter(child, _why_not(event))
             state.forget(child)
         case StartCause.MANUAL:
-            state.refuse_starter(child, FailedToStartChild(child.id, event.reason))
-        case StartCause.RESTART:
-            schedule(state, child)
+            state.refuse_starter(child, _why_not(event))
+        case StartCause.RESTART | StartCause.RECONFIGURED:
+            if child.cause is StartCause.RECONFIGURED:
+                note_failed_start(state, child, event.reason)
+            if not state.let_go(child):  # it may have become one since the restart was decided
+                schedule(state, child)
+
+
+def _why_not(event: ev.LifeFailed) -> SupervisionError:
+    if event.holder is not None:
+        return AlreadyStarted(event.child_id, event.holder)
+    return FailedToStartChild(event.child_id, event.reason)
 
 
 def ended(state: CoreState, event: ev.LifeEnded) -> None:
@@ -156,6 +166,8 @@ def _stopped(state: CoreState, child: Child, step: Step, reason: ExitReason) -> 
         state.let_go(child)
     elif isinstance(group, GroupRestart) and child.id in group.members:
         _rejoin(state, child)
+    elif isinstance(group, Ending):
+        state.let_go(child)
 
 
 def give_up_waiting(state: CoreState, key: do.StopDeadline | do.KillDeadline) -> None:
@@ -166,8 +178,13 @@ def give_up_waiting(state: CoreState, key: do.StopDeadline | do.KillDeadline) ->
     if isinstance(key, do.StopDeadline) and not child.killed:
         state.kill(child)
     elif isinstance(key, do.KillDeadline):
-        state.report_unstopped(child)
-        _stopped(state, child, Step.ABANDON, KILLED)
+        abandon(state, child)
+
+
+def abandon(state: CoreState, child: Child) -> None:
+    """Go on without a life that does not end although it was killed, and say so."""
+    state.report_unstopped(child)
+    _stopped(state, child, Step.ABANDON, KILLED)
 
 
 def reset_backoff(state: CoreState, key: do.BackoffReset) -> None:

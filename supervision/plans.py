@@ -6,14 +6,18 @@ A supervisor has at most one plan; a plan waits in its phase, so the supervisor 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from ..protocol.exits import ExitReason
+from ..actors.child_spec import ChildSpec
+from .difference import Difference
 from .errors import SupervisionError
+from .results import Reconfigured
 
-__all__ = ("Boot", "Ending", "GroupPhase", "GroupRestart", "Plan")
+__all__ = ("Boot", "Ending", "GroupPhase", "GroupRestart", "Plan", "Reconfiguration")
 
 
 @dataclass(slots=True)
@@ -54,6 +58,31 @@ class Ending:
 
     reason: ExitReason
     error: SupervisionError | None = None
+    pending: list[str] | None = None  # in start order; set when the first one is stopped
+
+
+@dataclass(slots=True)
+class Reconfiguration:
+    """Bring the lives in line with a new spec: stop what has to go, then start what has to come, in start order.
+
+    It is not a Plan, as it waits while there is one: a child that crashes, or a group of them, is seen to first.
+    """
+
+    asker: Hashable
+    change: Difference
+    before: dict[str, ChildSpec]  # the specs that those have had who are asked to change inside
+    lives: dict[str, int]  # the life of each child that is not in line; a later one is
+    stopping: list[str]  # the last is stopped first
+    starting: list[str]  # also those that are asked to change inside
+    current: tuple[str, int] | None = None  # child and life that is waited for, while it starts or changes inside
+    asked: bool = False  # the current one has been asked to change inside, and has not answered
+    changed: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)  # their first start has failed, and why
+    refused: dict[str, str] = field(default_factory=dict)  # they stay as they were inside, and why
+    inside: dict[str, Reconfigured] = field(default_factory=dict)
 
 
 Plan: TypeAlias = Boot | GroupRestart | Ending

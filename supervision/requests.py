@@ -8,15 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..actors.child_spec import ChildSpec
+from ..protocol.exits import SHUTDOWN, ExitReason
+from ..actors.child_spec import ChildSpec, Start
+from .spec import SupervisorSpec
 
 __all__ = (
     "CountChildren",
     "DeleteChild",
     "GetChildSpec",
+    "Reconfigure",
+    "ReconfigureFrom",
     "Request",
     "RestartChild",
     "StartChild",
+    "StopSupervisor",
     "TerminateChild",
     "WhichChildren",
 )
@@ -67,6 +72,43 @@ class GetChildSpec:
     child_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """Become what a new spec describes, without touching the children that are the same in it.
+
+    Answer: Reconfigured, when all that has to stop is stopped and all that has to start has been started once.
+    """
+
+    spec: SupervisorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ReconfigureFrom:
+    """The same, with the spec that a start function gives where the supervisor lives, as across processes.
+
+    Answer: Reconfigured; Done if the start gives something else than a supervisor of this kind.
+    """
+
+    start: Start
+
+
+@dataclass(frozen=True, slots=True)
+class StopSupervisor:
+    """End, the children first, with this reason. Answer: None, once its exit has been announced.
+
+    It is not for the core: to a supervisor that is stopping already it is one more who waits.
+    """
+
+    reason: ExitReason = SHUTDOWN
+
+
 Request: TypeAlias = (
-    StartChild | TerminateChild | RestartChild | DeleteChild | WhichChildren | CountChildren | GetChildSpec
+    StartChild
+    | TerminateChild
+    | RestartChild
+    | DeleteChild
+    | WhichChildren
+    | CountChildren
+    | GetChildSpec
+    | Reconfigure
 )

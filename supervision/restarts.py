@@ -10,6 +10,7 @@ from ..protocol.exits import ExitReason, Shutdown
 from . import commands as do
 from .child import Child, StartCause, needs_restart
 from .core_state import CoreState
+from .decay import FailureDecay
 from .ending import end
 from .events import IntensityReached, RestartScheduled, SignificantChildEnded
 from .groups import join_group
@@ -92,8 +93,9 @@ def give_up(state: CoreState, child: Child) -> None:
         IntensityReached(
             supervisor=state.name,
             child_id=child.id,
-            max_restarts=intensity.max_restarts,
-            max_seconds=intensity.max_seconds,
+            max_restarts=intensity.burst,
+            max_seconds=intensity.memory,
+            decay=intensity if isinstance(intensity, FailureDecay) else None,
         )
     )
     end(state, Shutdown("reached_max_restart_intensity"))

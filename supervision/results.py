@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..actors.child_spec import ChildSpec, ChildType, Restart
@@ -11,7 +12,7 @@ from .states import ChildState
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
 
-__all__ = ("ChildCounts", "ChildInfo", "Children", "Done", "Result", "StartedChild")
+__all__ = ("ChildCounts", "ChildInfo", "Children", "Done", "Reconfigured", "Result", "StartedChild")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +69,32 @@ class ChildCounts:
     workers: int
 
 
-Result: TypeAlias = StartedChild | Done | Children | ChildCounts | ChildSpec
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconfigured:
+    """What a supervisor has done to follow a new spec; children by id, in start order, `removed` in the old one.
+
+    `own`: fields of the supervisor itself. `changed`: their policy was applied to the life that runs, or to the next
+    one if none does. `restarted`: they have a new life. `failed`: of the restarted and added ones those whose first
+    start has failed, with the reason; they are being restarted like any child. `inside`: supervisors that went on and
+    changed below, with what they answered. `refused`: supervisors that could not follow and go on as they were.
+    """
+
+    own: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    reordered: bool = False
+    failed: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    inside: Mapping[str, Reconfigured] = field(default_factory=dict)
+
+    @property
+    def unchanged(self) -> bool:
+        """Say whether there was nothing to do."""
+        done = (self.own, self.changed, self.restarted, self.added, self.removed, self.refused, self.inside)
+        return not (self.reordered or any(done))
+
+
+Result: TypeAlias = StartedChild | Done | Children | ChildCounts | ChildSpec | Reconfigured

@@ -5,11 +5,12 @@ What lives here: `SupervisorSpec`. What must not: checks (validate.py) or decisi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..actors.child_spec import ChildSpec, Delays
 from .backoff import Backoff
+from .decay import FailureDecay
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
 from .strategy import Strategy
@@ -27,10 +28,12 @@ class SupervisorSpec:
 
     strategy: Strategy = Strategy.ONE_FOR_ONE
     children: Sequence[ChildSpec] = ()
-    intensity: RestartIntensity = RestartIntensity()
+    intensity: RestartIntensity | FailureDecay = RestartIntensity()
     backoff: Delays = Backoff()
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     name: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "children", tuple(self.children))
+        children: object = self.children
+        if isinstance(children, Iterable) and not isinstance(children, str | bytes | Mapping):
+            object.__setattr__(self, "children", tuple(children))  # anything else is a mistake to be reported

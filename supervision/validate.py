@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..actors.child_spec import (
@@ -22,6 +22,8 @@ from ..actors.child_spec import (
     Restart,
     Start,
 )
+from .backoff import TenacityBackoff
+from .decay import FailureDecay
 from .errors import InvalidSpec, SpecProblem
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
@@ -30,11 +32,15 @@ from .strategy import Strategy
 
 __all__ = ("check_child_spec", "check_supervisor_spec", "raise_problems")
 
+_LAUNCHERS: Final = ("auto", "exec", "zygote")
 _IMPORT_PATH: Final = re.compile(r"[\w-]+(\.[\w-]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
 def check_supervisor_spec(spec: SupervisorSpec) -> tuple[SpecProblem, ...]:
     """Give every mistake of a supervisor's spec and of its children, in the order in which they stand."""
+    given: object = spec
+    if not isinstance(given, SupervisorSpec):
+        return (SpecProblem("supervisor", "a SupervisorSpec", repr(given)),)
     return tuple(_supervisor_problems(spec))
 
 
@@ -62,13 +68,16 @@ def _supervisor_problems(spec: SupervisorSpec) -> Iterator[SpecProblem]:
     yield from _one_of("strategy", spec.strategy, Strategy)
     yield from _one_of("auto_shutdown", spec.auto_shutdown, AutoShutdown)
     intensity: object = spec.intensity
-    if not isinstance(intensity, RestartIntensity):
-        yield SpecProblem("intensity", "a RestartIntensity", repr(intensity))
+    if not isinstance(intensity, RestartIntensity | FailureDecay):
+        yield SpecProblem("intensity", "a RestartIntensity or a FailureDecay", repr(intensity))
     yield from _delays("backoff", spec.backoff)
     if spec.name is not None and not _is_text(spec.name):
         yield SpecProblem("name", "a string that is not empty, or None", repr(spec.name))
     seen: dict[str, int] = {}
-    children: Sequence[object] = spec.children
+    children: object = spec.children
+    if not isinstance(children, tuple):
+        yield SpecProblem("children", "a sequence of ChildSpecs", repr(children))
+        return
     for index, child in enumerate(children):
         where = _where(child, index)
         if not isinstance(child, ChildSpec):
@@ -99,8 +108,17 @@ def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) ->
         yield from _delays(f"{where}.backoff", spec.backoff)
     if spec.name is not None and not _is_text(spec.name):
         yield SpecProblem(f"{where}.name", "a string that is not empty, or None", repr(spec.name))
-    if spec.limits != Limits() and spec.isolation is not Isolation.PROCESS:
-        yield SpecProblem(f"{where}.limits", 'no limits without isolation="process"', repr(spec.limits))
+    limits: object = spec.limits
+    if not isinstance(limits, Limits):
+        yield SpecProblem(f"{where}.limits", "a Limits", repr(limits))
+    elif limits != Limits() and spec.isolation is not Isolation.PROCESS:
+        yield SpecProblem(f"{where}.limits", 'no limits without isolation="process"', repr(limits))
+    if spec.launcher not in _LAUNCHERS:
+        yield SpecProblem(f"{where}.launcher", f"one of {', '.join(map(repr, _LAUNCHERS))}", repr(spec.launcher))
+    significant: object = spec.significant
+    if not isinstance(significant, bool):
+        yield SpecProblem(f"{where}.significant", "True or False", repr(significant))
+        return
     if spec.significant and spec.restart is Restart.PERMANENT:
         yield SpecProblem(f"{where}.significant", "False for a permanent child, which never ends on its own", "True")
     if spec.significant and auto_shutdown is AutoShutdown.NEVER:
@@ -117,6 +135,12 @@ def _start(where: str, start: object) -> Iterator[SpecProblem]:
             yield SpecProblem(f"{where}.target", 'an import path "package.module:name"', repr(target))
     elif not callable(target):
         yield SpecProblem(f"{where}.target", "an actor class, a callable or an import path", repr(target))
+    args: object = start.args
+    if not isinstance(args, tuple):
+        yield SpecProblem(f"{where}.args", "a tuple", repr(args))
+    kwargs: object = start.kwargs
+    if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
+        yield SpecProblem(f"{where}.kwargs", "a mapping with strings as keys", repr(kwargs))
 
 
 def _shutdown(where: str, shutdown: object) -> Iterator[SpecProblem]:
@@ -132,6 +156,11 @@ def _delays(where: str, delays: object) -> Iterator[SpecProblem]:
         yield SpecProblem(where, "a Backoff, or another Delays", repr(delays))
     elif not _is_seconds(getattr(delays, "reset_after", None)):
         yield SpecProblem(f"{where}.reset_after", "finite seconds", repr(getattr(delays, "reset_after", None)))
+    elif isinstance(delays, TenacityBackoff):
+        try:
+            delays.check()
+        except ValueError as error:
+            yield SpecProblem(f"{where}.wait", f"a wait that can be had here ({error})", repr(delays.wait))
 
 
 def _one_of(

@@ -20,6 +20,7 @@ from .backoff import (
     LadderBackoff,
     TenacityBackoff,
 )
+from .decay import FailureDecay
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
@@ -46,6 +47,7 @@ TAGS: Final[dict[str, type]] = {
     "regrow.count_children": requests.CountChildren,
     "regrow.delete_child": requests.DeleteChild,
     "regrow.done": results.Done,
+    "regrow.failure_decay": FailureDecay,
     "regrow.get_child_spec": requests.GetChildSpec,
     "regrow.grace": child_spec.Grace,
     "regrow.infinity": child_spec.Infinity,
@@ -57,6 +59,7 @@ TAGS: Final[dict[str, type]] = {
     "regrow.start": child_spec.Start,
     "regrow.start_child": requests.StartChild,
     "regrow.started_child": results.StartedChild,
+    "regrow.stop_supervisor": requests.StopSupervisor,
     "regrow.strategy": Strategy,
     "regrow.supervisor_spec": SupervisorSpec,
     "regrow.terminate_child": requests.TerminateChild,

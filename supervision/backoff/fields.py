@@ -10,12 +10,14 @@ import math
 __all__ = ("checked", "checked_span", "halfway", "position", "reset_time", "store")
 
 
-def checked(name: str, value: object, *, least: float = 0.0, most: float = math.inf, unit: str = "seconds") -> float:
-    """Give a field's value as a float. Errors: ValueError naming field, expected and got."""
+def checked(
+    name: str, value: object, *, least: float = 0.0, most: float = math.inf, unit: str = "seconds", bounds: str = ""
+) -> float:
+    """Give a field's value as a float. Errors: ValueError naming field, expected (`bounds` in words) and got."""
     number = _number(value)
     if not math.isfinite(number) or not least <= number <= most:
-        bounds = f">= {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
-        raise ValueError(f"{name}: expected finite {unit} {bounds}, got {value!r}")
+        said = bounds or (f">= {least:g}" if most == math.inf else f"from {least:g} to {most:g}")
+        raise ValueError(f"{name}: expected finite {unit} {said}, got {value!r}")
     return number
 
 
