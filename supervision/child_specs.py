@@ -8,7 +8,7 @@ from ..actors.child_spec import ChildSpec, ChildType, Delays, Isolation, Restart
 from .spec import SupervisorSpec
 from .supervisor import Supervisor
 
-__all__ = ("boot_timeout", "supervisor_child")
+__all__ = ("boot_timeout", "start_seconds", "supervisor_child")
 
 BOOT_MARGIN: Final = 10.0
 """Seconds that a supervisor's boot may take beyond the start_timeouts of its children: stopping them if one fails."""
@@ -19,7 +19,14 @@ def boot_timeout(spec: SupervisorSpec) -> float:
 
     Differs from OTP, where a start has no limit by default.
     """
-    return BOOT_MARGIN + sum(child.start_timeout for child in spec.children)
+    children: object = spec.children
+    return BOOT_MARGIN + sum(map(start_seconds, children if isinstance(children, tuple) else ()))
+
+
+def start_seconds(spec: object) -> float:
+    """Seconds that a child gets to start; 0 if its spec is so wrong that nobody will start it."""
+    seconds: object = getattr(spec, "start_timeout", 0.0)
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def supervisor_child(  # noqa: PLR0913 - as many as a ChildSpec has

@@ -9,11 +9,12 @@ from ..actors.describe import Description
 from ..actors.options import SpawnOptions
 from ..protocol.exits import SHUTDOWN, ExitReason
 from . import requests as ask
-from .child_specs import boot_timeout
-from .results import ChildCounts, ChildInfo, Children, StartedChild
+from .child_specs import boot_timeout, start_seconds
+from .results import ChildCounts, ChildInfo, Children, Reconfigured, StartedChild
 from .spec import SupervisorSpec
 from .supervisor import Supervisor
 from .tree import DescribeTree
+from .validate import check_supervisor_spec, raise_problems
 
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
@@ -51,6 +52,7 @@ class SupervisorHandle:
         The wait is bounded by what the children's start_timeouts add up to.
         Errors: InvalidSpec; FailedToStartChild; NameTaken; StartTimeout; SystemClosed.
         """
+        raise_problems(check_supervisor_spec(spec))
         options = SpawnOptions(name=spec.name, start_timeout=boot_timeout(spec), link=link)
         return cls(system.spawn(Supervisor, spec, options=options))
 
@@ -60,7 +62,7 @@ class SupervisorHandle:
         Errors: AlreadyStarted; AlreadyPresent; InvalidSpec; FailedToStartChild (the spec is not kept then);
         ChildWithdrawn.
         """
-        wait = spec.start_timeout + ASK_TIMEOUT if timeout is None else timeout
+        wait = start_seconds(spec) + ASK_TIMEOUT if timeout is None else timeout
         return self._ask(ask.StartChild(spec), StartedChild, wait)
 
     def restart_child(self, child_id: str, *, timeout: float | None = None) -> StartedChild:
@@ -98,6 +100,17 @@ class SupervisorHandle:
     def get_childspec(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
         """Look a child's spec up. Errors: ChildNotFound."""
         return self._ask(ask.GetChildSpec(child_id), ChildSpec, timeout)
+
+    def reconfigure(self, spec: SupervisorSpec, *, timeout: float | None = None) -> Reconfigured:
+        """Become what `spec` describes, without touching the children that are the same in it, and wait for that.
+
+        Children that are gone are stopped, changed ones are stopped and started, new ones are started; policies are
+        applied to the lives that run, and supervisors below follow in the same way. Children that were added by hand
+        stay. Without `timeout` it waits for as long as those stops and starts take.
+        Errors: InvalidSpec with all mistakes, and nothing has changed; CannotReconfigure while it starts or follows
+        another spec; SupervisorStopping.
+        """
+        return self._ask(ask.Reconfigure(spec), Reconfigured, timeout)
 
     def describe_tree(self, *, timeout: float = 1.0) -> Description:
         """Describe all that is below; who does not answer in time is described by its supervisor alone."""

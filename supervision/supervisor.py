@@ -10,38 +10,48 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from ..actors.actor import Actor
 from ..actors.describe import Description
-from ..actors.errors import ActorDeadError
+from ..actors.errors import ActorDeadError, NameTaken
 from ..actors.life import Life
 from ..actors.mailbox import Envelope
 from ..actors.outcome import Ignored, Started, StartFailed, StartOutcome
+from ..actors.ref import ActorRef
+from ..actors.replies import answer_at_end
 from ..actors.signals import Exit
 from ..protocol.exits import ExitReason
 from . import commands as do
 from . import core_events as ev
+from .circles import refuse_circle
 from .core import SupervisorCore
 from .description import describe_supervisor
 from .errors import FailedToStartChild, SupervisionError
 from .events import IntensityReached
+from .follow import SpecFound, ask_to_follow, find_spec
+from .paths import take_path
 from .requests import (
     CountChildren,
     DeleteChild,
     GetChildSpec,
+    Reconfigure,
+    ReconfigureFrom,
+    Request,
     RestartChild,
     StartChild,
+    StopSupervisor,
     TerminateChild,
     WhichChildren,
 )
+from .results import Done
 from .spec import SupervisorSpec
 from .tree import DescribeTree, TreeAnswered, TreeWalk
+from .validate import check_supervisor_spec, raise_problems
 
 if TYPE_CHECKING:
-    from ..actors.child_spec import ChildSpec
+    from ..actors.child_spec import ChildSpec, Start
     from ..actors.handshake import StartHandle
-    from ..actors.ref import ActorRef
     from ..actors.replies import ReplyHandle
     from ..actors.timers import Timer
 
@@ -57,6 +67,7 @@ class _Outcome:
     child_id: str
     life: int
     outcome: StartOutcome
+    name: str | None  # that it was to be registered under
 
 
 class Supervisor(Actor):
@@ -73,8 +84,9 @@ class Supervisor(Actor):
     describes_tree = True  # answers DescribeTree
 
     def __init__(self, spec: SupervisorSpec) -> None:
-        self._spec = spec
-        self._core = SupervisorCore(spec, self.system.rng, name=spec.name or self.name)
+        raise_problems(check_supervisor_spec(spec))
+        take_path(self, spec.name)
+        self._core = SupervisorCore(spec, self.system.rng, name=self.ref.path)
         self._events: deque[ev.CoreEvent] = deque()
         self._feeding = False
         self._starting: StartHandle | None = None  # set from on_start on
@@ -93,6 +105,7 @@ class Supervisor(Actor):
 
     def on_stop_request(self, reason: ExitReason) -> None:
         """Stop the children, last started first; end when none is left."""
+        refuse_circle(self._alive(), self.ref)
         self._feed(ev.StopRequested(reason))
 
     def on_receive(self, message: object) -> object:
@@ -102,9 +115,15 @@ class Supervisor(Actor):
                 self._child_exited(message)
             case _Outcome():
                 self._start_ended(message)
+            case ev.LifeReconfigured():
+                self._feed(message)
             case ev.TimerFired():
                 self._timers.pop(message.key, None)
                 self._feed(message)
+            case StopSupervisor(reason):
+                refuse_circle(self._alive(), self.ref)
+                answer_at_end(self._alive())
+                self._feed(ev.StopRequested(reason))
             case DescribeTree():
                 self._describe_tree(message)
             case TreeAnswered():
@@ -117,17 +136,29 @@ class Supervisor(Actor):
                 | WhichChildren()
                 | CountChildren()
                 | GetChildSpec()
+                | Reconfigure()
             ):
-                number = next(self._numbers)
-                self._replies[number] = self.defer_reply()
-                self._feed(ev.Requested(message, number))
+                self._requested(message)
+            case ReconfigureFrom(start):
+                self._find_spec(start)
+            case SpecFound():
+                self._spec_found(message)
             case _:
                 return super().on_receive(message)
         return None
 
     def describe(self) -> Description:
         """Say what it is and what its children are, as far as it knows without asking them."""
-        return describe_supervisor(super().describe(), self._spec, self._core, self.system.clock.now())
+        return describe_supervisor(super().describe(), self._core.spec, self._core, self.system.clock.now())
+
+    def _requested(self, request: Request) -> None:
+        ending = self._core.awaited_end(request)
+        refuse_circle(self._alive(), ending)
+        number = next(self._numbers)
+        self._replies[number] = reply = self.defer_reply()
+        if ending is not None:
+            reply.until(ending)
+        self._feed(ev.Requested(request, number))
 
     def _feed(self, event: ev.CoreEvent) -> None:
         self._events.append(event)
@@ -149,6 +180,8 @@ class Supervisor(Actor):
                 self._refs[child_id].shutdown(reason, deadline=deadline)
             case do.KillLife(child_id):
                 self._refs[child_id].kill()
+            case do.ReconfigureLife(child_id, life, message):
+                ask_to_follow(self._refs[child_id], message, self._alive(), child_id=child_id, life=life)
             case do.ForgetChild(child_id):
                 self._refs.pop(child_id, None)
             case do.SetTimer(key, at):
@@ -191,7 +224,7 @@ class Supervisor(Actor):
             # Into this life's own mailbox: a later life of this supervisor counts its children's lives from 1 again.
             try:
                 if cell is not None:
-                    cell.put(Envelope(_Outcome(child_id, life, outcome), exempt=True))
+                    cell.put(Envelope(_Outcome(child_id, life, outcome, spec.name), exempt=True))
             except ActorDeadError:
                 return  # the supervisor has ended, and its links have told the child
 
@@ -209,7 +242,14 @@ class Supervisor(Actor):
             case Ignored():
                 event: ev.CoreEvent = ev.LifeIgnored(child_id, life)
             case StartFailed(reason=reason, report=report):
-                event = ev.LifeFailed(child_id, life, reason, report, abandoned=_runs_on(outcome.ref))
+                event = ev.LifeFailed(
+                    child_id,
+                    life,
+                    reason,
+                    report,
+                    abandoned=_runs_on(outcome.ref),
+                    holder=_holder(outcome, message.name),
+                )
             case _:
                 assert_never(outcome)
         self._lives.pop((outcome.ref.urn, outcome.incarnation), None)
@@ -223,6 +263,19 @@ class Supervisor(Actor):
             return  # the child has sent an exit signal, which is not its own end: that one comes with a report
         child_id, life = self._lives.pop((sender.urn, message.incarnation))
         self._feed(ev.LifeEnded(child_id, life, message.reason, message.report, abandoned=_runs_on(sender)))
+
+    def _find_spec(self, start: Start) -> None:
+        number = next(self._numbers)
+        self._replies[number] = self.defer_reply()
+        find_spec(start, type(self), number, self._alive())
+
+    def _spec_found(self, message: SpecFound) -> None:
+        if message.spec is not None:
+            self._feed(ev.Requested(Reconfigure(message.spec), message.number))
+        elif message.error is not None:
+            self._replies.pop(message.number).fail(message.error)
+        else:
+            self._replies.pop(message.number).set(Done())
 
     def _describe_tree(self, message: DescribeTree) -> None:
         number = next(self._numbers)
@@ -241,6 +294,14 @@ class Supervisor(Actor):
     def _finish_walk(self, number: int) -> None:
         if self._walks[number].finish():
             del self._walks[number]
+
+
+def _holder(failed: StartFailed, name: str | None) -> ActorRef[Any] | None:
+    """Give who lives under the name that a child was to have, if that is why its start has failed."""
+    error = failed.error
+    if isinstance(error, NameTaken) and error.name == name and isinstance(error.holder, ActorRef):
+        return cast("ActorRef[Any]", error.holder)
+    return None
 
 
 def _runs_on(ref: ActorRef[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from regrow.actors import ActorExited, ActorRef, ActorSystem, ChildSpec
@@ -87,6 +88,15 @@ def crash_child(
     """Have a child end with this reason, and wait for its next life."""
     life = end_child(handle, facts, child_id, reason, **fields).life
     return facts.wait_where(ChildStarted, lambda event: event.life > life, child_id=child_id, **fields)
+
+
+def settle(handle: SupervisorHandle, child_id: str, says: Callable[[ChildInfo], bool]) -> ChildInfo:
+    """Ask until it is so: for what no event tells, as that a child has declined in a restart."""
+    for _ in range(10_000):
+        info = info_of(handle, child_id)
+        if says(info):
+            return info
+    raise AssertionError(f"{child_id} is still {info_of(handle, child_id)}")
 
 
 def ends(facts: Facts) -> list[tuple[str, ExitReason]]:

@@ -30,6 +30,7 @@ from regrow.actors.testing import Hold, ManualClock, Puppet, Script, crash, exit
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, Killed, Shutdown
 from regrow.supervision import (
     NO_BACKOFF,
+    AlreadyStarted,
     AutoShutdown,
     Backoff,
     BackoffWasReset,
@@ -295,7 +296,7 @@ def test_too_many_restarts_escalate_to_the_parent(system: ActorSystem, facts: Fa
     for turn in (2, 3):
         ref_of(SupervisorHandle(inner_ref), "worker").tell(crash())
         facts.wait(ChildStarted, child_id="worker", times=turn)
-    assert facts.wait(IntensityReached).supervisor == "inner"
+    assert facts.wait(IntensityReached).supervisor == "root/inner"
     facts.wait(ChildStarted, child_id="inner", times=2)
     [exit_of_inner] = facts.all(ActorExited, ref=inner_ref)
     assert exit_of_inner.reason == Shutdown("reached_max_restart_intensity")
@@ -458,11 +459,12 @@ def test_a_start_that_fails_on_request_leaves_no_spec(system: ActorSystem) -> No
     assert handle.which_children() == ()
 
 
-def test_a_taken_name_is_a_failed_start(system: ActorSystem) -> None:
-    system.spawn(Puppet, options=SpawnOptions(name="taken"))
+def test_a_taken_name_is_refused_with_its_holder(system: ActorSystem) -> None:
+    holder = system.spawn(Puppet, options=SpawnOptions(name="taken"))
     handle = start(system)
-    with pytest.raises(FailedToStartChild, match="taken"):
+    with pytest.raises(AlreadyStarted, match=r"child 'a' is already started: taken \(Puppet") as caught:
         handle.start_child(puppet("a", name="taken"))
+    assert caught.value.ref is holder
     assert handle.count_children().specs == 0
 
 
