@@ -1,6 +1,7 @@
 """Actors with lives that others can watch: what `regrow.actors` offers."""
 
 from .actor import HOOKS, Actor, Cause
+from .adopted import AdoptedActor
 from .bus import EventBus, EventQueue, SubscriberFailed
 from .cell import Cell
 from .child_spec import (
@@ -30,6 +31,8 @@ from .errors import (
     NameTaken,
     NotStarted,
     RegrowError,
+    ReturnedStart,
+    ReturnedUnready,
     StartError,
     StartIgnored,
     StartTimeout,
@@ -46,6 +49,7 @@ from .events import (
     LogReceived,
     OutputCaptured,
 )
+from .functions import FunctionActor, StopToken
 from .futures import AskFuture
 from .handshake import StartHandle
 from .mailbox import Envelope, MailboxOptions, Overflow
@@ -70,6 +74,7 @@ __all__ = (
     "ActorRef",
     "ActorStarted",
     "ActorSystem",
+    "AdoptedActor",
     "AskFuture",
     "AskTimeout",
     "BadTarget",
@@ -91,6 +96,7 @@ __all__ = (
     "EventQueue",
     "Exit",
     "ExitReport",
+    "FunctionActor",
     "Grace",
     "HookFailed",
     "HostLink",
@@ -111,6 +117,8 @@ __all__ = (
     "Reply",
     "ReplyHandle",
     "Restart",
+    "ReturnedStart",
+    "ReturnedUnready",
     "Shutdown",
     "SpawnOptions",
     "Start",
@@ -122,6 +130,7 @@ __all__ = (
     "StartTimeout",
     "Started",
     "StopRequest",
+    "StopToken",
     "SubscriberFailed",
     "SystemClock",
     "SystemClosed",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import pykka
+
 from .actor import Actor
+from .adopted import AdoptedActor
 from .child_spec import Start
 from .errors import BadTarget
+from .pykka_seam import has_own_loop
 
 __all__ = ("actor_class_of", "resolve_start")
 
@@ -14,7 +18,7 @@ RESOLVE_MAX: Final = 16  # a start that leads to a start that leads ...; more th
 
 
 def resolve_start(start: Start) -> tuple[type[Actor], Start]:
-    """Follow import paths and start functions to an actor class and its arguments.
+    """Follow import paths and start functions to an actor class and its arguments; pykka's classes are adopted.
 
     Runs in: the thread of the new life, because imports and start functions are users' code and may block.
     Errors: BadTarget; whatever the import or the start function raises.
@@ -28,6 +32,8 @@ def resolve_start(start: Start) -> tuple[type[Actor], Start]:
             target = resolve(target)
         if isinstance(target, type) and issubclass(target, Actor):
             return target, found
+        if isinstance(target, type) and issubclass(target, pykka.Actor) and not has_own_loop(target):
+            return AdoptedActor, Start(AdoptedActor, (target, *found.args), found.kwargs)
         if isinstance(target, type) or not callable(target):
             raise BadTarget(start.target, target)
         given = target(*found.args, **found.kwargs)

@@ -9,6 +9,8 @@ RegrowError
     ├── NameTaken(name, holder)      the name is held by somebody alive
     ├── NotStarted(what)             an actor object that no system has started
     ├── BadTarget(target, got)       `Start.target` does not lead to an actor class
+    ├── ReturnedUnready(function)    a function that was to call `ready` has not
+    ├── ReturnedStart(function)      a function that gives a Start was run as the child itself
     ├── StartError(who, reason)      it ended before it was ready
     │   ├── StartTimeout(who, timeout)
     │   └── StartIgnored(who)          its on_start raised Ignore()
@@ -32,6 +34,8 @@ __all__ = (
     "NameTaken",
     "NotStarted",
     "RegrowError",
+    "ReturnedStart",
+    "ReturnedUnready",
     "StartError",
     "StartIgnored",
     "StartTimeout",
@@ -130,6 +134,31 @@ class BadTarget(ActorError):
         return (
             f"start target {self.target!r}: expected an Actor class, a callable that gives a Start, "
             f"or an import path of either, got {self.got!r}"
+        )
+
+
+class ReturnedUnready(ActorError):
+    """A function that has a parameter `ready` has returned without calling it, so its child never was."""
+
+    def __init__(self, function: object) -> None:
+        super().__init__(function)
+        self.function = function
+
+    def __str__(self) -> str:
+        return f"{self.function!r} returned: expected a call of ready() before that, got none"
+
+
+class ReturnedStart(ActorError):
+    """A function that makes a Start was given where a function is expected that does the child's work itself."""
+
+    def __init__(self, function: object) -> None:
+        super().__init__(function)
+        self.function = function
+
+    def __str__(self) -> str:
+        return (
+            f"{self.function!r} returned a Start: expected a function that does the work of the child; "
+            "for one that says how the child starts, use ChildSpec(id=..., start=Start(function))"
         )
 
 

@@ -99,6 +99,7 @@ class Mailbox:
         "_stop",
         "_system",
         "_user",
+        "_watch",
         "busy",
         "idle",
         "in_hand",
@@ -121,6 +122,7 @@ class Mailbox:
         self._system: deque[Envelope] = deque()
         self._user: deque[Envelope] = deque()
         self._closed = False
+        self._watch: Callable[[object], object] | None = None
         self.busy = True  # from birth on: construction and on_start are the actor's code
         self.idle = False
         self.in_hand: Envelope | None = None
@@ -144,9 +146,12 @@ class Mailbox:
                 self._system.append(envelope)
             else:
                 self._stop.append(envelope)
+            watch = self._watch if lane is Lane.STOP else None
             wake, self.idle = self.idle, False
         if wake:
             self.wake()
+        if watch is not None:
+            watch(envelope.message)
         for lost in dropped:
             self._overflowed(lost, MailboxFull(self._owner, self._options.maxsize or 0))
 
@@ -184,9 +189,28 @@ class Mailbox:
                 self._not_full.notify_all()
             wake, self.idle = self.idle, False
             busy = self.busy
+            watch, self._watch = self._watch, None
         if wake:
             self.wake()
+        if watch is not None:
+            watch(None)
         return left, busy
+
+    def watch_stops(self, watch: Callable[[object], object] | None) -> None:
+        """Hear of what gets into the stop lane, for a handler that lasts: `watch` is called with each message, those
+        that wait already too, and with None when the mailbox closes; None takes it back. The messages stay.
+
+        `watch` runs in: the thread of the sender; it must neither wait nor raise.
+        """
+        with self._lock:
+            closed = self._closed
+            self._watch = None if closed else watch
+            waiting = tuple(self._stop)
+        if watch is not None:
+            for envelope in waiting:
+                watch(envelope.message)
+            if closed:
+                watch(None)
 
     def discard(self, matches: Callable[[object], bool]) -> int:
         """Take signals that match back out of the stop and system lanes; gives how many."""

@@ -1,14 +1,17 @@
 """The only module that touches what pykka keeps private. pykka 4.4.2 to 4.x; no feature was added since 4.0.
 
 Private API used: `messages._ActorStop`, `ActorRef._actor_weakref`, `Actor._actor_ref`, `Actor._handle_receive`,
-`ActorProxy._actor` and `_attr_path`, `Future._get_hook`. Everything else of ours uses what pykka documents.
+`Actor._actor_loop` and its three parts, `ActorProxy._actor` and `_attr_path`, `Future._get_hook`. Everything else of
+ours uses what pykka documents.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import pykka
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
@@ -18,11 +21,22 @@ from .errors import ActorDeadError
 if TYPE_CHECKING:
     from .ref import ActorRef
 
-__all__ = ("PROXY_MESSAGES", "ActorStop", "StableProxy", "bind_actor", "bind_ref", "bound_actor", "handle_proxy")
+__all__ = (
+    "PROXY_MESSAGES",
+    "ActorStop",
+    "StableProxy",
+    "adopt",
+    "bind_actor",
+    "bind_ref",
+    "bound_actor",
+    "handle_proxy",
+    "has_own_loop",
+)
 
 A = TypeVar("A", bound=pykka.Actor)
 
 ActorStop: Final = _ActorStop
+LOOP: Final = ("_actor_loop", "_actor_loop_setup", "_actor_loop_running", "_actor_loop_teardown")
 PROXY_MESSAGES: Final = frozenset((ProxyCall, ProxyGetAttr, ProxySetAttr))
 
 
@@ -49,6 +63,62 @@ def bound_actor(ref: pykka.ActorRef[A]) -> A | None:
 def handle_proxy(actor: pykka.Actor, message: object) -> object:
     """Do what a proxy asked for: call a method, read or write an attribute."""
     return actor._handle_receive(message)
+
+
+def has_own_loop(cls: type[pykka.Actor]) -> bool:
+    """Say whether a class replaces the loop that pykka's actors run in; nothing but that loop would run it."""
+    return any(getattr(cls, part) is not getattr(pykka.Actor, part) for part in LOOP)
+
+
+def adopt(
+    cls: type[A],
+    ref: pykka.ActorRef[Any],
+    mailbox: Any,
+    stopped: threading.Event,
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> A:
+    """Make an object of a class written for pykka; its address is ours, before its `__init__` runs and after it."""
+    bound = _bound_class(cls)
+    actor = cast(A, bound.__new__(bound, *args, **kwargs))
+    vars(actor)[_ADDRESS] = {
+        "_actor_ref": ref,
+        "actor_urn": ref.actor_urn,
+        "actor_inbox": mailbox,
+        "actor_stopped": stopped,
+    }
+    actor.__init__(*args, **kwargs)  # type: ignore[misc]
+    return actor
+
+
+_ADDRESS: Final = "_regrow_address"
+
+
+class _Given:
+    """An attribute that pykka's `__init__` sets in vain where it has been given already."""
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, actor: Any, _owner: type | None = None) -> Any:
+        if actor is None:
+            return self
+        values: dict[str, Any] = actor.__dict__.get(_ADDRESS, actor.__dict__)
+        try:
+            return values[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
+
+    def __set__(self, actor: Any, value: object) -> None:
+        actor.__dict__[self._name] = value
+
+
+@cache
+def _bound_class(cls: type[pykka.Actor]) -> type[pykka.Actor]:
+    members = {name: _Given() for name in ("_actor_ref", "actor_urn", "actor_inbox", "actor_stopped")}
+    named = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    metaclass: Any = type(cls)  # ABCMeta, or one made from it
+    return cast("type[pykka.Actor]", metaclass(cls.__name__, (cls,), {**named, **members}))
 
 
 class StableProxy(pykka.ActorProxy[A]):

@@ -24,6 +24,7 @@ from .backoff import (
     TenacityBackoff,
 )
 from .child_specs import supervisor_child
+from .decay import FailureDecay
 from .errors import (
     AlreadyPresent,
     AlreadyStarted,
@@ -51,12 +52,13 @@ from .events import (
     Unstopped,
 )
 from .handle import SupervisorHandle
-from .intensity import RestartIntensity
+from .intensity import Intensity, RestartIntensity
 from .results import ChildCounts, ChildInfo, Children, Done, StartedChild
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
 from .states import ChildState
 from .strategy import Strategy
+from .supervise import supervise
 from .supervisor import Supervisor
 from .tree import DescribeTree
 from .validate import check_child_spec, check_supervisor_spec
@@ -91,8 +93,10 @@ __all__ = (
     "DescribeTree",
     "Done",
     "FailedToStartChild",
+    "FailureDecay",
     "Grace",
     "Infinity",
+    "Intensity",
     "IntensityReached",
     "InvalidSpec",
     "Isolation",
@@ -120,5 +124,6 @@ __all__ = (
     "Unstopped",
     "check_child_spec",
     "check_supervisor_spec",
+    "supervise",
     "supervisor_child",
 )
