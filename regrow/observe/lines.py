@@ -13,6 +13,7 @@ from regrow.actors import ActorRef
 from regrow.actors import events as runtime
 from regrow.actors.bus import SubscriberFailed
 from regrow.actors.hosting import events as hosting
+from regrow.observe.allowance import allowance_text
 from regrow.protocol.exits import is_abnormal
 from regrow.supervision import events as supervision
 from regrow.supervision.policy import format_duration
@@ -62,7 +63,7 @@ def _restart_scheduled(event: supervision.RestartScheduled) -> Line:
 
 
 def _intensity_reached(event: supervision.IntensityReached) -> Line:
-    allowed = f"{event.max_restarts} restarts in {format_duration(event.max_seconds)}"
+    allowed = allowance_text(event.intensity)
     return _about(event, "ERROR", f"was one restart too many; {event.supervisor} gives up ({allowed})", always=True)
 
 

@@ -11,6 +11,7 @@ from typing import cast
 
 from regrow.actors.child_spec import BrutalKill, ChildSpec, ChildType, Grace, Infinity, Shutdown, Start
 from regrow.actors.describe import Description
+from regrow.observe.allowance import allowance_text
 from regrow.supervision.policy import format_duration
 from regrow.supervision.policy.apply import inner_spec
 from regrow.supervision.spec import SupervisorSpec
@@ -103,8 +104,7 @@ def _child(child: ChildSpec, path: str) -> Node:
 
 
 def _notes(spec: SupervisorSpec) -> tuple[str, ...]:
-    intensity = spec.intensity
-    notes = (spec.strategy.value, f"{intensity.max_restarts} restarts in {format_duration(intensity.max_seconds)}")
+    notes = (spec.strategy.value, allowance_text(spec.intensity))
     return notes if spec.auto_shutdown.value == "never" else (*notes, f"auto_shutdown {spec.auto_shutdown.value}")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from regrow.observe.allowance import allowance_text
 from regrow.observe.history import ENDS_MAX, End, GaveUp, History
 from regrow.protocol.exits import Crash, ExitReason
 from regrow.supervision.errors import FailedToStartChild
@@ -97,5 +98,4 @@ def _path(item: GaveUp) -> str:
 
 
 def _allowed(item: GaveUp) -> str:
-    restarts = f"{item.event.max_restarts} restart{'' if item.event.max_restarts == 1 else 's'}"
-    return f"{restarts} in {format_duration(item.event.max_seconds)}"
+    return allowance_text(item.event.intensity)

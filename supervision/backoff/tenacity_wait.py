@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from .fields import checked, position, reset_time, store
@@ -48,7 +47,7 @@ class TenacityBackoff:
     seed gives the same waits. A function or a class of one's own is called as it is, with a state of which
     `attempt_number` and `upcoming_sleep` (the wait before) mean something; what it draws from elsewhere cannot be
     replayed. `wait_exception` is refused: there is no exception to look at.
-    Errors: ValueError naming field, expected and got; of an import path only when it is first needed (`check`).
+    Errors: ValueError naming field, expected and got; of an import path when it is first needed (`problem`).
     >>> from tenacity import wait_exponential, wait_fixed
     >>> [TenacityBackoff(wait_fixed(1) + wait_exponential(max=8)).delay(n, random.Random(0)) for n in (1, 2, 3, 10**9)]
     [0.0, 2.0, 3.0, 9.0]
@@ -75,39 +74,42 @@ class TenacityBackoff:
         first = None if initial is None else checked("initial", initial)
         store(self, wait=wait, cap=most, initial=first, reset_after=reset_time(reset_after, most / 2))
 
-    def check(self) -> None:
-        """Import what an import path names, so that a mistake in it is found before the first crash.
+    def problem(self) -> str:
+        """Say what was expected where an import path names no wait, or nothing; so it is found before the first crash.
 
-        Runs in: the caller's thread; runs the top level of that module. Errors: ValueError naming expected and got.
+        Runs in: the caller's thread; imports, and so runs, the module that the path names.
         """
-        if isinstance(self.wait, str):
-            _imported(self.wait)
+        return _look_up(self.wait)[1] if isinstance(self.wait, str) else ""
 
     def delay(self, restarts: int, rng: random.Random, previous: float = 0.0) -> float:
         """Seconds to wait before restart number `restarts`, after a wait of `previous`.
 
-        Errors: ValueError if `restarts` is below 1, or as from `check`; whatever a function of one's own raises.
+        Errors: ValueError if `restarts` is below 1, or for an import path with a `problem`; whatever a function of
+        one's own raises.
         """
         index = position(restarts, self.initial)
         if index < 0:
             return self.initial or 0.0
-        wait = _imported(self.wait) if isinstance(self.wait, str) else self.wait
+        wait: object = self.wait
+        if isinstance(wait, str):
+            path = wait
+            wait, problem = _look_up(path)
+            if problem:
+                raise ValueError(f"wait: expected {problem}, got {path!r}")
         return min(self.cap, max(0.0, _evaluate(wait, _State(index + 1, previous), rng)))
 
 
-@lru_cache(maxsize=128)
-def _imported(path: str) -> Wait:
+def _look_up(path: str) -> tuple[object, str]:
+    """Give what an import path names, and what is wrong with that, if anything."""
     from ...actors.hosting.errors import NotImportable  # here, because few trees name a wait by its path
     from ...actors.hosting.import_path import resolve
 
     try:
         wait = resolve(path)
     except NotImportable as error:
-        raise ValueError(f"wait: expected the import path of a wait strategy ({error.why}), got {path!r}") from error
+        return None, f"the import path of a wait strategy ({error.why})"
     problem = _problem(wait)
-    if problem:
-        raise ValueError(f"wait: expected the import path of {problem}, got {path!r}, which is {wait!r}")
-    return cast("Wait", wait)
+    return wait, f"the import path of {problem}, and not of {wait!r}" if problem else ""
 
 
 def _problem(wait: object) -> str:

@@ -19,6 +19,7 @@ VALUES: dict[str, object] = {
     "delay": 0.5,
     "max_seconds": 5.0,
     "max_restarts": 3,
+    "decay": None,
     "restarts": 1,
     "count": 2,
     "group": ("part",),

@@ -115,7 +115,7 @@ def test_giving_up_is_said_whatever_the_rate(lines: list[str]) -> None:
     bus.publish(failed())
     bus.publish(IntensityReached(supervisor="shop", child_id="db", max_restarts=1, max_seconds=5.0))
     assert lines[1:] == [
-        "ERROR|shop/db was one restart too many; shop gives up (1 restarts in 5s) (1 more lines about it were left out)"
+        "ERROR|shop/db was one restart too many; shop gives up (1 restart in 5s) (1 more lines about it were left out)"
     ]
 
 
