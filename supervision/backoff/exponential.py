@@ -23,6 +23,7 @@ Jitter: TypeAlias = Literal["full", "none", "equal"]
 class Backoff:
     """Restart 1 waits `initial` (at once), restart 2 `base`, each later one `factor` times as long, up to `cap`.
 
+    `initial=None`: restart 1 waits `base`, restart 2 `factor` times as long, and so on.
     `jitter` spreads what is to be waited from restart 2 on: "full" anywhere between 0 and the delay, "equal" between
     half of it and all of it, "none" not at all; never above `cap`. The count starts again when a life has been ready
     for `reset_after` seconds; by default (base + cap) / 2 as in Akka, because a reset that comes before the typical
@@ -33,7 +34,7 @@ class Backoff:
     [0.0, 0.2, 0.4, 0.8, 30.0]
     """
 
-    initial: float
+    initial: float | None
     base: float
     factor: float
     cap: float
@@ -42,7 +43,7 @@ class Backoff:
 
     def __init__(
         self,
-        initial: float = 0.0,
+        initial: float | None = 0.0,
         base: float = 0.2,
         factor: float = 2.0,
         cap: float = 30.0,
@@ -51,7 +52,8 @@ class Backoff:
     ) -> None:
         if jitter not in get_args(Jitter):
             raise ValueError(f'jitter: expected "full", "none" or "equal", got {jitter!r}')
-        store(self, initial=checked("initial", initial), factor=checked("factor", factor, least=1.0, unit="number"))
+        first = None if initial is None else checked("initial", initial)
+        store(self, initial=first, factor=checked("factor", factor, least=1.0, unit="number"))
         least, most = checked_span("base", base, "cap", cap)
         store(self, base=least, cap=most, jitter=jitter, reset_after=reset_time(reset_after, halfway(least, most)))
 
@@ -62,7 +64,7 @@ class Backoff:
         """
         index = position(restarts, self.initial)
         if index < 0:
-            return self.initial
+            return self.initial or 0.0
         whole = grown(self.base, self.factor, index, self.cap)
         if self.jitter == "none" or whole <= 0:
             return whole

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...actors.child_spec import ChildSpec, ChildType, Delays, Isolation, Limits, Restart, Start
-from ..backoff import Backoff
+from ..decay import FailureDecay
+from ..intensity import RestartIntensity
 from ..spec import SupervisorSpec
-from .build import TREE_START, changed_backoff, changed_intensity, changed_limits, shutdown_of, supervisor_spec
+from .build import TREE_START, changed_limits, shutdown_of, supervisor_spec
+from .kinds import changed_backoff, changed_intensity, laid_over
 from .mistakes import Mistake, PolicyError, key_text, nearest, value_text
 from .paths import matches, may_match_below, specificity
 
@@ -108,7 +110,7 @@ def _supervisor(spec: SupervisorSpec, path: str, walk: _Walk, *, top: bool) -> S
     walk.paths[path] = True
     values = _merged(walk.rules_at(path))
     if "intensity" in values:
-        spec = replace(spec, intensity=changed_intensity(spec.intensity, _fields(values, "intensity")))
+        spec = replace(spec, intensity=_intensity(spec.intensity, path, walk))
     if top and "backoff" in values:
         spec = replace(spec, backoff=_backoff(spec.backoff, path, walk))
     return replace(spec, children=[_child(child, spec, f"{path}/{child.id}", walk) for child in spec.children])
@@ -210,7 +212,7 @@ def _merged(rules: Sequence[Rule]) -> dict[str, object]:
     values: dict[str, object] = {}
     for rule in rules:
         for key, value in rule.values.items():
-            values[key] = {**_fields(values, key), **_fields(rule.values, key)} if key in _NESTED else value
+            values[key] = laid_over(_fields(values, key), _fields(rule.values, key)) if key in _NESTED else value
     return values
 
 
@@ -220,11 +222,21 @@ def _fields(values: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 
 def _backoff(delays: Delays, path: str, walk: _Walk) -> Delays:
-    """Lay the rules over what the child has; delays that are no Backoff have no fields, so the defaults are used."""
+    """Lay the rules over what the child has; delays of one's own have no fields, so the defaults are used."""
     rules = walk.rules_at(path)
     try:
-        return changed_backoff(delays if isinstance(delays, Backoff) else Backoff(), _fields(_merged(rules), "backoff"))
+        return changed_backoff(delays, _fields(_merged(rules), "backoff"))
     except ValueError as error:
         last = [rule for rule in rules if "backoff" in rule.values][-1]
         walk.refuse(last, "backoff", f"delays that fit together at {path}: {error}")
         return delays
+
+
+def _intensity(intensity: RestartIntensity | FailureDecay, path: str, walk: _Walk) -> RestartIntensity | FailureDecay:
+    rules = walk.rules_at(path)
+    try:
+        return changed_intensity(intensity, _fields(_merged(rules), "intensity"))
+    except ValueError as error:
+        last = [rule for rule in rules if "intensity" in rule.values][-1]
+        walk.refuse(last, "intensity", f"an intensity that fits together at {path}: {error}")
+        return intensity

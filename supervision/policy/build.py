@@ -15,6 +15,7 @@ from ...actors.child_spec import (
     BrutalKill,
     ChildSpec,
     ChildType,
+    Delays,
     Grace,
     Infinity,
     Isolation,
@@ -28,6 +29,7 @@ from ..intensity import RestartIntensity
 from ..significance import AutoShutdown
 from ..spec import SupervisorSpec
 from ..strategy import Strategy
+from .kinds import changed_backoff, changed_intensity, plain_backoff
 from .stop_signal import signal_number
 
 if TYPE_CHECKING:
@@ -35,10 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "TREE_START",
-    "changed_backoff",
-    "changed_intensity",
     "changed_limits",
-    "plain_backoff",
     "shutdown_of",
     "supervisor_spec",
 )
@@ -55,7 +54,7 @@ _NO_STOP_TIMEOUT: Final = 10 * 365 * 86400.0
 _READY_MARGIN: Final = 5.0
 
 
-def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Backoff | None = None) -> SupervisorSpec:
+def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Delays | None = None) -> SupervisorSpec:
     """Build a supervisor and all below it; each is named by its path, so that its events say where it is.
 
     `backoff` is what it inherits as the default of its children.
@@ -70,24 +69,6 @@ def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Backoff 
         auto_shutdown=AutoShutdown(str(table.get("auto_shutdown", AutoShutdown.NEVER))),
         name=path,
     )
-
-
-def changed_backoff(backoff: Backoff, fields: Mapping[str, object]) -> Backoff:
-    """Give a backoff with some fields replaced. A reset time that follows from base and cap goes on following them.
-
-    Errors: ValueError from Backoff, if cap is then shorter than base.
-    """
-    if not fields:
-        return backoff
-    derived = backoff.reset_after == (backoff.base + backoff.cap) / 2
-    kept: dict[str, object] = {name: getattr(backoff, name) for name in ("initial", "base", "factor", "cap", "jitter")}
-    kept["reset_after"] = None if derived else backoff.reset_after
-    return Backoff(**(kept | dict(fields)))  # type: ignore[arg-type]  # the model has checked each field
-
-
-def changed_intensity(intensity: RestartIntensity, fields: Mapping[str, object]) -> RestartIntensity:
-    """Give an intensity with some fields replaced."""
-    return replace(intensity, **fields)  # type: ignore[arg-type]  # the model has checked each field
 
 
 def changed_limits(limits: Limits, fields: Mapping[str, object]) -> Limits:
@@ -106,7 +87,7 @@ def shutdown_of(word: object) -> Shutdown:
     raise AssertionError(f"unchecked shutdown {word!r}")
 
 
-def _child(table: Mapping[str, object], parent: str, inherited: Backoff) -> ChildSpec:
+def _child(table: Mapping[str, object], parent: str, inherited: Delays) -> ChildSpec:
     path = f"{parent}/{table['id']}"
     isolation = Isolation(str(table.get("isolation", Isolation.THREAD)))
     supervisor = table.get("type") == "supervisor"
@@ -139,7 +120,7 @@ def _inner(table: Mapping[str, object]) -> dict[str, object]:
     return {key: table[key] for key in ("strategy", "intensity", "auto_shutdown", "child") if key in table}
 
 
-def _supervisor_start(table: Mapping[str, object], path: str, inherited: Backoff, isolation: Isolation) -> Start:
+def _supervisor_start(table: Mapping[str, object], path: str, inherited: Delays, isolation: Isolation) -> Start:
     below = changed_backoff(inherited, _table(table, "child_backoff"))
     if isolation is Isolation.PROCESS:
         # Only plain values reach the other process, so what is inherited is written out.
@@ -153,11 +134,6 @@ def _boot_timeout(spec: SupervisorSpec) -> float:
     from ..child_specs import boot_timeout
 
     return boot_timeout(spec)
-
-
-def plain_backoff(backoff: Backoff) -> dict[str, object]:
-    """Write a backoff as the table it could have come from."""
-    return {name: getattr(backoff, name) for name in ("initial", "base", "factor", "cap", "jitter", "reset_after")}
 
 
 def _worker_start(table: Mapping[str, object]) -> Start:

@@ -11,9 +11,9 @@ from ...actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity,
 from ...actors.hosting.command import Command, FileReady, LineReady, PortReady
 from ...actors.hosting.errors import NotImportable
 from ...actors.hosting.import_path import path_of
-from ..backoff import Backoff
 from ..spec import SupervisorSpec
-from .build import TREE_START, plain_backoff
+from .build import TREE_START
+from .kinds import plain_backoff, plain_intensity
 
 __all__ = ("plain_spec",)
 
@@ -25,7 +25,7 @@ def plain_spec(spec: SupervisorSpec) -> dict[str, object]:
     """
     return {
         "strategy": spec.strategy.value,
-        "intensity": {"max_restarts": spec.intensity.max_restarts, "max_seconds": spec.intensity.max_seconds},
+        "intensity": plain_intensity(spec.intensity),
         "backoff": _delays(spec.backoff, spec.name or "supervisor"),
         "auto_shutdown": spec.auto_shutdown.value,
         "child": [_child(child) for child in spec.children],
@@ -116,6 +116,7 @@ def _shutdown(child: ChildSpec) -> object:
 
 
 def _delays(delays: Delays, owner: str) -> dict[str, object]:
-    if not isinstance(delays, Backoff):
-        raise ValueError(f"{owner!r} has a backoff of its own kind, {type(delays).__qualname__}")
-    return plain_backoff(delays)
+    try:
+        return plain_backoff(delays)
+    except ValueError as error:
+        raise ValueError(f"{owner!r} has {error}") from None
