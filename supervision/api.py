@@ -23,6 +23,7 @@ from .errors import (
     ChildRunning,
     ChildWithdrawn,
     InvalidSpec,
+    NotOffered,
     SupervisorStopping,
 )
 from .plans import Boot, Ending
@@ -31,26 +32,27 @@ from .results import ChildCounts, Children, Done, Result
 from .states import ALIVE, ChildState
 from .validate import check_child_spec
 
-__all__ = ("answer",)
+__all__ = ("answer", "count_children", "list_children", "terminate")
 
 
 def answer(state: CoreState, request: ask.Request, to: Hashable) -> None:
     """Do what is asked, or refuse it."""
     match request:
         case ask.WhichChildren():
-            due = state.group_due
-            state.say(do.Reply(to, Children(tuple(c.info(state.now, due) for c in reversed(state.children.values())))))
+            list_children(state, to)
             return
         case ask.CountChildren():
-            state.say(do.Reply(to, _counts(state)))
+            _reply(state, to, count_children(state))
+            return
+        case ask.StartChildWith():
+            state.refuse(to, NotOffered(state.name, "start_child_with", "it has no template"))
             return
         case ask.StartChild() | ask.Reconfigure():
             child = None
         case _:
-            child_id: object = request.child_id  # the wrong thing is not found; it does not end the supervisor
-            child = state.children.get(child_id) if isinstance(child_id, str) else None
+            child = state.find(request.child_id)
             if child is None:
-                state.refuse(to, ChildNotFound(request.child_id))
+                state.refuse(to, ChildNotFound(str(request.child_id)))
                 return
     if isinstance(request, ask.GetChildSpec):
         assert child is not None
@@ -69,7 +71,7 @@ def _change(
     state: CoreState, request: ask.TerminateChild | ask.RestartChild | ask.DeleteChild, child: Child, to: Hashable
 ) -> None:
     if isinstance(request, ask.TerminateChild):
-        _terminate(state, child, to)
+        terminate(state, child, to)
     elif child.state in {ChildState.RUNNING, ChildState.STOPPING}:
         state.refuse(to, ChildRunning(child.id))
     elif child.state is not ChildState.STOPPED or _boot_will_start(state, child):
@@ -86,7 +88,14 @@ def _reply(state: CoreState, to: Hashable, value: Result) -> None:
     state.say(do.Reply(to, value))
 
 
-def _counts(state: CoreState) -> ChildCounts:
+def list_children(state: CoreState, to: Hashable) -> None:
+    """Answer with all children, latest first."""
+    due = state.group_due
+    _reply(state, to, Children(tuple(c.info(state.now, due) for c in reversed(state.children.values()))))
+
+
+def count_children(state: CoreState) -> ChildCounts:
+    """Count the table. A child that is being restarted counts as what it is, but not as active."""
     children = state.children.values()
     supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
     alive = sum(child.state in {ChildState.RUNNING, ChildState.STOPPING} for child in children)
@@ -108,7 +117,7 @@ def _start(state: CoreState, spec: ChildSpec, to: Hashable) -> None:
     state.begin(child, StartCause.ADDED)
 
 
-def _terminate(state: CoreState, child: Child, to: Hashable) -> None:
+def terminate(state: CoreState, child: Child, to: Hashable) -> None:
     """Stop it, or cancel its restart. A group restart under way goes on without it.
 
     Differs from OTP, where this cancels the retry of the whole group and leaves the siblings down.

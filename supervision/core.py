@@ -38,6 +38,17 @@ class SupervisorCore(Mind[CoreState]):
         raise_problems(check_supervisor_spec(spec))
         super().__init__(CoreState(spec, rng, name or spec.name or "supervisor"))
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """Say how it is set up, for those who look at it."""
+        spec = self._state.spec
+        return {
+            "strategy": str(spec.strategy),
+            "max_restarts": spec.intensity.burst,
+            "max_seconds": spec.intensity.memory,
+            "auto_shutdown": str(spec.auto_shutdown),
+        }
+
     def _boot(self) -> None:
         self._state.plan = Boot(list(self._state.children))
 

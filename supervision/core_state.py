@@ -71,6 +71,10 @@ class CoreState:
         child = self.children.get(child_id)
         return child if child is not None and child.life == life else None
 
+    def find(self, key: object) -> Child | None:
+        """Give the child that somebody means; whatever he takes for an id, the wrong thing is nobody."""
+        return self.children.get(key) if isinstance(key, str) else None
+
     def delays(self, spec: ChildSpec) -> Delays:
         """Give the backoff that counts for a child."""
         return self.spec.backoff if spec.backoff is None else spec.backoff

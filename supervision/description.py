@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..actors.describe import Description
-from .core import SupervisorCore
+from .mind import Mind
 from .results import ChildInfo
-from .spec import SupervisorSpec
 
 __all__ = ("describe_child", "describe_supervisor")
 
 
-def describe_supervisor(own: Description, spec: SupervisorSpec, core: SupervisorCore, now: float) -> Description:
+def describe_supervisor(own: Description, mind: Mind[Any], now: float) -> Description:
     """Add the supervisor's part to what every actor says; `now` is monotonic seconds."""
     return replace(
         own,
-        state=core.phase,
-        children=[describe_child(info) for info in core.children(now)],
-        details={
-            "strategy": str(spec.strategy),
-            "max_restarts": spec.intensity.burst,
-            "max_seconds": spec.intensity.memory,
-            "auto_shutdown": str(spec.auto_shutdown),
-        },
+        state=mind.phase,
+        children=[describe_child(info) for info in mind.children(now)],
+        details=mind.settings,
     )
 
 

@@ -5,7 +5,12 @@ RegrowError
     ├── InvalidSpec(problems)              the spec is wrong; all mistakes at once
     ├── FailedToStartChild(child_id, reason)   a child did not start, at boot or on request
     ├── CannotReconfigure(supervisor, why)  it is in the middle of something that has to end first
+    ├── MaxChildren(supervisor, max_children)  start_child: a DynamicSupervisor is full
+    ├── NotOffered(supervisor, request, why)   this kind of supervisor cannot do that
     ├── SupervisorStopping(supervisor)     it is on its way out and takes no more orders
+    ├── NoPartitions(supervisor)           route: a PartitionSupervisor that was resized to nothing
+    ├── BadPartitionCount(supervisor, most, got)   resize: not between 0 and the size at the start
+    ├── ResizeUnderWay(supervisor)         resize: another one is not done yet
     └── ChildError(child_id)
         ├── ChildNotFound       no child has this id
         ├── AlreadyStarted(ref)  start_child: the id is taken by a living child; also restart_child: the name is
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = (
     "AlreadyPresent",
     "AlreadyStarted",
+    "BadPartitionCount",
     "CannotReconfigure",
     "ChildError",
     "ChildNotFound",
@@ -38,6 +44,10 @@ __all__ = (
     "ChildWithdrawn",
     "FailedToStartChild",
     "InvalidSpec",
+    "MaxChildren",
+    "NoPartitions",
+    "NotOffered",
+    "ResizeUnderWay",
     "SpecProblem",
     "SupervisionError",
     "SupervisorStopping",
@@ -95,6 +105,31 @@ class CannotReconfigure(SupervisionError):
         return f"supervisor {self.supervisor!r} cannot be reconfigured now: {self.why}"
 
 
+class MaxChildren(SupervisionError):
+    """The supervisor has as many children as it may have; those that are being restarted keep their places."""
+
+    def __init__(self, supervisor: str, max_children: int) -> None:
+        super().__init__(supervisor, max_children)
+        self.supervisor = supervisor
+        self.max_children = max_children
+
+    def __str__(self) -> str:
+        return f"supervisor {self.supervisor!r} has its max_children of {self.max_children} already"
+
+
+class NotOffered(SupervisionError):
+    """What was asked for is a thing that this kind of supervisor never does."""
+
+    def __init__(self, supervisor: str, request: str, why: str) -> None:
+        super().__init__(supervisor, request, why)
+        self.supervisor = supervisor
+        self.request = request
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"supervisor {self.supervisor!r} does not offer {self.request}: {self.why}"
+
+
 class SupervisorStopping(SupervisionError):
     """The supervisor is stopping, so it starts, stops and changes nothing on request any more."""
 
@@ -104,6 +139,44 @@ class SupervisorStopping(SupervisionError):
 
     def __str__(self) -> str:
         return f"supervisor {self.supervisor!r} is stopping"
+
+
+class NoPartitions(SupervisionError):
+    """A PartitionSupervisor has been resized to 0: no key leads anywhere."""
+
+    def __init__(self, supervisor: str) -> None:
+        super().__init__(supervisor)
+        self.supervisor = supervisor
+
+    def __str__(self) -> str:
+        return f"partition supervisor {self.supervisor!r} has no partitions now: expected a resize to 1 or more first"
+
+
+class BadPartitionCount(SupervisionError):
+    """A PartitionSupervisor cannot be resized to this: it only gives up partitions that it started with, and back."""
+
+    def __init__(self, supervisor: str, most: int, got: object) -> None:
+        super().__init__(supervisor, most, got)
+        self.supervisor = supervisor
+        self.most = most
+        self.got = got
+
+    def __str__(self) -> str:
+        return (
+            f"partition supervisor {self.supervisor!r}: expected 0 to {self.most} partitions, "
+            f"as many as it started with, got {self.got!r}"
+        )
+
+
+class ResizeUnderWay(SupervisionError):
+    """Another resize of the same PartitionSupervisor was not done in time."""
+
+    def __init__(self, supervisor: str) -> None:
+        super().__init__(supervisor)
+        self.supervisor = supervisor
+
+    def __str__(self) -> str:
+        return f"partition supervisor {self.supervisor!r} is being resized by somebody else"
 
 
 class ChildError(SupervisionError):

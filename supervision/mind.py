@@ -17,8 +17,8 @@ from .core_state import CoreState
 from .ending import end
 from .lives import begun, ended, failed, give_up_waiting, ignored, ready, reset_backoff
 from .plans import Ending, GroupRestart
-from .requests import Request, TerminateChild
 from .reconfigure import note_answer
+from .requests import Request, TerminateChild
 from .restarts import attempt
 from .results import ChildInfo
 from .states import ALIVE, ChildState
@@ -55,6 +55,11 @@ class Mind(ABC, Generic[S]):
         """Say whether ExitSelf has been given; from then on there are no commands any more."""
         return self._state.ended
 
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, object]:
+        """Say how it is set up, for those who look at it."""
+
     def children(self, now: float) -> tuple[ChildInfo, ...]:
         """Describe the children in start order."""
         due = self._state.group_due
@@ -73,9 +78,9 @@ class Mind(ABC, Generic[S]):
 
     def awaited_end(self, request: Request) -> ActorRef[Any] | None:
         """Whose end the answer to this request has to wait for, as things are; None if it waits for none."""
-        if not isinstance(request, TerminateChild) or not isinstance(request.child_id, str):
+        if not isinstance(request, TerminateChild):
             return None
-        child = self._state.children.get(request.child_id)
+        child = self._state.find(request.child_id)
         return child.ref if child is not None and child.state in ALIVE else None
 
     @abstractmethod

@@ -6,11 +6,14 @@ What lives here: the questions. The answers are in results.py, the refusals in e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..protocol.exits import SHUTDOWN, ExitReason
 from ..actors.child_spec import ChildSpec, Start
+from ..protocol.exits import SHUTDOWN, ExitReason
 from .spec import SupervisorSpec
+
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
 
 __all__ = (
     "CountChildren",
@@ -21,6 +24,7 @@ __all__ = (
     "Request",
     "RestartChild",
     "StartChild",
+    "StartChildWith",
     "StopSupervisor",
     "TerminateChild",
     "WhichChildren",
@@ -35,10 +39,23 @@ class StartChild:
 
 
 @dataclass(frozen=True, slots=True)
-class TerminateChild:
-    """Stop a child, or cancel its restart; a temporary one is forgotten. Answer: Done once it has ended."""
+class StartChildWith:
+    """Start a child of the template of a DynamicSupervisor, with these arguments behind the template's.
 
-    child_id: str
+    Answer: StartedChild once it is ready.
+    """
+
+    args: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    """Stop a child, or cancel its restart; a temporary one is forgotten. Answer: Done once it has ended.
+
+    A DynamicSupervisor knows its children by their refs as well.
+    """
+
+    child_id: str | ActorRef[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +84,9 @@ class CountChildren:
 
 @dataclass(frozen=True, slots=True)
 class GetChildSpec:
-    """Look up a child's spec. Answer: the ChildSpec."""
+    """Look up a child's spec. Answer: the ChildSpec. A DynamicSupervisor knows its children by their refs as well."""
 
-    child_id: str
+    child_id: str | ActorRef[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,7 @@ class StopSupervisor:
 
 Request: TypeAlias = (
     StartChild
+    | StartChildWith
     | TerminateChild
     | RestartChild
     | DeleteChild

@@ -61,6 +61,7 @@ TAGS: Final[dict[str, type]] = {
     "regrow.restart_intensity": RestartIntensity,
     "regrow.start": child_spec.Start,
     "regrow.start_child": requests.StartChild,
+    "regrow.start_child_with": requests.StartChildWith,
     "regrow.started_child": results.StartedChild,
     "regrow.stop_supervisor": requests.StopSupervisor,
     "regrow.strategy": Strategy,
