@@ -26,6 +26,10 @@ class Cell(Protocol):
         """Which life of the ref this is, from 1 on."""
 
     @property
+    def parent(self) -> ActorRef | None:
+        """Who began this life and is linked to it; None for a root, and for what lives elsewhere."""
+
+    @property
     def alive(self) -> bool:
         """True as long as it takes messages."""
 

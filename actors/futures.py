@@ -16,9 +16,11 @@ from ..protocol.exits import KILLED
 from .control import ActorExit
 from .current import current_life
 from .errors import AskTimeout, CallingSelf
+from .lineage import way_down
 
 if TYPE_CHECKING:
     from .life import Life
+    from .ref import ActorRef
 
 __all__ = ("AskFuture", "Gate")
 
@@ -58,6 +60,9 @@ class AskFuture(pykka.Future[T]):
         super().__init__()
         self.to = to  # who has to answer, to find circles; None if nobody of this process
         self.deferred = False  # set by defer_reply(): anybody may answer, so waiting for it is no circle
+        self.asker: ActorRef[Any] | None = None  # whose code has asked; for one of another process, its root
+        self.waits = False  # set when the asker does nothing else until there is an answer
+        self.until_end_of: ActorRef[Any] | None = None  # set by ReplyHandle.until(): the answer waits for that end
         self._lock = threading.Lock()
         self._done = False
         self._value: T | None = None
@@ -203,7 +208,12 @@ class AskFuture(pykka.Future[T]):
             raise AskTimeout(timeout, None if self.to is None else self.to.ref)
 
     def _circle(self, life: Life) -> list[str]:
-        """Who waits for whom, if that leads back to `life`. Deferred answers may come from anywhere: no circle."""
+        """Who waits for whom, if that leads back to `life`. Deferred answers may come from anywhere: no circle.
+
+        Unless they come with an end that `life` is a part of.
+        """
+        if self.until_end_of is not None and self.to is not None:
+            return way_down(self.until_end_of, life.ref, asked=self.to.ref)
         names: list[str] = []
         waits: AskFuture[Any] | None = self
         while waits is not None and not waits.deferred and not waits._done and waits.to is not None:

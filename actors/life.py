@@ -63,6 +63,7 @@ class Life:
         self.ref = ref
         self.incarnation = incarnation
         self.birth = birth
+        self.parent = birth.parent
         self.mailbox = Mailbox(ref, birth.mailbox, self._overflowed)
         self.timers = TimerSet(system.clock, self.mailbox)
         self.continuations: deque[Envelope] = deque()
@@ -83,7 +84,6 @@ class Life:
         self._orphan_timer: TimerHandle | None = None
         self._started_at: float | None = None
         self._deferred: set[ReplyHandle] = set()
-        self._deferred_envelope: Envelope | None = None
         self._stop_futures: list[AskFuture[Any]] = []  # callers of pykka's stop(), answered when all is over
 
     # What a cell can do, on any thread.
@@ -174,14 +174,9 @@ class Life:
         future = None if envelope is None else envelope.reply_to
         if future is not None:
             future.deferred = True
-        self._deferred_envelope = envelope
         handle = ReplyHandle(future, self._deferred.discard)
         self._deferred.add(handle)
         return handle
-
-    def is_deferred(self, envelope: Envelope) -> bool:
-        """Say whether the answer to this one has been taken over."""
-        return self._deferred_envelope is envelope
 
     def unlink(self, peer: ActorRef) -> None:
         """Take a link back, and an Exit that came over it."""

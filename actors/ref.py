@@ -47,9 +47,11 @@ class ActorRef(pykka.ActorRef[A]):
         name: str,
         actor_class: type[A],
         urn: str | None = None,
+        path: str | None = None,
     ) -> None:
         self.system = system
         self.name = name  # for people; `system.whereis` knows it only if it was registered
+        self.path = name if path is None else path  # for people: the ids of the children from the root down to it
         self.actor_class = actor_class
         self.actor_urn = uuid.uuid4().urn if urn is None else urn
         self._cell: Cell | None = None
@@ -116,19 +118,41 @@ class ActorRef(pykka.ActorRef[A]):
         Errors: what the handler raised (it died of that); ActorDeadError with the exit reason; AskTimeout;
         CallingSelf; MailboxFull.
         """
-        future = self._ask(message)
+        life = calling_life()
+        future = self.ask_for(None if life is None else life.ref, message, waits=block)
         return future.get(timeout=timeout) if block else future
+
+    def ask_for(self, asker: ActorRef[Any] | None, message: object, *, waits: bool = False) -> AskFuture[Any]:
+        """Ask in somebody's name, who waits for the answer or does not. Never blocks. Errors: MailboxFull."""
+        cell = self._cell
+        future: AskFuture[Any] = AskFuture()
+        future.asker = asker
+        future.waits = waits
+        try:
+            if cell is None:
+                raise ActorDeadError(self)
+            cell.put(Envelope(message, future, exempt=type(message) is ActorStop))
+        except ActorDeadError as error:
+            future.try_fail(error)
+        return future
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Ask it to end with NORMAL after all messages that wait already (pykka's poison pill).
 
         Gives True if it has ended by this, False if it was dead; a future of that with `block=False`.
-        Errors: AskTimeout; CallingSelf if an actor waits for its own end.
+        Errors: AskTimeout; CallingSelf if an actor waits for its own end, or for that of a supervisor above it.
         """
+        if not block:
+            return super().stop(block=False)
         life = calling_life()
-        if block and life is not None and life.ref is self:
+        if life is not None and life.ref is self:
             raise CallingSelf(str(self))
-        return super().stop(block=block, timeout=timeout)
+        future = self.ask_for(None if life is None else life.ref, ActorStop(), waits=True)
+        try:
+            future.get(timeout=timeout)
+        except ActorDeadError:
+            return False
+        return True
 
     def proxy(self) -> pykka.ActorProxy[A]:
         """Wrap it so that methods can be called; the proxy survives restarts. Errors: ActorDeadError."""
@@ -188,15 +212,3 @@ class ActorRef(pykka.ActorRef[A]):
     def __str__(self) -> str:
         kind = self.actor_class.__name__
         return f"{kind} ({self.actor_urn})" if self.name == kind else f"{self.name} ({kind} {self.actor_urn})"
-
-    def _ask(self, message: object) -> AskFuture[Any]:
-        calling_life()
-        cell = self._cell
-        future: AskFuture[Any] = AskFuture()
-        try:
-            if cell is None:
-                raise ActorDeadError(self)
-            cell.put(Envelope(message, future, exempt=type(message) is ActorStop))
-        except ActorDeadError as error:
-            future.try_fail(error)
-        return future

@@ -3,11 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .errors import CallingSelf
 from .futures import AskFuture
+from .lineage import way_down
 
-__all__ = ("ReplyHandle",)
+if TYPE_CHECKING:
+    from .life import Life
+    from .ref import ActorRef
+
+__all__ = ("ReplyHandle", "answer_at_end", "waiting_asker")
+
+
+def waiting_asker(life: Life) -> ActorRef[Any] | None:
+    """Who waits for the answer to the ask that `life` has in hand, and does nothing else; None if nobody does."""
+    envelope = life.mailbox.in_hand
+    future = None if envelope is None else envelope.reply_to
+    return future.asker if future is not None and future.waits else None
+
+
+def answer_at_end(life: Life) -> None:
+    """Answer the ask in hand with None when the exit of `life` has been announced."""
+    envelope = life.mailbox.in_hand
+    if envelope is not None and envelope.reply_to is not None:
+        envelope.reply_to.deferred = True
+        life.answer_when_over(envelope.reply_to)
+        _answer_waits_for(envelope.reply_to, life.ref)
+
+
+def _answer_waits_for(future: AskFuture[Any], ref: ActorRef[Any]) -> None:
+    future.until_end_of = ref  # first: an asker that begins to wait after the look below finds it
+    asker, asked = future.asker, future.to
+    waiting_for = None if asker is None else getattr(asker.cell, "waiting_for", None)
+    if asker is None or asked is None or waiting_for is not future:
+        return
+    circle = way_down(ref, asker, asked=asked.ref)
+    if circle:
+        future.try_fail(CallingSelf(*circle))
 
 
 class ReplyHandle:
@@ -26,6 +59,11 @@ class ReplyHandle:
     def wanted(self) -> bool:
         """False if nobody waits: the message was told, or has its answer."""
         return self._future is not None and not self._future.done
+
+    def until(self, ref: ActorRef[Any]) -> None:
+        """Say that the answer comes when `ref` has ended: whoever lives below it gets CallingSelf if it waits."""
+        if self._future is not None:
+            _answer_waits_for(self._future, ref)
 
     def set(self, value: object = None) -> bool:
         """Answer. Gives False if nobody waits (any more)."""

@@ -26,6 +26,7 @@ from .end_log import log_ends
 from .errors import ActorDeadError, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .life import Birth, Life
+from .lineage import path_below
 from .mailbox import MailboxOptions
 from .options import SpawnOptions
 from .outcome import StartOutcome, StartWaiter
@@ -121,7 +122,8 @@ class ActorSystem:
         if spec.isolation is Isolation.PROCESS:
             return self.hosting.begin(spec, parent, ref, on_outcome)
         if ref is None:
-            ref = ActorRef(self, name=spec.name or spec.id, actor_class=actor_class_of(spec.start))
+            path = path_below(parent, spec.id)
+            ref = ActorRef(self, name=spec.name or spec.id, actor_class=actor_class_of(spec.start), path=path)
         birth = Birth(
             start=spec.start,
             start_timeout=spec.start_timeout,

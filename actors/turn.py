@@ -101,8 +101,8 @@ def _handle(life: Life, envelope: Envelope) -> None:
     except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
         _end(life, Cause.CRASHED, _crash(error), error=error, future=future)
         return
-    if future is not None and not life.is_deferred(envelope):
-        if type(envelope.message) is ActorStop:
+    if future is not None and not future.deferred:
+        if type(envelope.message) is ActorStop and not isinstance(answer, Reply):
             life.answer_when_over(future)  # it has work to finish first, see on_stop_request
         else:
             _answer(future, answer)

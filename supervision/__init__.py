@@ -54,6 +54,7 @@ from .events import (
 from .handle import SupervisorHandle
 from .intensity import Intensity, RestartIntensity
 from .results import ChildCounts, ChildInfo, Children, Done, StartedChild
+from .sending import SupervisorRequests
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
 from .states import ChildState
@@ -117,6 +118,7 @@ __all__ = (
     "SupervisionEvent",
     "Supervisor",
     "SupervisorHandle",
+    "SupervisorRequests",
     "SupervisorSpec",
     "SupervisorStarted",
     "SupervisorStopping",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..actors.child_spec import ChildSpec
 from ..actors.describe import Description
+from ..actors.errors import ActorDeadError
+from ..actors.lineage import way_down
 from ..actors.options import SpawnOptions
 from ..protocol.exits import SHUTDOWN, ExitReason
 from . import requests as ask
 from .child_specs import boot_timeout, start_seconds
 from .results import ChildCounts, ChildInfo, Children, Reconfigured, StartedChild
+from .sending import SupervisorRequests
 from .spec import SupervisorSpec
 from .supervisor import Supervisor
 from .tree import DescribeTree
@@ -34,9 +38,10 @@ T = TypeVar("T")
 class SupervisorHandle:
     """A supervisor's ref with a method for every request.
 
-    Runs in: any thread, and any actor, also a child of that supervisor in its own on_start: the supervisor never waits
-    for anything, so it answers. What cannot be is waiting for its own end in a child (terminate_child of itself): that
-    lasts until the child's shutdown time is over and it is killed.
+    Runs in: any thread, and any actor, also a child of that supervisor in its on_start or its cleanup: the supervisor
+    never waits for anything, so it answers. What cannot be is to wait for one's own end: `terminate_child` and `stop`
+    refuse it at once, with CallingSelf, if they are called by the child that is to end or by anybody below it, and then
+    nothing is done. `send` has the same methods without waiting, and those work from everywhere.
     Errors of all methods: AskTimeout; ActorDeadError if it is dead or dies first; SupervisorStopping.
     """
 
@@ -44,6 +49,11 @@ class SupervisorHandle:
 
     def __init__(self, ref: ActorRef[Any]) -> None:
         self.ref: Final = ref
+
+    @property
+    def send(self) -> SupervisorRequests:
+        """The same requests, sent without waiting for their answers: `handle.send.terminate_child("db")`."""
+        return SupervisorRequests(self.ref)
 
     @classmethod
     def start(cls, system: ActorSystem, spec: SupervisorSpec, *, link: ActorRef[Any] | None = None) -> SupervisorHandle:
@@ -77,7 +87,7 @@ class SupervisorHandle:
     def terminate_child(self, child_id: str, *, timeout: float | None = None) -> None:
         """Stop a child, or cancel its restart, and wait until that is done; without `timeout` for as long as it takes.
 
-        The spec is kept, unless the child is temporary. Errors: ChildNotFound.
+        The spec is kept, unless the child is temporary. Errors: ChildNotFound; CallingSelf at or below that child.
         """
         self.ref.ask(ask.TerminateChild(child_id), timeout=timeout)
 
@@ -116,13 +126,20 @@ class SupervisorHandle:
         """Describe all that is below; who does not answer in time is described by its supervisor alone."""
         return self._ask(DescribeTree(timeout), Description, timeout + TREE_MARGIN)
 
-    def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float | None = None) -> None:
+    def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float | None = None) -> tuple[ActorRef[Any], ...]:
         """End the supervisor with this reason, its children first, and wait; without `timeout` for as long as it takes.
 
-        Errors: AskTimeout, and it goes on stopping; CallingSelf in an actor that it would wait for in a circle.
+        If it is stopping already, the first reason stays. If it is dead, there is nothing to do. Gives those below it
+        whose threads run on, as no thread can be killed: suture's unstopped report.
+        Errors: AskTimeout, and it goes on stopping; CallingSelf in an actor below it, and then it does not stop.
         """
-        self.ref.shutdown(reason)
-        self.ref.stop(timeout=timeout)  # whose answer comes when it is over; the first reason stays
+        with suppress(ActorDeadError):  # it has ended by itself meanwhile, or long ago
+            self.ref.ask(ask.StopSupervisor(reason), timeout=timeout)
+        return self.unstopped()
+
+    def unstopped(self) -> tuple[ActorRef[Any], ...]:
+        """Give those at or below this supervisor, alive or dead, that were given up while their threads ran on."""
+        return tuple(ref for ref in self.ref.system.abandoned.refs() if way_down(self.ref, ref))
 
     def _ask(self, request: object, kind: type[T], timeout: float | None) -> T:
         answer = self.ref.ask(request, timeout=timeout)

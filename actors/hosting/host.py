@@ -19,6 +19,7 @@ from ...protocol.host.messages import Init
 from ..actor import Actor
 from ..child_spec import ChildSpec
 from ..errors import NameTaken, SystemClosed
+from ..lineage import path_below
 from ..outcome import StartFailed, StartOutcome
 from .black_box import BlackBox, create_page
 from .conception import Conception
@@ -107,7 +108,8 @@ class Hosting:
     ) -> HostedRef:
         """Begin one life of a child in a process of its own; never waits for it. As `ActorSystem.begin`."""
         if ref is None:
-            ref = HostedRef(self._system, name=spec.name or spec.id, actor_class=Actor)
+            path = path_below(parent, spec.id)
+            ref = HostedRef(self._system, name=spec.name or spec.id, actor_class=Actor, path=path)
         hosted = cast("HostedRef", ref)
         if self._system.relations.is_living(hosted):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {hosted}, alive")
@@ -192,6 +194,7 @@ class Hosting:
                 "open_files": limits.open_files,
                 "orphan_grace": self.orphan_grace,
                 "host_pid": os.getpid(),
+                "path": ref.path,
             },
         )
 

@@ -61,6 +61,7 @@ class HostedProcess:
         self.ref = ref
         self.peer = peer
         self.incarnation = begun.init.incarnation
+        self.parent = begun.parent
         self.state = ProcessState.STARTING
         self.stopped = threading.Event()  # set when the exit has been announced
         self.interest = Interests()

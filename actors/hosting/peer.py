@@ -139,7 +139,7 @@ class Peer:
             with self._lock:
                 number = next(self._ids) & 0xFFFFFFFF
                 self._asks[number] = (future, ref, stopping)
-            message = Ask(ref.urn, number, body)
+            message = Ask(ref.urn, number, body, future.waits)
         try:
             self._send(message, str(ref))
         except ProtocolError as error:
@@ -216,8 +216,8 @@ class Peer:
         match message:
             case Tell(to, body):
                 self._receive_tell(to, body)
-            case Ask(to, ask_id, body):
-                self._receive_ask(to, ask_id, body)
+            case Ask(to, ask_id, body, waits):
+                self._receive_ask(to, ask_id, body, waits=waits)
             case Reply(ask_id, ok, body):
                 self._receive_reply(ask_id, ok, body)
             case LinkRequest(source, target):
@@ -279,13 +279,13 @@ class Peer:
         dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
         self.system.bus.publish(DeadLetter(dead, message, why))
 
-    def _receive_ask(self, to: str, ask_id: int, body: Buffer) -> None:
+    def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool) -> None:
         ref = self.local(to)
         try:
             if ref is None:
                 raise ActorDeadError(to, NOPROC)
             message = ActorStop() if not len(body) else self.decode(body)
-            future: AskFuture[Any] = ref.ask(message, block=False)  # type: ignore[assignment]
+            future = ref.ask_for(self._hosted, message, waits=waits)
         except (ProtocolError, MailboxFull, OutboxFull, ActorDeadError) as error:
             self._answer(ask_id, False, error)
             return

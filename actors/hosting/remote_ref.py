@@ -122,6 +122,7 @@ class RemoteCell:
     """Passes everything on; a `Cell`. `incarnation` is 0: lives are counted where they are lived."""
 
     incarnation = 0
+    parent: ActorRef | None = None
 
     def __init__(self, ref: RemoteRef) -> None:
         self._ref = ref

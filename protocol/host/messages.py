@@ -127,11 +127,15 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """either way: a message for an actor that is to be answered under `ask_id`, which the sender counts."""
+    """either way: a message for an actor that is to be answered under `ask_id`, which the sender counts.
+
+    `waits`: the asker does nothing else until it has the answer.
+    """
 
     to: str
     ask_id: int
     body: Buffer
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
