@@ -25,15 +25,20 @@ from .backoff import (
 )
 from .child_specs import supervisor_child
 from .decay import FailureDecay
+from .difference import Difference, difference
 from .errors import (
     AlreadyPresent,
     AlreadyStarted,
+    BadPartitionCount,
+    CannotReconfigure,
     ChildError,
     ChildNotFound,
     ChildRestarting,
     ChildRunning,
     FailedToStartChild,
     InvalidSpec,
+    NoPartitions,
+    ResizeUnderWay,
     SpecProblem,
     SupervisionError,
     SupervisorStopping,
@@ -53,7 +58,10 @@ from .events import (
 )
 from .handle import SupervisorHandle
 from .intensity import Intensity, RestartIntensity
-from .results import ChildCounts, ChildInfo, Children, Done, StartedChild
+from .partition_handle import PartitionHandle
+from .partition_spec import PartitionSpec
+from .partition_supervisor import PartitionSupervisor, partition_supervisor_child
+from .results import ChildCounts, ChildInfo, Children, Done, Reconfigured, StartedChild
 from .sending import SupervisorRequests
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
@@ -74,7 +82,9 @@ __all__ = (
     "AutoShutdown",
     "Backoff",
     "BackoffWasReset",
+    "BadPartitionCount",
     "BrutalKill",
+    "CannotReconfigure",
     "ChildCounts",
     "ChildError",
     "ChildInfo",
@@ -92,6 +102,7 @@ __all__ = (
     "DecorrelatedBackoff",
     "Delays",
     "DescribeTree",
+    "Difference",
     "Done",
     "FailedToStartChild",
     "FailureDecay",
@@ -104,6 +115,12 @@ __all__ = (
     "Jitter",
     "LadderBackoff",
     "Limits",
+    "NoPartitions",
+    "PartitionHandle",
+    "PartitionSpec",
+    "PartitionSupervisor",
+    "Reconfigured",
+    "ResizeUnderWay",
     "Restart",
     "RestartIntensity",
     "RestartScheduled",
@@ -126,6 +143,8 @@ __all__ = (
     "Unstopped",
     "check_child_spec",
     "check_supervisor_spec",
+    "difference",
+    "partition_supervisor_child",
     "supervise",
     "supervisor_child",
 )

@@ -1,4 +1,4 @@
-"""What has changed between two specs of one supervisor, and what each change asks for: nothing, a new value, a new life.
+"""What has changed between two specs of one supervisor, and what that asks for: nothing, a new value, a new life.
 
 What lives here: comparing. What must not: what a supervisor does about it (reconfigure.py), states, time.
 Nothing here recurses, so that trees may be as deep as they like.

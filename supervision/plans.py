@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from ..protocol.exits import ExitReason
 from ..actors.child_spec import ChildSpec
+from ..protocol.exits import ExitReason
 from .difference import Difference
 from .errors import SupervisionError
 from .results import Reconfigured

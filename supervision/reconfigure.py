@@ -20,7 +20,7 @@ gone are stopped; OTP does all of that only when somebody asks for it by name.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from ..actors.child_spec import ChildSpec, Restart
@@ -71,9 +71,10 @@ def _problems(old: SupervisorSpec, new: SupervisorSpec) -> Iterator[SpecProblem]
     for prefix, spec in specs:  # it grows by the supervisors below
         for problem in check_supervisor_spec(spec):
             yield replace(problem, where=prefix + problem.where)
-        for index, child in enumerate(spec.children):
+        children: Sequence[object] = spec.children
+        for index, child in enumerate(children):
             inner: object = child.start.args[0] if isinstance(child, ChildSpec) and child.start.args else None
-            if isinstance(inner, SupervisorSpec):
+            if isinstance(child, ChildSpec) and isinstance(inner, SupervisorSpec):
                 specs.append((f"{prefix}children[{index}] ({child.id!r}).", inner))
 
 

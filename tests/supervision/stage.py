@@ -17,7 +17,7 @@ from regrow.supervision.core import SupervisorCore
 from regrow.supervision.errors import SupervisionError
 from regrow.supervision.events import SupervisionEvent
 from regrow.supervision.intensity import RestartIntensity
-from regrow.supervision.results import ChildCounts, ChildInfo, Children, Result
+from regrow.supervision.results import ChildCounts, ChildInfo, Children, Reconfigured, Result
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.states import ChildState
@@ -65,6 +65,7 @@ class Stage:
         self.confirmed = False
         self.start_error: SupervisionError | None = None
         self.exited: ExitReason | None = None
+        self.asked_inside: dict[str, tuple[int, object]] = {}
         self._asked = 0
         self._news: deque[ev.CoreEvent] = deque()
         self._busy = False
@@ -103,6 +104,10 @@ class Stage:
 
     def fail_start(self, child_id: str, reason: ExitReason = BOOM) -> None:
         self.feed(ev.LifeFailed(child_id, self.lives.pop(child_id), reason))
+
+    def follow(self, child_id: str, result: Reconfigured | None = None, error: str | None = None) -> None:
+        """Let a supervisor below answer that it follows (with `result`), refuses (`error`) or cannot (neither)."""
+        self.feed(ev.LifeReconfigured(child_id, self.asked_inside.pop(child_id)[0], result, error))
 
     # What users do.
 
@@ -178,6 +183,9 @@ class Stage:
                 self.log.append(f"kill {child_id}")
                 if self.stops.get(child_id) != "immortal":
                     self._end(child_id, life, KILLED)
+            case do.ReconfigureLife(child_id, life, message):
+                self.log.append(f"ask {child_id}")
+                self.asked_inside[child_id] = (life, message)
             case do.SetTimer(key, at):
                 self.timers[key] = at
             case do.CancelTimer(key):
