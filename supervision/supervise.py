@@ -44,7 +44,7 @@ def supervise(  # noqa: PLR0913 - as many as a ChildSpec has
     - a class with a classmethod `child_spec(*args, **kwargs)`, which is asked;
     - a function, plain or async, which becomes the child's whole life (see FunctionActor); by default it is restarted
       only if it crashed (transient), because to return is its way to be done;
-    - a Command, a Start, a SupervisorSpec, a ChildSpec: what they say, with the fields given here put in;
+    - a Command, a Start, a ChildSpec, the spec of a supervisor of any kind: what they say, with the fields given here;
     - an import path "package.module:name" of a class or function, imported where and when the child starts.
 
     The id is by default the name of what is given. For a target with a parameter that has the name of a field here, say

@@ -22,6 +22,8 @@ from ..actors.functions import FunctionActor, injected_names, is_async
 from ..actors.pykka_seam import has_own_loop
 from .child_specs import boot_timeout, supervisor_child
 from .errors import SpecProblem
+from .partition_spec import PartitionSpec
+from .partition_supervisor import partition_supervisor_child
 from .spec import SupervisorSpec
 
 __all__ = ("spec_of", "start_of")
@@ -31,7 +33,7 @@ TREE_START_TIMEOUT: Final = 60.0
 
 EXPECTED: Final = (
     "an Actor class, a pykka actor class, a class with child_spec(), a function, an async function, a Command, "
-    'a Start, a SupervisorSpec, a ChildSpec or an import path "package.module:name"'
+    'a Start, the spec of a supervisor, a ChildSpec or an import path "package.module:name"'
 )
 
 Kwargs = Mapping[str, object]
@@ -103,6 +105,8 @@ def _ready_made(target: object) -> ChildSpec | None:
             return ChildSpec(id=_name_of(target.target) or "child", start=target)
         case SupervisorSpec():
             return supervisor_child(target.name or "supervisor", target)
+        case PartitionSpec():
+            return partition_supervisor_child(target)
         case Command(argv=(program, *_)):
             return ChildSpec(id=PurePath(program).name, start=Start(_command_actor(), (target,)))
         case _:
