@@ -7,34 +7,18 @@ Source: OTP supervisor check_childspecs/1 (duplicate_child_name, bad_combination
 
 from __future__ import annotations
 
-import contextlib
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ..backoff import Backoff
-from .durations import format_duration, parse_duration
+from .faults import Fault
+from .kind_checks import backoff_faults, intensity_faults
+from .kinds import laid_over
 from .mistakes import KeyPath
 
-__all__ = ("Fault", "check_file")
+__all__ = ("check_file",)
 
 Table: TypeAlias = dict[str, object]
-Delays: TypeAlias = tuple[float, float]  # base and cap of a backoff, in seconds
-
-_DEFAULT: Final[Delays] = (Backoff().base, Backoff().cap)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A broken rule at a key. `given` is the value, or None when something is missing."""
-
-    path: KeyPath
-    expected: str
-    given: object = None
-    suggestion: str = ""
-
 
 _OF_ACTORS: Final = ("start", "args", "kwargs")
 _OF_COMMANDS: Final = ("command", "env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")
@@ -49,8 +33,8 @@ def check_file(raw: Table) -> list[Fault]:
         faults.append(Fault((), 'a [tree] table, [policy."path"] tables, or both, but the file is empty'))
     tree = raw.get("tree")
     if isinstance(tree, dict):
-        faults += _supervisor(("tree",), tree, _merged(_DEFAULT, tree.get("backoff")))
-        faults += _backoff(("tree", "backoff"), tree.get("backoff"), _DEFAULT)
+        faults += _supervisor(("tree",), tree, _inherited({}, tree.get("backoff")))
+        faults += backoff_faults(("tree", "backoff"), tree.get("backoff"), {})
     overrides = raw.get("policy")
     if isinstance(overrides, dict):
         for pattern, table in overrides.items():
@@ -58,7 +42,8 @@ def check_file(raw: Table) -> list[Fault]:
     return faults
 
 
-def _supervisor(path: KeyPath, table: Table, delays: Delays) -> Iterator[Fault]:
+def _supervisor(path: KeyPath, table: Table, delays: Table) -> Iterator[Fault]:
+    yield from intensity_faults((*path, "intensity"), table.get("intensity"), {})
     children = table.get("child")
     if not isinstance(children, list):
         return
@@ -76,9 +61,9 @@ def _supervisor(path: KeyPath, table: Table, delays: Delays) -> Iterator[Fault]:
             yield Fault((*here, "significant"), expected, True)
 
 
-def _child(path: KeyPath, child: Table, delays: Delays) -> Iterator[Fault]:
+def _child(path: KeyPath, child: Table, delays: Table) -> Iterator[Fault]:
     if child.get("type") == "supervisor":
-        yield from _supervisor(path, child, _merged(delays, child.get("child_backoff")))
+        yield from _supervisor(path, child, _inherited(delays, child.get("child_backoff")))
         yield from _strangers(
             path, child, (*_OF_ACTORS, *_OF_COMMANDS), 'no such key at a child with type = "supervisor"'
         )
@@ -90,8 +75,8 @@ def _child(path: KeyPath, child: Table, delays: Delays) -> Iterator[Fault]:
         yield Fault((*path, "significant"), expected, True)
     if child.get("isolation", "thread") == "thread" and "command" not in child:
         yield from _strangers(path, child, _OF_PROCESSES, 'isolation = "process" beside it')
-    yield from _backoff((*path, "backoff"), child.get("backoff"), delays)
-    yield from _backoff((*path, "child_backoff"), child.get("child_backoff"), delays)
+    yield from backoff_faults((*path, "backoff"), child.get("backoff"), delays)
+    yield from backoff_faults((*path, "child_backoff"), child.get("child_backoff"), delays)
 
 
 def _worker(path: KeyPath, child: Table) -> Iterator[Fault]:
@@ -135,30 +120,15 @@ def _override(path: KeyPath, pattern: str, table: object) -> Iterator[Fault]:
         return
     if not table:
         yield Fault(path, "at least one of restart, shutdown, isolation, start_timeout, backoff, intensity, limits")
-    yield from _backoff((*path, "backoff"), table.get("backoff"), (0.0, math.inf))
+    yield from backoff_faults((*path, "backoff"), table.get("backoff"), None)
+    yield from intensity_faults((*path, "intensity"), table.get("intensity"), None)
     if table.get("isolation") == "thread" and "limits" in table:
         yield Fault((*path, "limits"), 'isolation = "process" for limits', table["limits"])
 
 
-def _merged(delays: Delays, table: object) -> Delays:
-    """What is given replaces what is inherited; unreadable values are passed over."""
-    if not isinstance(table, dict):
-        return delays
-    found = list(delays)
-    for index, key in enumerate(("base", "cap")):
-        with contextlib.suppress(KeyError, ValueError):
-            found[index] = parse_duration(table[key])
-    return found[0], found[1]
-
-
-def _backoff(path: KeyPath, table: object, inherited: Delays) -> Iterator[Fault]:
-    base, cap = _merged(inherited, table)
-    if not isinstance(table, dict) or cap >= base:
-        return
-    if "cap" in table:
-        yield Fault((*path, "cap"), f"at least as long as base, {format_duration(base)}", table["cap"])
-    elif "base" in table:
-        yield Fault((*path, "base"), f"at most as long as cap, {format_duration(cap)}", table["base"])
+def _inherited(delays: Table, table: object) -> Table:
+    """Give the keys that children inherit; what is no table is somebody else's mistake."""
+    return laid_over(delays, table) if isinstance(table, dict) else delays
 
 
 def _strangers(path: KeyPath, child: Table, keys: tuple[str, ...], expected: str) -> Iterator[Fault]:

@@ -62,12 +62,12 @@ def laid_over(under: Mapping[str, object], over: Mapping[str, object]) -> dict[s
     ({'base': 1, 'cap': 5}, {'kind': 'akka'})
     """
     kind = over.get("kind")
-    kinds = BACKOFFS if kind in BACKOFFS else INTENSITIES
-    if kind is None or kind not in kinds:
+    kinds = INTENSITIES if kind in ("window", "decay") else BACKOFFS
+    if not isinstance(kind, str) or kind not in kinds:
         return {**under, **over}
     if under.get("kind", kind) != kind:
         return dict(over)
-    known = keys_of(str(kind), kinds)
+    known = keys_of(kind, kinds)
     return {**{key: value for key, value in under.items() if key in known}, **over}
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .checks import Fault, check_file
+from .checks import check_file
+from .faults import Fault
 from .mistakes import Mistake, PolicyError, key_text, value_text
 from .policy import Policy, Rule
 from .positions import Positions

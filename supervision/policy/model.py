@@ -8,13 +8,14 @@ that a worker process must not pay.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .durations import DURATION_EXPECTED, SIZE_EXPECTED, parse_duration, parse_size
+from .kinds import BACKOFFS, INTENSITIES, NO_INITIAL, keys_of
 from .mistakes import nearest
 from .stop_signal import signal_names, signal_number
 
@@ -60,6 +61,16 @@ def _positive(value: object) -> float:
     return seconds
 
 
+def _first_wait(value: object) -> float | str:
+    return NO_INITIAL if value == NO_INITIAL else parse_duration(value)
+
+
+def _steps(value: object) -> object:
+    if isinstance(value, list) and value:
+        return value
+    raise _mistake('a non-empty array of durations, as in [0, "100ms", "1s", "5s"]')
+
+
 def _shutdown(value: object) -> float | str:
     if isinstance(value, str) and value in _SHUTDOWNS:
         return value
@@ -102,6 +113,12 @@ _TEXT_OR_NUMBER: Final[dict[str, object]] = {"anyOf": [{"type": "number", "minim
 Duration: TypeAlias = Annotated[
     float, BeforeValidator(_reading(parse_duration, DURATION_EXPECTED)), WithJsonSchema(_TEXT_OR_NUMBER)
 ]
+FirstWait: TypeAlias = Annotated[
+    float | str,
+    BeforeValidator(_reading(_first_wait, f'{DURATION_EXPECTED}, or "{NO_INITIAL}"')),
+    WithJsonSchema(_TEXT_OR_NUMBER),
+]
+Steps: TypeAlias = Annotated[list[Duration], BeforeValidator(_steps)]
 LongerThanZero: TypeAlias = Annotated[
     float,
     BeforeValidator(_reading(_positive, f"more than zero, as {DURATION_EXPECTED}")),
@@ -126,26 +143,58 @@ AutoShutdownWord: TypeAlias = Literal["never", "any_significant", "all_significa
 IsolationWord: TypeAlias = Literal["thread", "process"]
 
 
+def _keys_by_kind(kinds: Mapping[str, type]) -> list[JsonValue]:
+    """Say to an editor which keys go with a `kind`; without one any may, because the kind may be inherited."""
+    return [
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": {"propertyNames": {"enum": ["kind", *keys_of(kind, kinds)]}},
+        }
+        for kind in kinds
+    ]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class IntensityModel(_Table):
-    """How many restarts in how many seconds a supervisor accepts before it gives up."""
+    """How many restarts a supervisor accepts before it gives up: so many in a window, or as a count that decays."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": _keys_by_kind(INTENSITIES)})
+
+    kind: Literal["window", "decay"] | None = None
+    # a window
     max_restarts: int | None = Field(None, ge=0)
     max_seconds: LongerThanZero | None = None
+    # a decay
+    threshold: float | None = Field(None, ge=0)
+    decay: LongerThanZero | None = None
 
 
 class BackoffModel(_Table):
-    """How long to wait before each restart; what is not given keeps its value."""
+    """How long to wait before each restart; what is not given keeps its value, unless `kind` is another one."""
 
-    initial: Duration | None = None
+    model_config = ConfigDict(json_schema_extra={"allOf": _keys_by_kind(BACKOFFS)})
+
+    kind: Literal["exponential", "constant", "ladder", "decorrelated", "akka", "tenacity"] | None = None
+    initial: FirstWait | None = None
+    reset_after: Duration | None = None
+    # exponential; of decorrelated base and cap, of tenacity cap
     base: Duration | None = None
     factor: float | None = Field(None, ge=1)
     cap: Duration | None = None
     jitter: Literal["full", "equal", "none"] | None = None
-    reset_after: Duration | None = None
+    # constant
+    seconds: Duration | None = None
+    # ladder
+    steps: Steps | None = None
+    # akka
+    min_backoff: Duration | None = None
+    max_backoff: Duration | None = None
+    random_factor: float | None = Field(None, ge=0, le=1)
+    # tenacity
+    wait: ImportPath | None = None
 
 
 class LimitsModel(_Table):

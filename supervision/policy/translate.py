@@ -11,7 +11,7 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .checks import Fault
+from .faults import Fault
 from .mistakes import KeyPath, nearest
 from .model import PolicyFile
 
