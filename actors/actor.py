@@ -145,7 +145,7 @@ class Actor(pykka.Actor):
         self.system.link(self.ref, ref)
 
     def unlink(self, ref: ActorRef) -> None:
-        """Take a link back; an Exit of it that waits to be handled is dropped."""
+        """Take a link back; an Exit of it that waits to be handled is dropped. Not between supervisor and child."""
         self._alive().unlink(ref)
 
     def monitor(self, ref: ActorRef) -> int:

@@ -53,6 +53,7 @@ class Birth:
     parent: ActorRef | None
     mailbox: MailboxOptions
     on_outcome: Callable[[StartOutcome], None]
+    supervised: bool = False  # by `parent`: nothing cuts that link
 
 
 class Life:
@@ -180,6 +181,8 @@ class Life:
 
     def unlink(self, peer: ActorRef) -> None:
         """Take a link back, and an Exit that came over it."""
+        if self.system.relations.tied(self.ref, peer):
+            return
         self.system.unlink(self.ref, peer)
         self.mailbox.discard(lambda message: isinstance(message, ExitSignal) and message.exit.sender is peer)
 
@@ -331,7 +334,7 @@ class Life:
         report = ExitReport(uptime=self._uptime(), in_hand=self._in_hand())
         parent = self.birth.parent
         if not self._ready and parent is not None:
-            self.system.unlink(parent, self.ref)
+            self.system.relations.untie(self.ref, parent)
         self.system.announce_exit(self.ref, self.incarnation, reason, report)
         self.stopped.set()
         for future in self._stop_futures:

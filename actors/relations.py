@@ -30,6 +30,7 @@ class Relations:
         self._lock = threading.Lock()
         self._living: dict[str, ActorRef] = {}  # by urn, in start order
         self._links: LinkTable[ActorRef] = LinkTable()
+        self._ties: dict[ActorRef, ActorRef] = {}  # child -> supervisor, as long as the child lives
         self._monitors: MonitorTable[ActorRef] = MonitorTable()
 
     def enroll(self, ref: ActorRef, cell: Cell | None = None) -> None:
@@ -68,10 +69,29 @@ class Relations:
         elif not present:
             _signal_exit(one, other, NOPROC, other.incarnation, None)
 
-    def unlink(self, one: ActorRef, other: ActorRef) -> bool:
-        """Take a link back: no exit signal passes any more. Gives False if there was none."""
+    def tie(self, child: ActorRef, supervisor: ActorRef) -> None:
+        """Link a child to its supervisor for the whole of its life: `unlink` leaves this link alone.
+
+        Differs from OTP, where a child may cut it; its supervisor then learns of its end only when it stops it.
+        """
         with self._lock:
-            dropped = self._links.unlink(one, other)
+            self._ties[child] = supervisor
+        self.link(child, supervisor)
+
+    def untie(self, child: ActorRef, parent: ActorRef) -> None:
+        """Take back whatever links a child to who began it: its end is nothing that the parent has to hear of."""
+        with self._lock:
+            self._ties.pop(child, None)
+        self.unlink(child, parent)
+
+    def tied(self, one: ActorRef, other: ActorRef) -> bool:
+        """Say whether one of the two is the other's supervisor."""
+        return self._ties.get(one) is other or self._ties.get(other) is one
+
+    def unlink(self, one: ActorRef, other: ActorRef) -> bool:
+        """Take a link back: no exit signal passes any more. Gives False if there was none, or if it is a tie."""
+        with self._lock:
+            dropped = not self.tied(one, other) and self._links.unlink(one, other)
         if dropped:
             one.link_dropped(other)
             other.link_dropped(one)
@@ -118,6 +138,7 @@ class Relations:
         report = ExitReport() if report is None else report  # which tells an end from a signal sent on purpose
         with self._lock:
             self._living.pop(ref.urn, None)
+            self._ties.pop(ref, None)
             peers = self._links.drop(ref)
             downs = self._monitors.drop_subject(ref)
             held = self._monitors.drop_owner(ref)

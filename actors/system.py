@@ -130,6 +130,7 @@ class ActorSystem:
             parent=parent,
             mailbox=MailboxOptions(),
             on_outcome=on_outcome,
+            supervised=True,
         )
         self._begin(ref, birth, spec.name)
         return ref
@@ -142,7 +143,9 @@ class ActorSystem:
         try:
             # From here on anybody may kill it; then its end has been announced, and what follows changes nothing.
             self.enroll(ref, cell=life, name=name, root=birth.parent is None)
-            if birth.parent is not None:
+            if birth.parent is not None and birth.supervised:
+                self.relations.tie(ref, birth.parent)
+            elif birth.parent is not None:
                 self.relations.link(ref, birth.parent)
             life.arm_start_timeout()
             self.dispatcher.launch(life)

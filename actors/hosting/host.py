@@ -140,7 +140,7 @@ class Hosting:
             life.refuse(error)
             return hosted
         if parent is not None:
-            self._system.link(hosted, parent)
+            self._system.relations.tie(hosted, parent)
         life.begin()
         self._launcher(spec).launch(request, life.launched)
         return hosted

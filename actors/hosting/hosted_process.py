@@ -346,7 +346,7 @@ class HostedProcess:
     def _announce(self, reason: ExitReason, report: ExitReport, *, was_ready: bool) -> None:
         parent = self._begun.parent
         if not was_ready and parent is not None:
-            self.system.unlink(parent, self.ref)
+            self.system.relations.untie(self.ref, parent)
         if not isinstance(self._fault, SystemClosed):  # else it was never among the living
             self.system.announce_exit(self.ref, self.incarnation, reason, report)
         self.stopped.set()

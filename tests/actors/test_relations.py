@@ -256,3 +256,24 @@ def test_a_link_to_a_busy_one_is_kept_until_it_ends(system: ActorSystem, probe: 
     probe.expect_nothing()
     hold.release()
     assert (probe.expect(Exit).reason, probe.expect(Down).reason) == (NORMAL, NORMAL)
+
+
+def test_nobody_cuts_the_link_between_a_supervisor_and_its_child(system: ActorSystem, probe: Probe) -> None:
+    spec = ChildSpec(id="a", start=Script().start)
+    ref = system.begin(spec, parent=probe.ref, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    ref.ask(lambda puppet: puppet.unlink(puppet.parent))
+    assert not system.unlink(probe.ref, ref)
+    assert system.relations.links(ref) == (probe.ref,)
+    ref.tell(crash())
+    assert probe.expect(Exit).sender is ref
+    assert system.relations.links(probe.ref) == ()
+
+
+def test_a_link_to_a_starter_that_is_no_supervisor_can_be_taken_back(system: ActorSystem, probe: Probe) -> None:
+    from regrow.actors import SpawnOptions
+
+    ref = system.spawn(Puppet, options=SpawnOptions(link=probe.ref))
+    assert system.unlink(ref, probe.ref)
+    ref.stop()
+    probe.expect_nothing()
