@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from regrow.actors import ActorDeadError, ActorSystem, DeadLetter, Down, Restart
+from regrow.actors import ActorDeadError, ActorSystem, Down, Restart
 from regrow.actors.child_spec import Grace
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, Script, crash
 from regrow.protocol.exits import NORMAL, ExitReason
@@ -27,6 +27,7 @@ from regrow.supervision import (
     supervisor_child,
 )
 from tests.conformance.case import case
+from tests.conformance.letters import dead_letters
 from tests.conformance.tree import BOOM, below, end_child, info_of, lives, puppet, ref_of, start
 from tests.supervision.facts import Facts
 
@@ -89,8 +90,7 @@ def test_a_58_the_restart_type_says_which_ends_bring_a_new_child(
 def test_a_61_while_it_is_down_askers_hear_so_at_once_and_the_rest_are_dead_letters(
     system: ActorSystem, facts: Facts
 ) -> None:
-    letters: list[DeadLetter] = []
-    system.bus.subscribe(letters.append, DeadLetter)
+    letters = dead_letters(system)
     handle = start(system, puppet("a"), backoff=EXACT)
     ref = ref_of(handle, "a")
     end_child(handle, facts, "a")
@@ -98,7 +98,7 @@ def test_a_61_while_it_is_down_askers_hear_so_at_once_and_the_rest_are_dead_lett
         ref.ask("anybody?", timeout=5.0)
     with pytest.raises(ActorDeadError):
         ref.tell("lost")
-    assert [letter.message for letter in letters] == ["lost"]
+    assert letters == ["lost"]
 
 
 DAY = 86_400.0
@@ -246,8 +246,7 @@ def test_a_117_nested_backoffs_are_reset_each_on_its_own_and_no_stray_timer_harm
 
 @case("A-113")
 def test_a_113_every_message_to_a_child_that_waits_is_a_dead_letter(system: ActorSystem, facts: Facts) -> None:
-    letters: list[object] = []
-    system.bus.subscribe(lambda letter: letters.append(letter.message), DeadLetter)
+    letters = dead_letters(system)
     handle = start(system, puppet("a"), backoff=EXACT)
     end_child(handle, facts, "a")
     for number in range(4):

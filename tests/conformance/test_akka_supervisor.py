@@ -37,6 +37,7 @@ from regrow.supervision import (
 )
 from regrow.supervision.requests import TerminateChild
 from tests.conformance.case import case
+from tests.conformance.letters import dead_letters
 from tests.conformance.tree import below, crash_child, end_child, info_of, lives, puppet, ref_of, start
 from tests.supervision.facts import Facts
 

@@ -1,4 +1,4 @@
-"""What Akka's suite of typed supervision says, where it is not about stashes and behaviors, which actors here have not."""
+"""What Akka's suite of typed supervision says, where it is not about stashes and behaviors: there are none here."""
 
 from __future__ import annotations
 
