@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 
@@ -11,6 +12,8 @@ from regrow.cli import exit_codes
 from regrow.cli.options import app_dir_option
 
 __all__ = ("command",)
+
+_Named: TypeAlias = tuple[tuple[tuple[str | int, ...], int, str], ...]  # key path, line, import path
 
 
 @click.command("check")
@@ -21,7 +24,7 @@ __all__ = ("command",)
     is_flag=True,
     envvar="REGROW_CHECK_IMPORT",
     show_envvar=True,
-    help="Import what every `start` names, too. This runs the top level of those modules.",
+    help="Import what every `start` and `wait` names, too. This runs the top level of those modules.",
 )
 @app_dir_option
 @click.option(
@@ -48,6 +51,7 @@ def command(policy: Path | None, *, do_import: bool, app_dir: Path, schema: bool
 
 def _check(path: Path, *, do_import: bool, app_dir: Path) -> None:
     from regrow.cli.failure import Failure
+    from regrow.cli.importing import unimportable
     from regrow.cli.targets import import_from, read_policy
     from regrow.observe.nodes import node_of_spec, walk
     from regrow.observe.tree_view import plain_text
@@ -61,31 +65,9 @@ def _check(path: Path, *, do_import: bool, app_dir: Path) -> None:
             lines += [plain_text(node), "", f"{len(walk(node)) - 1} children"]
         if do_import:
             import_from(app_dir)
-            _import_all(path, policy.starts())
+            _import_all(path, policy.starts(), policy.waits())
     except PolicyError as error:
         raise Failure(str(error), exit_code=exit_codes.USAGE) from error
     rules = len(policy.rules)
     lines.append(f"{path}: no mistakes" + (f", {rules} override{'' if rules == 1 else 's'}" if rules else ""))
     click.echo("\n".join(lines))
-
-
-def _import_all(path: Path, starts: tuple[tuple[tuple[str | int, ...], int, str], ...]) -> None:
-    """Errors: PolicyError with every start that cannot be imported, or that is nothing to start."""
-    from regrow.actors.hosting.errors import NotImportable
-    from regrow.actors.hosting.import_path import resolve
-    from regrow.supervision.policy import Mistake, PolicyError
-    from regrow.supervision.policy.mistakes import key_text, value_text
-
-    mistakes: list[Mistake] = []
-    for key, line, start in starts:
-        try:
-            found = resolve(start)
-            expected = "" if callable(found) else "an actor class or a callable"
-        except NotImportable as error:
-            expected = f"something that can be imported ({error.why})"
-        if expected:
-            mistakes.append(
-                Mistake(file=str(path), line=line, key=key_text(key), given=value_text(start), expected=expected)
-            )
-    if mistakes:
-        raise PolicyError(mistakes)

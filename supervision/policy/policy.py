@@ -64,3 +64,23 @@ class Policy:
 
         visit(self.tables or {}, ("tree",))
         return tuple(found)
+
+    def waits(self) -> tuple[tuple[KeyPath, int, str], ...]:
+        """Give key path, line and import path of the `wait` of every backoff in the file."""
+        found: list[tuple[KeyPath, int, str]] = []
+
+        def visit(table: Mapping[str, object], path: KeyPath) -> None:
+            for name in ("backoff", "child_backoff"):
+                backoff = table.get(name)
+                wait = backoff.get("wait") if isinstance(backoff, Mapping) else None
+                if isinstance(wait, str):
+                    key = (*path, name, "wait")
+                    found.append((key, self.positions.line(key), wait))
+            children = table.get("child")
+            for index, child in enumerate(children if isinstance(children, list) else ()):
+                visit(child, (*path, "child", index))
+
+        visit(self.tables or {}, ("tree",))
+        for rule in self.rules:
+            visit(rule.values, ("policy", rule.pattern))
+        return tuple(found)
