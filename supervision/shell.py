@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, assert_never, cast
+from typing import TYPE_CHECKING, Any, assert_never
 
 from ..actors.actor import Actor
 from ..actors.describe import Description
@@ -295,7 +295,7 @@ def _holder(failed: StartFailed, name: str | None) -> ActorRef[Any] | None:
     """Give who lives under the name that a child was to have, if that is why its start has failed."""
     error = failed.error
     if isinstance(error, NameTaken) and error.name == name and isinstance(error.holder, ActorRef):
-        return cast("ActorRef[Any]", error.holder)
+        return error.holder
     return None
 
 
