@@ -13,6 +13,7 @@ from ..actors.child_spec import (
     Shutdown,
     Start,
 )
+from .any_handle import AnyHandle
 from .backoff import (
     NO_BACKOFF,
     AkkaBackoff,
@@ -23,9 +24,12 @@ from .backoff import (
     LadderBackoff,
     TenacityBackoff,
 )
-from .child_specs import supervisor_child
+from .child_specs import dynamic_supervisor_child, supervisor_child
 from .decay import FailureDecay
 from .difference import Difference, difference
+from .dynamic_handle import DynamicSupervisorHandle
+from .dynamic_spec import DynamicSpec
+from .dynamic_supervisor import DynamicSupervisor
 from .errors import (
     AlreadyPresent,
     AlreadyStarted,
@@ -37,7 +41,9 @@ from .errors import (
     ChildRunning,
     FailedToStartChild,
     InvalidSpec,
+    MaxChildren,
     NoPartitions,
+    NotOffered,
     ResizeUnderWay,
     SpecProblem,
     SupervisionError,
@@ -51,6 +57,7 @@ from .events import (
     IntensityReached,
     RestartScheduled,
     ShutdownError,
+    ShutdownErrors,
     SignificantChildEnded,
     SupervisionEvent,
     SupervisorStarted,
@@ -79,6 +86,7 @@ __all__ = (
     "AkkaBackoff",
     "AlreadyPresent",
     "AlreadyStarted",
+    "AnyHandle",
     "AutoShutdown",
     "Backoff",
     "BackoffWasReset",
@@ -104,6 +112,9 @@ __all__ = (
     "DescribeTree",
     "Difference",
     "Done",
+    "DynamicSpec",
+    "DynamicSupervisor",
+    "DynamicSupervisorHandle",
     "FailedToStartChild",
     "FailureDecay",
     "Grace",
@@ -115,7 +126,9 @@ __all__ = (
     "Jitter",
     "LadderBackoff",
     "Limits",
+    "MaxChildren",
     "NoPartitions",
+    "NotOffered",
     "PartitionHandle",
     "PartitionSpec",
     "PartitionSupervisor",
@@ -126,6 +139,7 @@ __all__ = (
     "RestartScheduled",
     "Shutdown",
     "ShutdownError",
+    "ShutdownErrors",
     "SignificantChildEnded",
     "SpecProblem",
     "Start",
@@ -144,6 +158,7 @@ __all__ = (
     "check_child_spec",
     "check_supervisor_spec",
     "difference",
+    "dynamic_supervisor_child",
     "partition_supervisor_child",
     "supervise",
     "supervisor_child",

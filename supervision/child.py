@@ -38,6 +38,7 @@ class Child:
 
     spec: ChildSpec  # what is started, under the id that it has in the table
     given: ChildSpec | None = None  # what was asked for, where that is not the same
+    args: tuple[object, ...] = ()  # its own, behind those that were given
     state: ChildState = ChildState.STOPPED
     cause: StartCause = StartCause.BOOT
     life: int = 0  # of its current or latest incarnation; 0: it never had one

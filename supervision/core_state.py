@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity, Restart
 from ..protocol.exits import ExitReason
@@ -21,6 +21,9 @@ from .plans import GroupPhase, GroupRestart, Plan, Reconfiguration
 from .results import Done, StartedChild
 from .spec import SupervisorSpec
 from .states import ALIVE, ChildState, Step
+
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
 
 __all__ = ("KILL_WAIT", "CoreState")
 
@@ -74,6 +77,10 @@ class CoreState:
     def find(self, key: object) -> Child | None:
         """Give the child that somebody means; whatever he takes for an id, the wrong thing is nobody."""
         return self.children.get(key) if isinstance(key, str) else None
+
+    def note_ref(self, child: Child, ref: ActorRef[Any]) -> None:
+        """Note where a child is to be reached, in all its lives."""
+        child.ref = ref
 
     def delays(self, spec: ChildSpec) -> Delays:
         """Give the backoff that counts for a child."""

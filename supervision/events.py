@@ -1,13 +1,16 @@
 """What a supervisor publishes on its system's event bus: facts, past tense.
 
 What lives here: the facts alone. What the core is fed with is in core_events.py.
-In all of them: `supervisor` is the name of the supervisor (its path, where it has one), `child_id` the id in its table,
-`life` the number of the incarnation in that supervisor, starting at 1 and never used twice.
+In all of them: `supervisor` is the path of the supervisor in its tree ("root/pool": the child ids from the root down;
+a root goes by its name, or "root"), `child_id` the id in its table, `life` the number of the incarnation in that
+supervisor, starting at 1 and never used twice, `restarts` how many restarts this child has seen since it was added.
+`RestartScheduled` is suture's EventBackoff, `Unstopped` its EventStopTimeout; the others are OTP's reports: progress,
+child_terminated, start_error, shutdown_error, and the one that says reached_max_restart_intensity.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..protocol.exits import ExitReason
@@ -22,6 +25,7 @@ __all__ = (
     "IntensityReached",
     "RestartScheduled",
     "ShutdownError",
+    "ShutdownErrors",
     "SignificantChildEnded",
     "SupervisionEvent",
     "SupervisorStarted",
@@ -38,7 +42,7 @@ class SupervisorStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStarted:
-    """A life has become ready. `restarts`: how many restarts this child has seen since it was added."""
+    """A life has become ready."""
 
     supervisor: str
     child_id: str
@@ -54,6 +58,7 @@ class ChildStartFailed:
     child_id: str
     life: int
     reason: ExitReason
+    restarts: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +74,15 @@ class ChildTerminated:
     reason: ExitReason
     expected: bool
     report: object = None
+    restarts: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartScheduled:
     """A restart has been decided. `delay`: seconds from now; `failures`: since the backoff was last reset.
 
-    `group`: all the children that will be restarted together, in start order.
+    `group`: all the children that will be restarted together, in start order. `life` is the one that has ended or has
+    failed to start, for `reason`.
     """
 
     supervisor: str
@@ -83,6 +90,9 @@ class RestartScheduled:
     delay: float
     failures: int
     group: tuple[str, ...]
+    life: int = field(default=0, compare=False)
+    reason: ExitReason | None = field(default=None, compare=False)
+    restarts: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +117,9 @@ class IntensityReached:
     max_restarts: int
     max_seconds: float
     decay: FailureDecay | None = None
+    life: int = field(default=0, compare=False)
+    reason: ExitReason | None = field(default=None, compare=False)
+    restarts: int = field(default=0, compare=False)
 
     @property
     def intensity(self) -> RestartIntensity | FailureDecay:
@@ -134,6 +147,15 @@ class ShutdownError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownErrors:
+    """So many children of a DynamicSupervisor that ended have ended with this reason instead of a clean one."""
+
+    supervisor: str
+    reason: ExitReason
+    children: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unstopped:
     """A life was killed and may still be running: a thread that cannot be killed, fenced and abandoned."""
 
@@ -152,5 +174,6 @@ SupervisionEvent: TypeAlias = (
     | IntensityReached
     | SignificantChildEnded
     | ShutdownError
+    | ShutdownErrors
     | Unstopped
 )

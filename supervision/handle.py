@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..actors.child_spec import ChildSpec
-from ..actors.describe import Description
-from ..actors.errors import ActorDeadError
-from ..actors.lineage import way_down
 from ..actors.options import SpawnOptions
-from ..protocol.exits import SHUTDOWN, ExitReason
 from . import requests as ask
+from .any_handle import ASK_TIMEOUT, AnyHandle
 from .child_specs import boot_timeout, start_seconds
-from .results import ChildCounts, ChildInfo, Children, Reconfigured, StartedChild
+from .results import Reconfigured, StartedChild
 from .sending import SupervisorRequests
 from .spec import SupervisorSpec
 from .supervisor import Supervisor
-from .tree import DescribeTree
 from .validate import check_supervisor_spec, raise_problems
 
 if TYPE_CHECKING:
@@ -26,16 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ("ASK_TIMEOUT", "SupervisorHandle")
 
-ASK_TIMEOUT: Final = 5.0
-"""Seconds to wait for what a supervisor answers at once. OTP's gen_server:call default."""
 
-TREE_MARGIN: Final = 1.0
-"""Seconds beyond a tree's own timeout before its asker gives up."""
-
-T = TypeVar("T")
-
-
-class SupervisorHandle:
+class SupervisorHandle(AnyHandle):
     """A supervisor's ref with a method for every request.
 
     Runs in: any thread, and any actor, also a child of that supervisor in its on_start or its cleanup: the supervisor
@@ -45,10 +32,7 @@ class SupervisorHandle:
     Errors of all methods: AskTimeout; ActorDeadError if it is dead or dies first; SupervisorStopping.
     """
 
-    __slots__ = ("ref",)
-
-    def __init__(self, ref: ActorRef[Any]) -> None:
-        self.ref: Final = ref
+    __slots__ = ()
 
     @property
     def send(self) -> SupervisorRequests:
@@ -95,18 +79,6 @@ class SupervisorHandle:
         """Forget a stopped child. Errors: ChildNotFound; ChildRunning; ChildRestarting."""
         self.ref.ask(ask.DeleteChild(child_id), timeout=timeout)
 
-    def which_children(self, *, timeout: float = ASK_TIMEOUT) -> tuple[ChildInfo, ...]:
-        """List the children, latest first."""
-        return self._ask(ask.WhichChildren(), Children, timeout).children
-
-    def which_child(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildInfo | None:
-        """Look one child up; None if there is none of this id."""
-        return next((info for info in self.which_children(timeout=timeout) if info.id == child_id), None)
-
-    def count_children(self, *, timeout: float = ASK_TIMEOUT) -> ChildCounts:
-        """Count the children."""
-        return self._ask(ask.CountChildren(), ChildCounts, timeout)
-
     def get_childspec(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
         """Look a child's spec up. Errors: ChildNotFound."""
         return self._ask(ask.GetChildSpec(child_id), ChildSpec, timeout)
@@ -121,31 +93,3 @@ class SupervisorHandle:
         another spec; SupervisorStopping.
         """
         return self._ask(ask.Reconfigure(spec), Reconfigured, timeout)
-
-    def describe_tree(self, *, timeout: float = 1.0) -> Description:
-        """Describe all that is below; who does not answer in time is described by its supervisor alone."""
-        return self._ask(DescribeTree(timeout), Description, timeout + TREE_MARGIN)
-
-    def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float | None = None) -> tuple[ActorRef[Any], ...]:
-        """End the supervisor with this reason, its children first, and wait; without `timeout` for as long as it takes.
-
-        If it is stopping already, the first reason stays. If it is dead, there is nothing to do. Gives those below it
-        whose threads run on, as no thread can be killed: suture's unstopped report.
-        Errors: AskTimeout, and it goes on stopping; CallingSelf in an actor below it, and then it does not stop.
-        """
-        with suppress(ActorDeadError):  # it has ended by itself meanwhile, or long ago
-            self.ref.ask(ask.StopSupervisor(reason), timeout=timeout)
-        return self.unstopped()
-
-    def unstopped(self) -> tuple[ActorRef[Any], ...]:
-        """Give those at or below this supervisor, alive or dead, that were given up while their threads ran on."""
-        return tuple(ref for ref in self.ref.system.abandoned.refs() if way_down(self.ref, ref))
-
-    def _ask(self, request: object, kind: type[T], timeout: float | None) -> T:
-        answer = self.ref.ask(request, timeout=timeout)
-        if not isinstance(answer, kind):
-            raise AssertionError(f"{self.ref}: expected a {kind.__name__} for {request}, got {answer!r}")
-        return answer
-
-    def __repr__(self) -> str:
-        return f"SupervisorHandle({self.ref!r})"

@@ -25,7 +25,8 @@ def begun(state: CoreState, event: ev.LifeBegun) -> None:
     """Note the ref of a life, so that the child can be listed while it starts."""
     child = state.current(event.child_id, event.life)
     if child is not None:
-        child.ref, child.incarnation = event.ref, event.incarnation
+        state.note_ref(child, event.ref)
+        child.incarnation = event.incarnation
 
 
 def ready(state: CoreState, event: ev.LifeReady) -> None:
@@ -74,7 +75,15 @@ def failed(state: CoreState, event: ev.LifeFailed) -> None:
         return
     child.move(Step.FAIL)
     child.last_reason = event.reason
-    state.announce(ChildStartFailed(supervisor=state.name, child_id=child.id, life=child.life, reason=event.reason))
+    state.announce(
+        ChildStartFailed(
+            supervisor=state.name,
+            child_id=child.id,
+            life=child.life,
+            reason=event.reason,
+            restarts=child.restarts,
+        )
+    )
     if isinstance(state.plan, Ending):
         return  # nothing is started any more; whoever asked for this start has been refused
     match child.cause:
@@ -118,6 +127,7 @@ def ended(state: CoreState, event: ev.LifeEnded) -> None:
             reason=event.reason,
             expected=expected,
             report=event.report,
+            restarts=child.restarts,
         )
     )
     if event.abandoned:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ..actors.child_spec import (
@@ -25,13 +26,20 @@ from ..actors.child_spec import (
 )
 from .backoff import TenacityBackoff
 from .decay import FailureDecay
+from .dynamic_spec import DynamicSpec
 from .errors import InvalidSpec, SpecProblem
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
 from .strategy import Strategy
 
-__all__ = ("check_child_spec", "check_supervisor_spec", "raise_problems")
+__all__ = (
+    "check_child_spec",
+    "check_dynamic_child",
+    "check_dynamic_spec",
+    "check_supervisor_spec",
+    "raise_problems",
+)
 
 _LAUNCHERS: Final = ("auto", "exec", "zygote")
 _IMPORT_PATH: Final = re.compile(r"[\w-]+(\.[\w-]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
@@ -53,6 +61,22 @@ def check_child_spec(spec: ChildSpec, *, auto_shutdown: AutoShutdown) -> tuple[S
     return tuple(_child_problems(spec, _where(spec), auto_shutdown))
 
 
+def check_dynamic_spec(spec: DynamicSpec) -> tuple[SpecProblem, ...]:
+    """Give every mistake of a DynamicSupervisor's spec and of its template."""
+    given: object = spec
+    if not isinstance(given, DynamicSpec):
+        return (SpecProblem("supervisor", "a DynamicSpec", repr(given)),)
+    return tuple(_dynamic_problems(spec))
+
+
+def check_dynamic_child(spec: ChildSpec) -> tuple[SpecProblem, ...]:
+    """Give every mistake of a child's spec under a DynamicSupervisor."""
+    given: object = spec
+    if not isinstance(given, ChildSpec):
+        return (SpecProblem("child", "a ChildSpec", repr(given)),)
+    return tuple(_dynamic_child_problems(spec, _where(spec)))
+
+
 def raise_problems(problems: tuple[SpecProblem, ...]) -> None:
     """Raise InvalidSpec with all of them, if there are any."""
     if problems:
@@ -65,15 +89,46 @@ def _where(spec: object, index: int | None = None) -> str:
     return place if child_id is None else f"{place} ({child_id!r})"
 
 
-def _supervisor_problems(spec: SupervisorSpec) -> Iterator[SpecProblem]:
-    yield from _one_of("strategy", spec.strategy, Strategy)
-    yield from _one_of("auto_shutdown", spec.auto_shutdown, AutoShutdown)
+def _dynamic_problems(spec: DynamicSpec) -> Iterator[SpecProblem]:
+    yield from _own_problems(spec)
+    limit: object = spec.max_children
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        yield SpecProblem("max_children", "an integer >= 0, or None for no limit", repr(limit))
+    extra: object = spec.extra_arguments
+    if not isinstance(extra, tuple):
+        yield SpecProblem("extra_arguments", "a tuple", repr(extra))
+    template: object = spec.template
+    if isinstance(template, ChildSpec):
+        yield from _dynamic_child_problems(template, f"template ({template.id!r})")
+    elif template is not None:
+        yield SpecProblem("template", "a ChildSpec, or None", repr(template))
+    if spec.strategy is not Strategy.ONE_FOR_ONE:
+        expected = "Strategy.ONE_FOR_ONE, the only one of a DynamicSupervisor"
+        yield SpecProblem("strategy", expected, repr(spec.strategy))
+    if spec.auto_shutdown is not AutoShutdown.NEVER:
+        expected = "AutoShutdown.NEVER, as a DynamicSupervisor has no significant children"
+        yield SpecProblem("auto_shutdown", expected, repr(spec.auto_shutdown))
+
+
+def _dynamic_child_problems(spec: ChildSpec, where: str) -> Iterator[SpecProblem]:
+    yield from _child_problems(replace(spec, significant=False), where, AutoShutdown.NEVER)
+    if spec.significant:
+        yield SpecProblem(f"{where}.significant", "False under a DynamicSupervisor, which has no auto_shutdown", "True")
+
+
+def _own_problems(spec: SupervisorSpec | DynamicSpec) -> Iterator[SpecProblem]:
     intensity: object = spec.intensity
     if not isinstance(intensity, RestartIntensity | FailureDecay):
         yield SpecProblem("intensity", "a RestartIntensity or a FailureDecay", repr(intensity))
     yield from _delays("backoff", spec.backoff)
     if spec.name is not None and not _is_text(spec.name):
         yield SpecProblem("name", "a string that is not empty, or None", repr(spec.name))
+
+
+def _supervisor_problems(spec: SupervisorSpec) -> Iterator[SpecProblem]:
+    yield from _one_of("strategy", spec.strategy, Strategy)
+    yield from _one_of("auto_shutdown", spec.auto_shutdown, AutoShutdown)
+    yield from _own_problems(spec)
     seen: dict[str, int] = {}
     children: object = spec.children
     if not isinstance(children, tuple):

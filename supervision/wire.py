@@ -21,6 +21,7 @@ from .backoff import (
     TenacityBackoff,
 )
 from .decay import FailureDecay
+from .dynamic_spec import DynamicSpec
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
@@ -48,6 +49,7 @@ TAGS: Final[dict[str, type]] = {
     "regrow.delete_child": requests.DeleteChild,
     "regrow.done": results.Done,
     "regrow.failure_decay": FailureDecay,
+    "regrow.dynamic_spec": DynamicSpec,
     "regrow.get_child_spec": requests.GetChildSpec,
     "regrow.grace": child_spec.Grace,
     "regrow.infinity": child_spec.Infinity,

@@ -1,0 +1,82 @@
+"""What every kind of supervisor can be asked, with types.
+
+What lives here: the methods that all handles have. Those of one kind are in handle.py and dynamic_handle.py.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ..actors.describe import Description
+from ..actors.errors import ActorDeadError
+from ..actors.lineage import way_down
+from ..protocol.exits import SHUTDOWN, ExitReason
+from . import requests as ask
+from .results import ChildCounts, ChildInfo, Children
+from .tree import DescribeTree
+
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
+
+__all__ = ("ASK_TIMEOUT", "AnyHandle")
+
+ASK_TIMEOUT: Final = 5.0
+"""Seconds to wait for what a supervisor answers at once. OTP's gen_server:call default."""
+
+TREE_MARGIN: Final = 1.0
+"""Seconds beyond a tree's own timeout before its asker gives up."""
+
+T = TypeVar("T")
+
+
+class AnyHandle:
+    """A supervisor's ref with a method for everything that every supervisor can be asked.
+
+    Errors of all methods: AskTimeout; ActorDeadError if it is dead or dies first.
+    """
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self.ref: Final = ref
+
+    def which_children(self, *, timeout: float = ASK_TIMEOUT) -> tuple[ChildInfo, ...]:
+        """List the children, latest first."""
+        return self._ask(ask.WhichChildren(), Children, timeout).children
+
+    def which_child(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildInfo | None:
+        """Look one child up; None if there is none of this id."""
+        return next((info for info in self.which_children(timeout=timeout) if info.id == child_id), None)
+
+    def count_children(self, *, timeout: float = ASK_TIMEOUT) -> ChildCounts:
+        """Count the children."""
+        return self._ask(ask.CountChildren(), ChildCounts, timeout)
+
+    def describe_tree(self, *, timeout: float = 1.0) -> Description:
+        """Describe all that is below; who does not answer in time is described by its supervisor alone."""
+        return self._ask(DescribeTree(timeout), Description, timeout + TREE_MARGIN)
+
+    def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float | None = None) -> tuple[ActorRef[Any], ...]:
+        """End the supervisor with this reason, its children first, and wait; without `timeout` for as long as it takes.
+
+        If it is stopping already, the first reason stays. If it is dead, there is nothing to do. Gives those below it
+        whose threads run on, as no thread can be killed: suture's unstopped report.
+        Errors: AskTimeout, and it goes on stopping; CallingSelf in an actor below it, and then it does not stop.
+        """
+        with suppress(ActorDeadError):  # it has ended by itself meanwhile, or long ago
+            self.ref.ask(ask.StopSupervisor(reason), timeout=timeout)
+        return self.unstopped()
+
+    def unstopped(self) -> tuple[ActorRef[Any], ...]:
+        """Give those at or below this supervisor, alive or dead, that were given up while their threads ran on."""
+        return tuple(ref for ref in self.ref.system.abandoned.refs() if way_down(self.ref, ref))
+
+    def _ask(self, request: object, kind: type[T], timeout: float | None) -> T:
+        answer = self.ref.ask(request, timeout=timeout)
+        if not isinstance(answer, kind):
+            raise AssertionError(f"{self.ref}: expected a {kind.__name__} for {request}, got {answer!r}")
+        return answer
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.ref!r})"
