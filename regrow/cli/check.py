@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeAlias
 
 import click
 
@@ -12,8 +11,6 @@ from regrow.cli import exit_codes
 from regrow.cli.options import app_dir_option
 
 __all__ = ("command",)
-
-_Named: TypeAlias = tuple[tuple[tuple[str | int, ...], int, str], ...]  # key path, line, import path
 
 
 @click.command("check")
@@ -51,7 +48,7 @@ def command(policy: Path | None, *, do_import: bool, app_dir: Path, schema: bool
 
 def _check(path: Path, *, do_import: bool, app_dir: Path) -> None:
     from regrow.cli.failure import Failure
-    from regrow.cli.importing import unimportable
+    from regrow.cli.importing import wrong_starts, wrong_waits
     from regrow.cli.targets import import_from, read_policy
     from regrow.observe.nodes import node_of_spec, walk
     from regrow.observe.tree_view import plain_text
@@ -65,7 +62,9 @@ def _check(path: Path, *, do_import: bool, app_dir: Path) -> None:
             lines += [plain_text(node), "", f"{len(walk(node)) - 1} children"]
         if do_import:
             import_from(app_dir)
-            _import_all(path, policy.starts(), policy.waits())
+            mistakes = [*wrong_starts(str(path), policy.starts()), *wrong_waits(str(path), policy.waits())]
+            if mistakes:
+                raise PolicyError(sorted(mistakes, key=lambda mistake: mistake.line))
     except PolicyError as error:
         raise Failure(str(error), exit_code=exit_codes.USAGE) from error
     rules = len(policy.rules)

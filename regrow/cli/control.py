@@ -4,7 +4,9 @@ What lives here: both ends. What must not: what a tree says of itself.
 
     -> {"verb": "describe"}
     <- {"ok": true, "pid": 4711, "tree": {...}}        (a Node, observe/nodes.py)
-    <- {"ok": false, "error": "unknown verb 'x'; known: describe"}
+    -> {"verb": "reload"}                              and then, until it is over, {"verb": "reload", "number": 1}
+    <- {"ok": true, "pid": 4711, "reload": 1, "over": true, "mistakes": [], "usage": false, "changes": [...]}
+    <- {"ok": false, "error": "unknown verb 'x'; known: describe, reload"}
 Source: gunicorn's control socket (mode 0600), supervisorctl.
 """
 

@@ -19,7 +19,10 @@ UNREACHABLE: Final = 4
 
 MEANINGS: Final[dict[int, str]] = {
     OK: "It did what it was asked to. A tree that SIGTERM or SIGINT stopped in order, within its grace, counts.",
-    GAVE_UP: "The tree gave up (restart intensity reached, or its root crashed), or an invocation failed.",
+    GAVE_UP: (
+        "The tree gave up (restart intensity reached, or its root crashed), an invocation failed, "
+        "or a reload did not take effect everywhere."
+    ),
     USAGE: "Wrong usage, or a mistake in a policy file.",
     START_FAILED: "It did not start: a child failed to start, or a port or socket is taken.",
     UNREACHABLE: "The other side is unreachable or refuses the token: a gateway, or the control socket of a tree.",

@@ -22,6 +22,7 @@ VERBS: Final[Mapping[str, str]] = {
     "demo": "Show what isolation is worth: heartbeats under CPU-heavy user code.",
     "run": "Start a supervision tree in the foreground.",
     "check": "Check a policy file; print all its mistakes.",
+    "reload": "Have a running tree follow its changed policy files.",
     "tree": "Show a live tree, or that of a policy file.",
     "worker": "Run a worker that serves functions of a module.",
     "gateway": "Run a gateway that workers and clients connect to.",

@@ -50,6 +50,7 @@ def command(
 
     TARGET is a policy file ("shop.toml") or a tree in a module ("shop.tree:tree").
     SIGTERM and SIGINT stop it in reverse order within the grace; a second one kills what is left.
+    SIGHUP, as `regrow reload`, has it follow its changed policy files.
 
     Exit codes: 0 ended or stopped in order, 1 the tree gave up, 2 usage or policy, 3 it did not start,
     130 and 143 stopped by SIGINT or SIGTERM, but not in order.

@@ -9,7 +9,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from regrow.actors import (
 )
 from regrow.cli import exit_codes
 from regrow.cli.control import ControlServer
+from regrow.cli.reloading import Reloader
 from regrow.cli.targets import Target
 from regrow.observe.history import History
 from regrow.observe.nodes import node_of_description
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ("Runner",)
 
 DESCRIBE_TIMEOUT: Final = 5.0  # seconds; a supervisor answers while its children hang
+RELOAD_WAIT: Final = 0.2  # seconds that one question for a reload may hold up the control socket
 HURRY_TIMEOUT: Final = 1.0  # seconds for killing; threads that are busy then are left to the end of the process
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -84,6 +86,7 @@ class Runner:
         self._signal: signal.Signals | None = None  # the first one that asked for the end
         self._stopping = False
         self._hurried = False
+        self._reloader = Reloader(target, prepare=lambda spec: _named(spec, target.root), say=self._say)
 
     def run(self, system: ActorSystem) -> int:
         """Start the tree, stay until it has ended, and give the exit code.
@@ -103,16 +106,18 @@ class Runner:
                 history.close()
                 if not self._stopping:
                     self._stop(system, timeout=HURRY_TIMEOUT)
+                self._reloader.close()
 
     def _live(self, system: ActorSystem, history: History) -> int:
         outcome = self._started(system)
         if not isinstance(outcome, Started):
             return self._not_started(outcome, history)
         self._say("INFO", f"{self._target.root} is up")
+        self._reloader.root = outcome.ref
         while True:
             match self._news.get():
                 case signal.SIGHUP:
-                    self._say("WARNING", "SIGHUP: reloading is not supported; nothing has changed")
+                    self._reloader.begin("SIGHUP")
                 case signal.Signals() as signo:
                     return self._end_by_signal(system, signo, history)
                 case _Ended(reason):
@@ -245,7 +250,15 @@ class Runner:
             assert isinstance(found, Description)
             return {"tree": node_of_description(found, path=self._target.root).to_json()}
 
-        server = ControlServer(self._control, {"describe": describe})
+        def reload(request: Mapping[str, object]) -> dict[str, object]:
+            number = request.get("number")
+            found = self._reloader.find(number) if isinstance(number, int) else self._reloader.begin("reload")
+            if found is None:
+                raise ValueError(f"there is no reload {number!r} any more")
+            found.over.wait(RELOAD_WAIT)
+            return found.plain()
+
+        server = ControlServer(self._control, {"describe": describe, "reload": reload})
         try:
             yield roots.append
         finally:

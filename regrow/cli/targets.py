@@ -1,4 +1,4 @@
-"""What `regrow run` and `regrow tree` are pointed at: a policy file, or a tree in a module.
+"""What `regrow run`, `regrow tree` and `regrow explain` are pointed at: a policy file, or a tree in a module.
 
 What lives here: telling the two apart and loading them. What must not: starting anything.
 """
@@ -6,14 +6,14 @@ What lives here: telling the two apart and loading them. What must not: starting
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regrow.actors.hosting.errors import NotImportable
 from regrow.actors.hosting.import_path import resolve
 from regrow.cli import exit_codes
 from regrow.cli.failure import Failure
-from regrow.supervision.policy import ROOT, Policy, PolicyError, load_policy
+from regrow.supervision.policy import ROOT, Mistake, Policy, PolicyError, load_policy
 from regrow.supervision.spec import SupervisorSpec
 
 __all__ = ("Target", "import_from", "load_target", "read_policy")
@@ -21,10 +21,43 @@ __all__ = ("Target", "import_from", "load_target", "read_policy")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A tree that can be started. `root` is the first segment of its paths."""
+    """A tree that can be started. `root` is the first segment of its paths.
+
+    `file` is the policy file that describes it, None for a tree in a module; `overrides` is laid over it.
+    """
 
     spec: SupervisorSpec
     root: str
+    file: Path | None = None
+    overrides: Path | None = None
+    base: SupervisorSpec | None = None  # of a tree in a module, before anything was laid over it
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The policy files that it was read from."""
+        return tuple(path for path in (self.file, self.overrides) if path is not None)
+
+    def read_again(self) -> tuple[SupervisorSpec, tuple[Policy, ...]]:
+        """Read the policy files again, in full; code is not imported again, so a tree in a module stays what it was.
+
+        Errors: PolicyError with the mistakes of the first file that has some.
+        """
+        policies = tuple(load_policy(path) for path in self.files)
+        found = list(policies)
+        spec = self.base
+        if spec is None:
+            first = found.pop(0)
+            if first.root != self.root:
+                line = first.positions.line(("tree", "name"))
+                expected = f'"{self.root}", as a running tree keeps its name'
+                mistake = Mistake(
+                    file=first.file, line=line, key="tree.name", given=f'"{first.root}"', expected=expected
+                )
+                raise PolicyError([mistake])
+            spec = first.tree()
+        for policy in found:
+            spec = policy.apply(spec, self.root)
+        return spec, policies
 
 
 def import_from(directory: Path) -> None:
@@ -53,14 +86,15 @@ def load_target(text: str, *, overrides: Path | None = None) -> Target:
         target = _from_file(Path(text)) if text.endswith(".toml") or "/" in text else _from_module(text)
         if overrides is None:
             return target
-        return Target(read_policy(overrides).apply(target.spec, target.root), target.root)
+        changed = read_policy(overrides).apply(target.spec, target.root)
+        return replace(target, spec=changed, overrides=overrides)
     except PolicyError as error:
         raise Failure(str(error), exit_code=exit_codes.USAGE) from error
 
 
 def _from_file(path: Path) -> Target:
     policy = read_policy(path)
-    return Target(policy.tree(), policy.root)
+    return Target(policy.tree(), policy.root, file=path)
 
 
 def _from_module(text: str) -> Target:
@@ -74,4 +108,4 @@ def _from_module(text: str) -> Target:
     if not isinstance(found, SupervisorSpec):
         expected = "a SupervisorSpec, or a function without arguments that gives one"
         raise Failure(f"{text}: expected {expected}, got {found!r}", exit_code=exit_codes.USAGE)
-    return Target(found, found.name or ROOT)
+    return Target(found, found.name or ROOT, base=found)
