@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import tenacity
 
 from regrow.actors.child_spec import (
     BrutalKill,
@@ -16,17 +17,23 @@ from regrow.actors.child_spec import (
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.errors import CodecError
 from regrow.supervision import (
+    AkkaBackoff,
     AutoShutdown,
     Backoff,
     ChildCounts,
     ChildInfo,
     Children,
     ChildState,
+    ConstantBackoff,
+    DecorrelatedBackoff,
     Done,
+    FailureDecay,
+    LadderBackoff,
     RestartIntensity,
     StartedChild,
     Strategy,
     SupervisorSpec,
+    TenacityBackoff,
     requests,
 )
 
@@ -69,6 +76,11 @@ INFO = ChildInfo(
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
             name="top",
         ),
+        SupervisorSpec(intensity=FailureDecay(2.5, 10.0), backoff=ConstantBackoff(3.0, initial=None)),
+        SupervisorSpec(backoff=LadderBackoff([0, 1, 5], reset_after=3.0)),
+        SupervisorSpec(backoff=DecorrelatedBackoff(1.0, 9.0)),
+        SupervisorSpec(backoff=AkkaBackoff(1.0, 9.0, 0.5)),
+        SupervisorSpec(backoff=TenacityBackoff("shop.waits:slow", cap=9.0)),
         requests.StartChild(CHILD),
         requests.TerminateChild("a"),
         requests.RestartChild("a"),
@@ -90,3 +102,8 @@ def test_it_comes_back_as_it_was(value: object) -> None:
 def test_a_spec_with_a_class_for_its_target_cannot_cross_and_says_where() -> None:
     with pytest.raises(CodecError, match=r"start\.target"):
         encode(SupervisorSpec(children=[ChildSpec(id="a", start=Start(object))]))
+
+
+def test_a_wait_that_is_no_import_path_cannot_cross_and_says_where() -> None:
+    with pytest.raises(CodecError, match=r"backoff\.wait"):
+        encode(SupervisorSpec(backoff=TenacityBackoff(tenacity.wait_fixed(1))))
