@@ -7,11 +7,13 @@ The one broad `except` of an actor's thread is here: it turns whatever escapes i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import NORMAL, Crash, ExitReason, Normal, crash_of
 from .actor import HOOKS, Actor, Cause
 from .births import resolve_start
+from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
 from .describe import Describe
 from .errors import ActorDeadError
@@ -83,6 +85,7 @@ def _construct(life: Life) -> Actor:
     bind_actor(life.ref, actor)
     life.actor = actor
     actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
+    life.birth = replace(life.birth, start=Start(cls))  # what it was started with is its own affair from here on
     return actor
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity, Restart
@@ -197,6 +198,13 @@ class CoreState:
         if child.starter is not None:
             self.say(do.Refuse(child.starter, error))
             child.starter = None
+
+    def drop_arguments(self, child: Child) -> None:
+        """Keep nothing of what a temporary child was started with: it may be large, and it is never needed again.
+
+        Source: OTP supervisor, which keeps `undefined` in their place.
+        """
+        child.spec = replace(child.spec, start=replace(child.spec.start, args=(), kwargs={}))
 
     def forget(self, child: Child) -> None:
         """Take a child out of the table for good."""

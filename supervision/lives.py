@@ -5,6 +5,7 @@ What lives here: one function an event. What follows from it for other children 
 
 from __future__ import annotations
 
+from ..actors.child_spec import Restart
 from ..protocol.exits import KILLED, NORMAL, ExitReason
 from . import commands as do
 from . import core_events as ev
@@ -45,6 +46,8 @@ def _now_running(state: CoreState, child: Child, info: object) -> None:
         child.reset_armed = True
         at = state.now + state.delays(child.spec).reset_after
         state.say(do.SetTimer(do.BackoffReset(child.id, child.life), at))
+    if child.spec.restart is Restart.TEMPORARY:
+        state.drop_arguments(child)
     state.announce(ChildStarted(supervisor=state.name, child_id=child.id, life=child.life, restarts=child.restarts))
     state.tell_starter(child, info)
 
@@ -99,7 +102,9 @@ def failed(state: CoreState, event: ev.LifeFailed) -> None:
         case StartCause.RESTART | StartCause.RECONFIGURED:
             if child.cause is StartCause.RECONFIGURED:
                 note_failed_start(state, child, event.reason)
-            if not state.let_go(child):  # it may have become one since the restart was decided
+            if child.spec.restart is Restart.TEMPORARY:  # it may have become one since the restart was decided
+                state.forget(child)
+            else:
                 schedule(state, child)
 
 

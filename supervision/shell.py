@@ -6,7 +6,6 @@ it reads next.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -28,9 +27,9 @@ from . import core_events as ev
 from .circles import refuse_circle
 from .description import describe_supervisor
 from .errors import FailedToStartChild, SupervisionError
-from .events import IntensityReached
 from .follow import SpecFound, ask_to_follow, find_spec
 from .mind import Mind
+from .report_log import log_reports
 from .requests import (
     CountChildren,
     DeleteChild,
@@ -55,8 +54,6 @@ if TYPE_CHECKING:
     from ..actors.timers import Timer
 
 __all__ = ("SupervisorShell",)
-
-_logger = logging.getLogger("regrow.supervision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +92,7 @@ class SupervisorShell(Actor):
     def on_start(self) -> None:
         """Order the first child's start; the handshake is over when the last one is ready."""
         self._starting = self.defer_start()
+        self.system.part(log_reports)
         self._feed(ev.Booted())
 
     def on_stop_request(self, reason: ExitReason) -> None:
@@ -191,11 +189,6 @@ class SupervisorShell(Actor):
             case do.Refuse(to, error):
                 self._replies.pop(to).fail(error)
             case do.Announce(event):
-                if isinstance(event, IntensityReached):
-                    # Its reason is a clean one, so that nothing else would tell of it.
-                    _logger.error(
-                        "supervisor %s gives up: %s was one restart too many", event.supervisor, event.child_id
-                    )
                 self.system.bus.publish(event)
             case do.ConfirmStart():
                 if self._starting is not None:
@@ -213,17 +206,20 @@ class SupervisorShell(Actor):
         self.exit(reason)
 
     def _start_life(self, child_id: str, life: int, spec: ChildSpec) -> None:
-        cell = self.ref.cell
+        cell, name = self.ref.cell, spec.name  # and no more of the spec: this is kept for as long as the life
 
         def on_outcome(outcome: StartOutcome) -> None:
             # Into this life's own mailbox: a later life of this supervisor counts its children's lives from 1 again.
             try:
                 if cell is not None:
-                    cell.put(Envelope(_Outcome(child_id, life, outcome, spec.name), exempt=True))
+                    cell.put(Envelope(_Outcome(child_id, life, outcome, name), exempt=True))
             except ActorDeadError:
                 return  # the supervisor has ended, and its links have told the child
 
-        ref = self.system.begin(spec, parent=self.ref, ref=self._refs.get(child_id), on_outcome=on_outcome)
+        ref = self._refs.get(child_id)
+        if ref is not None and self.system.relations.is_living(ref):
+            ref = None  # its last life was given up and has not ended even now: it keeps its ref, the next gets another
+        ref = self.system.begin(spec, parent=self.ref, ref=ref, on_outcome=on_outcome)
         self._refs[child_id] = ref
         self._lives[ref.urn, ref.incarnation] = (child_id, life)
         self._events.append(ev.LifeBegun(child_id, life, ref, ref.incarnation))

@@ -53,6 +53,11 @@ class Facts:
                 raise AssertionError(f"expected a {kind.__name__} with {fields}, got {self._events}")
             return event
 
+    def forget(self) -> None:
+        """Keep nothing of what has been: what it names may not be held back by this."""
+        with self._condition:
+            self._events.clear()
+
     def ids(self, kind: type[Any]) -> list[str]:
         return [event.child_id for event in self.all(kind)]
 
