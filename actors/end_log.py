@@ -11,18 +11,30 @@ import logging
 
 from ..protocol.exits import Crash, ExitReason, Killed, NoProc, is_abnormal
 from .bus import EventBus, SubscriberFailed
+from .clock import Clock
 from .events import ActorAbandoned, ActorExited, CallbackFailed, HookFailed
 from .life import Life
+from .log_limit import LimitedLog
 from .outcome import StartWaiter
+from .ref import ActorRef
 
 __all__ = ("log_ends",)
 
 _logger = logging.getLogger("regrow.actors")
 
 
-def log_ends(bus: EventBus) -> None:
-    """Log every abnormal end, and what else would be swallowed. To silence it: `logging.getLogger("regrow.actors")`."""
+def log_ends(bus: EventBus, clock: Clock) -> LimitedLog:
+    """Log every abnormal end, and what else would be swallowed. To silence it: `logging.getLogger("regrow.actors")`.
+
+    Of an actor that ends again and again the first lines are written, and then how many more there were. Gives the log,
+    which is to be closed, so that it says the last of that.
+    """
     last: ExitReason | None = None
+    log = LimitedLog(_logger, clock, "ends")
+
+    def write(level: int, ref: ActorRef, text: str, *arguments: object) -> None:
+        above, _, name = ref.path.rpartition("/")
+        log.write(level, ref.path if above else str(ref), above or name, text, ref, *arguments)
 
     def hear(event: object) -> None:
         nonlocal last
@@ -30,18 +42,22 @@ def log_ends(bus: EventBus) -> None:
             case ActorExited(ref, incarnation, reason):
                 if _is_news(event):
                     # A link hands on the reason itself: its traceback is shown once, with whom it came from.
-                    _logger.error("%s ended in life %d: %s", ref, incarnation, _told(reason, brief=reason is last))
+                    told = _Told(reason, brief=reason is last)
+                    write(logging.ERROR, ref, "%s ended in life %d: %s", incarnation, told)
                     last = reason
             case HookFailed(ref, incarnation, hook, reason):
-                _logger.error("%s raised in %s of life %d: %s", ref, hook, incarnation, _told(reason))
+                write(logging.ERROR, ref, "%s raised in %s of life %d: %s", hook, incarnation, _Told(reason))
             case ActorAbandoned(ref, incarnation):
-                _logger.warning("%s was ended in life %d while its code ran; its thread runs on", ref, incarnation)
+                text = "%s was ended in life %d while its code ran; its thread runs on"
+                write(logging.WARNING, ref, text, incarnation)
             case CallbackFailed(reason):
-                _logger.error("a callback of the clock or of a start raised: %s", _told(reason))
+                text = "a callback of the clock or of a start raised: %s"
+                log.write(logging.ERROR, "callbacks", "callbacks", text, _Told(reason))
             case SubscriberFailed(subscriber, _, error):
                 _logger.error("subscriber %r raised (told once)", subscriber, exc_info=error)
 
     bus.subscribe(hear, ActorExited, HookFailed, ActorAbandoned, CallbackFailed, SubscriberFailed)
+    return log
 
 
 def _is_news(event: ActorExited) -> bool:
@@ -55,7 +71,15 @@ def _is_news(event: ActorExited) -> bool:
     return cell.ready or not isinstance(cell.birth.on_outcome, StartWaiter)  # else spawn() raises it
 
 
-def _told(reason: ExitReason, *, brief: bool = False) -> str:
-    if isinstance(reason, Crash) and reason.traceback and not brief:
-        return reason.traceback.rstrip()
-    return str(reason)
+class _Told:
+    """A reason as the text that it is once a handler wants it; a flood that is left out costs no text."""
+
+    def __init__(self, reason: ExitReason, *, brief: bool = False) -> None:
+        self._reason = reason
+        self._brief = brief
+
+    def __str__(self) -> str:
+        reason = self._reason
+        if isinstance(reason, Crash) and reason.traceback and not self._brief:
+            return reason.traceback.rstrip()
+        return str(reason)

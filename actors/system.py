@@ -45,6 +45,7 @@ __all__ = ("ActorSystem", "HostLink")
 DEFAULT_OPTIONS: Final = SpawnOptions()
 
 A = TypeVar("A", bound=pykka.Actor)
+P = TypeVar("P", bound="Part")
 
 
 class HostLink(Protocol):
@@ -58,6 +59,13 @@ class HostLink(Protocol):
         """Send a log record home. Never blocks."""
 
 
+class Part(Protocol):
+    """What belongs to a whole system and is closed with it."""
+
+    def close(self) -> None:
+        """Do what is still to be done. Runs in: the thread that shuts the system down, when all actors have ended."""
+
+
 class ActorSystem:
     """A world of actors. All of it can be used from any thread.
 
@@ -67,8 +75,8 @@ class ActorSystem:
     def __init__(self, name: str = "regrow", *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
         self.name = name
         self.bus = EventBus()
-        log_ends(self.bus)
         self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
+        self._parts: dict[object, Part] = {log_ends: log_ends(self.bus, self.clock)}
         self.rng = random.Random() if rng is None else rng
         self.relations = Relations(self.bus, self._release_names)
         self.registry = NameRegistry(self.relations.is_living)
@@ -214,6 +222,16 @@ class ActorSystem:
                 self._hosting = Hosting(self)
             return self._hosting
 
+    def part(self, make: Callable[[ActorSystem], P]) -> P:
+        """Give what `make` makes of this system, once a system: the same one to everybody who asks for it.
+
+        Runs in: any thread. `make` must be quick, and must not ask for a part itself.
+        """
+        with self._lock:
+            if make not in self._parts:
+                self._parts[make] = make(self)
+            return cast("P", self._parts[make])
+
     @property
     def closed(self) -> bool:
         """True once shutdown has begun."""
@@ -238,6 +256,8 @@ class ActorSystem:
         stop_everything(self, deadline)
         if self._hosting is not None:
             self._hosting.close(max(0.0, deadline - monotonic()))
+        for part in tuple(self._parts.values()):
+            part.close()
         self.clock.close()
         self.dispatcher.close(deadline)
         return self.abandoned.refs()

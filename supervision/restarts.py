@@ -57,7 +57,16 @@ def schedule(state: CoreState, child: Child) -> None:
         plan = join_group(state, child, due)
         group, delay = plan.members, plan.due - state.now
     state.announce(
-        RestartScheduled(supervisor=state.name, child_id=child.id, delay=delay, failures=child.failures, group=group)
+        RestartScheduled(
+            supervisor=state.name,
+            child_id=child.id,
+            delay=delay,
+            failures=child.failures,
+            group=group,
+            life=child.life,
+            reason=child.last_reason,
+            restarts=child.restarts,
+        )
     )
     if state.spec.strategy is not Strategy.ONE_FOR_ONE:
         return
@@ -96,6 +105,9 @@ def give_up(state: CoreState, child: Child) -> None:
             max_restarts=intensity.burst,
             max_seconds=intensity.memory,
             decay=intensity if isinstance(intensity, FailureDecay) else None,
+            life=child.life,
+            reason=child.last_reason,
+            restarts=child.restarts,
         )
     )
     end(state, Shutdown("reached_max_restart_intensity"))
