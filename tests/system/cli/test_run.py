@@ -265,11 +265,9 @@ stop_signal = "INT"
     assert report[2:] == ["    last reason: exit status 3", "    its last lines on stderr:", "      no disk"]
 
 
-def test_interrupt_stops_in_order_too_and_hang_up_is_reserved(app: App) -> None:
+def test_interrupt_stops_in_order_too(app: App) -> None:
     run = app.run(app.policy(f"[tree]\n{app.steady('one')}"))
     run.wait_for("root is up")
-    run.signal(signal.SIGHUP)
-    run.wait_for("SIGHUP: reloading is not supported; nothing has changed")
     run.signal(signal.SIGINT)
     assert run.end() == 0, run.text()
     assert app.noted() == ["start:one", "stop:one"]
