@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Hashable
-from typing import Any, cast
+from typing import Any
 
 from regrow.actors.child_spec import ChildSpec, Delays, Restart, Start
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitReason
@@ -14,9 +14,11 @@ from regrow.supervision import core_events as ev
 from regrow.supervision import requests as ask
 from regrow.supervision.backoff import NO_BACKOFF
 from regrow.supervision.core import SupervisorCore
+from regrow.supervision.decay import FailureDecay
 from regrow.supervision.errors import SupervisionError
 from regrow.supervision.events import SupervisionEvent
 from regrow.supervision.intensity import RestartIntensity
+from regrow.supervision.mind import Mind
 from regrow.supervision.results import ChildCounts, ChildInfo, Children, Reconfigured, Result
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
@@ -43,13 +45,13 @@ class Stage:
         self,
         *children: ChildSpec,
         strategy: Strategy | str = Strategy.ONE_FOR_ONE,
-        intensity: RestartIntensity = OFTEN,
+        intensity: RestartIntensity | FailureDecay = OFTEN,
         backoff: Delays = NO_BACKOFF,
         auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
         seed: int = 0,
     ) -> None:
         self.spec = SupervisorSpec(Strategy(strategy), children, intensity, backoff, AutoShutdown(auto_shutdown), "top")
-        self.core = SupervisorCore(self.spec, random.Random(seed))
+        self.core: Mind[Any] = SupervisorCore(self.spec, random.Random(seed))
         self.now = 100.0
         self.starts: dict[str, list[str | ExitReason]] = {}
         self.stops: dict[str, str | ExitReason] = {}
@@ -134,6 +136,10 @@ class Stage:
 
     # What is to be seen.
 
+    def ref(self, child_id: str) -> Any:
+        """What a child is reached by, in all its lives."""
+        return f"ref of {child_id}"
+
     @property
     def over(self) -> bool:
         return self.exited is not None
@@ -172,7 +178,7 @@ class Stage:
                 if restarts > self.restarts.get(child_id, 0):
                     self.attempts.append(self.now)
                 self.restarts[child_id] = restarts
-                self._news.append(ev.LifeBegun(child_id, life, cast(Any, f"ref of {child_id}"), life))
+                self._news.append(ev.LifeBegun(child_id, life, self.ref(child_id), life))
                 self._play_start(child_id, life)
             case do.StopLife(child_id, life, _, _):
                 self.log.append(f"stop {child_id}")
