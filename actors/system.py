@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 import pykka
 
-from ..protocol.exits import ExitReason, crash_of
+from ..protocol.exits import KILLED, ExitReason, crash_of
 from .abandoned import AbandonedLives
 from .births import actor_class_of
 from .bus import EventBus
@@ -144,7 +144,7 @@ class ActorSystem:
         return ref
 
     def _begin(self, ref: ActorRef, birth: Birth, name: str | None) -> None:
-        calling_life()
+        starter = calling_life()
         if self.relations.is_living(ref):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {ref}, alive")
         life = Life(self, ref, ref.incarnation + 1, birth)
@@ -155,6 +155,9 @@ class ActorSystem:
                 self.relations.tie(ref, birth.parent)
             elif birth.parent is not None:
                 self.relations.link(ref, birth.parent)
+            if starter is not None and starter.fenced:
+                # Killed meanwhile: the link may have been made to a later life of its own, which knows nothing of this.
+                raise ActorDeadError(starter.ref, KILLED)
             life.arm_start_timeout()
             self.dispatcher.launch(life)
         except (RuntimeError, SystemClosed, NameTaken, ActorDeadError) as error:
