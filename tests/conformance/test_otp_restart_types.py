@@ -237,9 +237,10 @@ def test_o_62_a_temporary_child_that_has_ended_leaves_nothing_behind(
     system: ActorSystem, facts: Facts, strategy: Strategy
 ) -> None:
     handle = start(system, puppet("other"), strategy=strategy)
-    for _ in range(100):
+    seen: list[weakref.ref[Argument]] = []
+    for _ in range(50):
         argument = Argument()
-        seen = weakref.ref(argument)
+        seen.append(weakref.ref(argument))
         start_of = Start(Forgetful, (argument,))
         started = handle.start_child(ChildSpec(id="job", start=start_of, restart=Restart.TEMPORARY))
         assert started.ref is not None
@@ -249,7 +250,7 @@ def test_o_62_a_temporary_child_that_has_ended_leaves_nothing_behind(
         facts.forget()
         del argument, start_of, started
     gc.collect()
-    assert seen() is None
+    assert [argument() for argument in seen] == [None] * 50
 
 
 @case("O-62")
