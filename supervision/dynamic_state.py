@@ -86,6 +86,13 @@ class DynamicState(CoreState):
         super().note_ref(child, ref)
         self._by_urn[ref.urn] = child.id
 
+    def drop_arguments(self, child: Child) -> None:
+        """Keep nothing of what a temporary child was started with; its spec is then shown without."""
+        super().drop_arguments(child)
+        child.args = ()
+        if child.given is not None and child.given is not self.dynamic.template:
+            child.given = replace(child.given, start=replace(child.given.start, args=(), kwargs={}))
+
     def forget(self, child: Child) -> None:
         """Take a child out of the table for good, and with it the arguments that it was started with."""
         if child.ref is not None:

@@ -147,6 +147,12 @@ _LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
         event, "INFO", f"ended ({event.reason}) and ends {event.supervisor}, because it is significant", always=True
     ),
     supervision.ShutdownError: lambda event: _about(event, "WARNING", f"did not stop cleanly: {_short(event.reason)}"),
+    supervision.ShutdownErrors: lambda event: Line(
+        level="WARNING",
+        text=f"{event.children} children of {event.supervisor} did not stop cleanly: {_short(event.reason)}",
+        subject=event.supervisor,
+        context={"event": "ShutdownErrors", "supervisor": event.supervisor, "children": event.children},
+    ),
     supervision.Unstopped: lambda event: _about(
         event, "ERROR", "could not be stopped; its thread is abandoned and may still run", always=True
     ),
