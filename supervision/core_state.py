@@ -116,6 +116,8 @@ class CoreState:
         child.withdrawn = child.killed = False
         if cause is StartCause.RESTART:
             child.restarts += 1
+        if isinstance(self.plan, GroupRestart):
+            self.plan.standing = None  # it may be a member that had been passed by, as it was down
         self.say(do.StartLife(child.id, child.life, child.spec))
 
     def disarm(self, child: Child) -> None:

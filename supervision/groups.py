@@ -23,20 +23,22 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
     those that live are stopped first.
     """
     ids = list(state.children)
-    first = ids.index(child.id)
+    down = {child.id}
     plan = state.plan
     if isinstance(plan, GroupRestart):
         if plan.phase is GroupPhase.WAITING:
             state.say(do.CancelTimer(do.GroupDue(plan.turn)))
         if plan.phase is GroupPhase.STARTING:
-            unfinished = [*plan.pending, *([plan.current] if _is_starting(state, plan) and plan.current else [])]
+            down.update(plan.pending)
+            if _is_starting(state, plan) and plan.current is not None:
+                down.add(plan.current)
         else:
-            unfinished = list(plan.members)
+            down.update(plan.members)
             due = max(due, plan.due)
-        first = min([first, *(ids.index(member) for member in unfinished if member in state.children)])
+    first = next(member for member in ids if member in down)
     members = tuple(
         member
-        for member in affected(state.spec.strategy, ids, ids[first])
+        for member in affected(state.spec.strategy, ids, first)
         if not _is_over(state, state.children[member])
     )
     for member in members:
@@ -50,7 +52,9 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
 
 def advance_stopping(state: CoreState, plan: GroupRestart) -> bool:
     """Stop the next member; when none is left alive, say whether it is already time to start them."""
-    if state.stop_last(list(plan.members)):
+    if plan.standing is None:
+        plan.standing = list(plan.members)
+    if state.stop_last(plan.standing):
         return False
     if plan.due > state.now:
         plan.phase = GroupPhase.WAITING

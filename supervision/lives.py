@@ -162,7 +162,7 @@ def _ended_on_its_own(state: CoreState, child: Child, reason: ExitReason) -> Non
 def _goes_down_with_its_group(state: CoreState, child: Child) -> bool:
     """Say whether it was to be stopped for its siblings' sake anyway: that end never counts and decides nothing."""
     plan = state.plan
-    return isinstance(plan, GroupRestart) and plan.phase is GroupPhase.STOPPING and child.id in plan.members
+    return isinstance(plan, GroupRestart) and plan.phase is GroupPhase.STOPPING and child.id in plan.ids
 
 
 def _rejoin(state: CoreState, child: Child) -> None:
@@ -179,7 +179,7 @@ def _stopped(state: CoreState, child: Child, step: Step, reason: ExitReason) -> 
     if child.withdrawn:
         state.refuse_starter(child, ChildWithdrawn(child.id))
         state.let_go(child)
-    elif isinstance(group, GroupRestart) and child.id in group.members:
+    elif isinstance(group, GroupRestart) and child.id in group.ids:
         _rejoin(state, child)
     elif isinstance(group, Ending):
         state.let_go(child)

@@ -47,6 +47,11 @@ class GroupRestart:
     phase: GroupPhase = GroupPhase.STOPPING
     pending: list[str] = field(default_factory=list)  # set when the phase becomes STARTING
     current: str | None = None  # the member whose start is awaited
+    ids: frozenset[str] = field(init=False)  # the members, for those who ask of every event whether it is one's
+    standing: list[str] | None = None  # members that may live, in start order; None: to be looked up anew
+
+    def __post_init__(self) -> None:
+        self.ids = frozenset(self.members)
 
 
 @dataclass(slots=True)
