@@ -21,6 +21,7 @@ MANIFESTS := pyproject.toml setup.py
 
 BENCHMARKS ?= heartbeat recovery
 SOAK_ROUNDS ?= 10
+STATE_MACHINES := tests/supervision/test_core_stateful.py
 
 .PHONY: help demo test lint types bench docs soak clean
 
@@ -53,7 +54,8 @@ bench: $(STAMP)/core ## measure; ARGS="--json" for machines, BENCHMARKS="actors"
 docs: $(STAMP)/docs ## build the documentation into site/; any warning is an error
 	$(BIN)/zensical build --clean --strict
 
-soak: $(STAMP)/test ## run the tests of real processes SOAK_ROUNDS times over
+soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, and the tests of real processes SOAK_ROUNDS times
+	@$(BIN)/python -m pytest $(STATE_MACHINES) --hypothesis-profile=soak --timeout=0 -q
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \
 	done

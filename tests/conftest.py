@@ -19,12 +19,26 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TIMEOUT_FACTOR: Final = float(os.environ.get("REGROW_TEST_TIMEOUT_FACTOR", "1"))
 MS: Final = 0.001 * TIMEOUT_FACTOR  # seconds; waits of real-OS tests are multiples of it, as in websockets' suite
 
 # Seconds that things on their way out may take: a thread between its last line and its end, a child being reaped.
 SETTLE_TIMEOUT: Final = 3.0 * TIMEOUT_FACTOR
+
+# "same": the same examples in every run, for `make test`. "soak": other ones in every run, and many, for `make soak`.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile(
+    "soak",
+    max_examples=2000,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("same")
 
 # Owned by the interpreter or by pytest, started on first use and never ended by design.
 _FOREIGN_THREADS: Final = ("pytest_timeout", "pydevd.", "QueueFeederThread")

@@ -9,6 +9,7 @@ import pytest
 from regrow.actors import ActorSystem
 from regrow.actors.testing import ManualClock
 from tests.supervision.facts import Facts
+from tests.supervision.steps import STEPS
 
 
 @pytest.fixture
@@ -26,3 +27,10 @@ def system(clock: ManualClock) -> Iterator[ActorSystem]:
 @pytest.fixture
 def facts(system: ActorSystem) -> Facts:
     return Facts(system)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much the state machines have done, so that a soak shows what it was."""
+    if STEPS:
+        each = ", ".join(f"{machine} {steps:,}" for machine, steps in sorted(STEPS.items()))
+        terminalreporter.write_line(f"steps of state machines: {STEPS.total():,} ({each})")
