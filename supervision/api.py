@@ -15,6 +15,7 @@ from . import commands as do
 from . import requests as ask
 from .child import Child, StartCause
 from .core_state import CoreState
+from .dynamic_spec import DynamicSpec
 from .errors import (
     AlreadyPresent,
     AlreadyStarted,
@@ -24,6 +25,7 @@ from .errors import (
     ChildWithdrawn,
     InvalidSpec,
     NotOffered,
+    SpecProblem,
     SupervisorStopping,
 )
 from .plans import Boot, Ending
@@ -60,7 +62,10 @@ def answer(state: CoreState, request: ask.Request, to: Hashable) -> None:
     elif isinstance(state.plan, Ending):
         state.refuse(to, SupervisorStopping(state.name))
     elif isinstance(request, ask.Reconfigure):
-        reconfigure(state, request.spec, to)
+        if isinstance(request.spec, DynamicSpec):
+            state.refuse(to, InvalidSpec((SpecProblem("supervisor", "a SupervisorSpec", repr(request.spec)),)))
+        else:
+            reconfigure(state, request.spec, to)
     elif isinstance(request, ask.StartChild):
         _start(state, request.spec, to)
     elif child is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from ..actors.child_spec import ChildSpec, ChildType, Start
+from .dynamic_spec import DynamicSpec
 from .spec import SupervisorSpec
 
 __all__ = ("IDENTITY", "OWN", "POLICY", "Difference", "difference", "differences", "same")
@@ -94,7 +95,7 @@ def differences(old: SupervisorSpec, new: SupervisorSpec, path: str) -> dict[str
         for child in after.children:
             if child.id in change.inside:
                 one, other = _spec_in(children[child.id].start), _spec_in(child.start)
-                if one is not None and other is not None:
+                if isinstance(one, SupervisorSpec) and isinstance(other, SupervisorSpec):
                     pairs.append((f"{here}/{child.id}", one, other))
     return found
 
@@ -113,7 +114,7 @@ def same(one: object, other: object) -> bool:
             continue
         if type(left) is not type(right):
             return False
-        if isinstance(left, SupervisorSpec | ChildSpec | Start):
+        if isinstance(left, SupervisorSpec | DynamicSpec | ChildSpec | Start):
             pairs += [(getattr(left, field.name), getattr(right, field.name)) for field in fields(left)]
         elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
             if len(left) != len(right):
@@ -158,6 +159,6 @@ def _is_function(target: object) -> bool:
     return isinstance(target, str) or not isinstance(target, type)
 
 
-def _spec_in(start: Start) -> SupervisorSpec | None:
+def _spec_in(start: Start) -> SupervisorSpec | DynamicSpec | None:
     first = start.args[0] if start.args else None
-    return first if isinstance(first, SupervisorSpec) else None
+    return first if isinstance(first, SupervisorSpec | DynamicSpec) else None

@@ -8,19 +8,29 @@ Differs from OTP: a child is also known by the id that it was given, not by its 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from ..actors.child_spec import ChildSpec
 from . import commands as do
 from . import requests as ask
 from .api import count_children, list_children, terminate
 from .child import StartCause
+from .difference import same
 from .dynamic_spec import DynamicSpec
 from .dynamic_state import DynamicState
-from .errors import ChildNotFound, InvalidSpec, MaxChildren, NotOffered, SupervisionError, SupervisorStopping
+from .errors import (
+    ChildNotFound,
+    InvalidSpec,
+    MaxChildren,
+    NotOffered,
+    SpecProblem,
+    SupervisionError,
+    SupervisorStopping,
+)
 from .plans import Ending
-from .results import ChildCounts, Done
-from .validate import check_dynamic_child
+from .results import ChildCounts, Done, Reconfigured
+from .spec import SupervisorSpec
+from .validate import check_dynamic_child, check_dynamic_spec
 
 __all__ = ("answer",)
 
@@ -38,8 +48,10 @@ def answer(state: DynamicState, request: ask.Request, to: Hashable) -> None:
                 state.refuse(to, ChildNotFound(str(key)))
             else:
                 state.say(do.Reply(to, child.given))
-        case ask.RestartChild() | ask.DeleteChild() | ask.Reconfigure():
-            state.refuse(to, _not_offered(state, request))
+        case ask.RestartChild():
+            state.refuse(to, _keeps_nobody(state, "restart_child"))
+        case ask.DeleteChild():
+            state.refuse(to, _keeps_nobody(state, "delete_child"))
         case _ if isinstance(state.plan, Ending):
             state.refuse(to, SupervisorStopping(state.name))
         case ask.StartChild(spec):
@@ -48,6 +60,8 @@ def answer(state: DynamicState, request: ask.Request, to: Hashable) -> None:
             _start_from_template(state, args, to)
         case ask.TerminateChild(key):
             _terminate(state, key, to)
+        case ask.Reconfigure(new):
+            _follow(state, new, to)
 
 
 def _start_any(state: DynamicState, spec: ChildSpec, to: Hashable) -> None:
@@ -97,13 +111,25 @@ def _counts(state: DynamicState) -> ChildCounts:
     return counts if state.dynamic.template is None else replace(counts, specs=1)
 
 
-def _not_offered(
-    state: DynamicState, request: ask.RestartChild | ask.DeleteChild | ask.Reconfigure
-) -> SupervisionError:
-    match request:
-        case ask.RestartChild():
-            return NotOffered(state.name, "restart_child", "it keeps no child that is down")
-        case ask.DeleteChild():
-            return NotOffered(state.name, "delete_child", "it keeps no child that is down")
-        case ask.Reconfigure():
-            return NotOffered(state.name, "reconfigure with a SupervisorSpec", f"it follows a {DynamicSpec.__name__}")
+def _keeps_nobody(state: DynamicState, request: str) -> SupervisionError:
+    return NotOffered(state.name, request, "it keeps no child that is down")
+
+
+def _follow(state: DynamicState, new: SupervisorSpec | DynamicSpec, to: Hashable) -> None:
+    if not isinstance(new, DynamicSpec):
+        state.refuse(to, InvalidSpec((SpecProblem("supervisor", "a DynamicSpec", repr(new)),)))
+        return
+    old = state.dynamic
+    problems = check_dynamic_spec(new)
+    if old.name != new.name:
+        expected = f"{old.name!r}, as a running supervisor keeps its name"
+        problems = (SpecProblem("name", expected, repr(new.name)), *problems)
+    if (old.template is None) is not (new.template is None):
+        expected = "a template" if old.template is not None else "no template"
+        problems = (*problems, SpecProblem("template", f"{expected}, as it was before", repr(new.template)))
+    if problems:
+        state.refuse(to, InvalidSpec(problems))
+        return
+    changed = tuple(one.name for one in fields(old) if not same(getattr(old, one.name), getattr(new, one.name)))
+    state.follow(new)
+    state.say(do.Reply(to, Reconfigured(own=changed)))

@@ -11,7 +11,7 @@ from .any_handle import ASK_TIMEOUT, AnyHandle
 from .child_specs import start_seconds
 from .dynamic_spec import DynamicSpec
 from .dynamic_supervisor import DynamicSupervisor
-from .results import StartedChild
+from .results import Reconfigured, StartedChild
 from .validate import check_dynamic_child, check_dynamic_spec, raise_problems
 
 if TYPE_CHECKING:
@@ -73,6 +73,14 @@ class DynamicSupervisorHandle(AnyHandle):
         CallingSelf at or below that child.
         """
         self.ref.ask(ask.TerminateChild(child), timeout=timeout)
+
+    def reconfigure(self, spec: DynamicSpec, *, timeout: float = ASK_TIMEOUT) -> Reconfigured:
+        """Become what `spec` describes. The children that are there stay, also those beyond a lower max_children.
+
+        Their restarts are by the new spec: its intensity, backoff, extra arguments and template.
+        Errors: InvalidSpec with all mistakes, and nothing has changed; SupervisorStopping.
+        """
+        return self._ask(ask.Reconfigure(spec), Reconfigured, timeout)
 
     def get_childspec(self, child: ActorRef[Any] | str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
         """Look a child's spec up as it was given; with a template that is what all give. Errors: ChildNotFound."""

@@ -19,6 +19,7 @@ from ..actors.mailbox import Envelope
 from ..protocol.errors import CodecError
 from ..protocol.remote_error import RemoteError
 from .core_events import LifeReconfigured
+from .dynamic_spec import DynamicSpec
 from .errors import SupervisorStopping
 from .requests import Reconfigure, ReconfigureFrom
 from .results import Reconfigured
@@ -38,7 +39,7 @@ class SpecFound:
     """What the start function of ReconfigureFrom has led to: a spec, an error, or neither, as it is something else."""
 
     number: int  # of the reply that is owed
-    spec: SupervisorSpec | None
+    spec: SupervisorSpec | DynamicSpec | None
     error: Exception | None
 
 
@@ -87,7 +88,7 @@ def find_spec(start: Start, kind: type[Actor], number: int, home: Cell) -> None:
         try:
             found, last = resolve_start(start)
             given: object = last.args[0] if found is kind and len(last.args) == 1 and not last.kwargs else None
-            spec = given if isinstance(given, SupervisorSpec) else None
+            spec = given if isinstance(given, SupervisorSpec | DynamicSpec) else None
         except Exception as raised:  # noqa: BLE001 - the one of this thread: whatever the users' code raises
             error = raised
         try:

@@ -30,12 +30,13 @@ from .child import Child, StartCause
 from .core_events import LifeReconfigured
 from .core_state import CoreState
 from .difference import Difference, difference
+from .dynamic_spec import DynamicSpec
 from .errors import CannotReconfigure, ChildWithdrawn, InvalidSpec, SpecProblem
 from .plans import GroupPhase, GroupRestart, Reconfiguration
 from .results import Reconfigured
 from .spec import SupervisorSpec
 from .states import ALIVE, ChildState, Step
-from .validate import check_supervisor_spec
+from .validate import check_dynamic_spec, check_supervisor_spec
 
 __all__ = ("advance_reconfiguration", "note_answer", "note_failed_start", "reconfigure")
 
@@ -76,6 +77,9 @@ def _problems(old: SupervisorSpec, new: SupervisorSpec) -> Iterator[SpecProblem]
             inner: object = child.start.args[0] if isinstance(child, ChildSpec) and child.start.args else None
             if isinstance(child, ChildSpec) and isinstance(inner, SupervisorSpec):
                 specs.append((f"{prefix}children[{index}] ({child.id!r}).", inner))
+            elif isinstance(child, ChildSpec) and isinstance(inner, DynamicSpec):
+                for problem in check_dynamic_spec(inner):
+                    yield replace(problem, where=f"{prefix}children[{index}] ({child.id!r}).{problem.where}")
 
 
 def _in_force(state: CoreState, new: SupervisorSpec) -> SupervisorSpec:
@@ -233,7 +237,9 @@ def _begin(state: CoreState, child: Child) -> None:
 
 def _message(spec: ChildSpec) -> ask.Reconfigure | ask.ReconfigureFrom:
     inner = spec.start.args[0] if spec.start.args else None
-    return ask.Reconfigure(inner) if isinstance(inner, SupervisorSpec) else ask.ReconfigureFrom(spec.start)
+    if isinstance(inner, SupervisorSpec | DynamicSpec):
+        return ask.Reconfigure(inner)
+    return ask.ReconfigureFrom(spec.start)
 
 
 def note_failed_start(state: CoreState, child: Child, reason: object) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..actors.child_spec import ChildSpec, Start
 from ..protocol.exits import SHUTDOWN, ExitReason
+from .dynamic_spec import DynamicSpec
 from .spec import SupervisorSpec
 
 if TYPE_CHECKING:
@@ -93,10 +94,11 @@ class GetChildSpec:
 class Reconfigure:
     """Become what a new spec describes, without touching the children that are the same in it.
 
+    A DynamicSupervisor wants a DynamicSpec; the children that it has stay, and are restarted by the new one.
     Answer: Reconfigured, when all that has to stop is stopped and all that has to start has been started once.
     """
 
-    spec: SupervisorSpec
+    spec: SupervisorSpec | DynamicSpec
 
 
 @dataclass(frozen=True, slots=True)
