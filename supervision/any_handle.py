@@ -6,7 +6,7 @@ What lives here: the methods that all handles have. Those of one kind are in han
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from ..actors.describe import Description
 from ..actors.errors import ActorDeadError
@@ -18,6 +18,7 @@ from .tree import DescribeTree
 
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
+    from ..actors.system import ActorSystem
 
 __all__ = ("ASK_TIMEOUT", "AnyHandle")
 
@@ -40,6 +41,14 @@ class AnyHandle:
 
     def __init__(self, ref: ActorRef[Any]) -> None:
         self.ref: Final = ref
+
+    @classmethod
+    def named(cls, system: ActorSystem, name: str) -> Self:
+        """Give the supervisor that is registered under this name. Errors: ActorDeadError if there is none."""
+        ref = system.whereis(name)
+        if ref is None:
+            raise ActorDeadError(f"supervisor {name!r}")
+        return cls(ref)
 
     def which_children(self, *, timeout: float = ASK_TIMEOUT) -> tuple[ChildInfo, ...]:
         """List the children, latest first."""

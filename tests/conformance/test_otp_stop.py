@@ -72,6 +72,7 @@ def test_o_17_who_outstays_its_grace_is_killed_and_the_other_ends_with_shutdown(
     )
     handle.ref.shutdown()
     hold.wait_reached()
+    assert info_of(handle, slow_one).state is ChildState.STOPPING
     clock.advance(0.999)
     assert info_of(handle, slow_one).state is ChildState.STOPPING
     clock.advance(0.001)
