@@ -55,7 +55,7 @@ docs: $(STAMP)/docs ## build the documentation into site/; any warning is an err
 	$(BIN)/zensical build --clean --strict
 
 soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, and the tests of real processes SOAK_ROUNDS times
-	@$(BIN)/python -m pytest $(STATE_MACHINES) --hypothesis-profile=soak --timeout=0 -q
+	@$(BIN)/python -m pytest $(STATE_MACHINES) --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 -q
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \
 	done

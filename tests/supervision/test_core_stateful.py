@@ -26,12 +26,14 @@ from regrow.supervision import core_events as ev
 from regrow.supervision import requests as ask
 from regrow.supervision.backoff import NO_BACKOFF, Backoff
 from regrow.supervision.decay import FailureDecay
+from regrow.supervision.dynamic_core import DynamicCore
+from regrow.supervision.dynamic_spec import DynamicSpec
 from regrow.supervision.intensity import RestartIntensity
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.strategy import Strategy
 from tests.supervision.steps import count_step
-from tests.supervision.world import Life, Node, World
+from tests.supervision.world import AnySpec, Life, Node, World
 
 IDS = ("a", "b", "c", "d")
 BOOM = Crash("ValueError", "boom")
@@ -42,6 +44,7 @@ RESTARTS = [Restart.PERMANENT, Restart.PERMANENT, Restart.TRANSIENT, Restart.TEM
 SHUTDOWNS = [None, None, BrutalKill(), Grace(0.0), Grace(0.5), Grace(2.0), Infinity()]
 BACKOFFS = [None, None, Backoff(initial=1.0, base=1.0), Backoff(base=0.5, jitter="none", reset_after=1.0), NO_BACKOFF]
 
+RARELY = st.sampled_from([*[False] * 7, True])
 INTENSITIES = st.one_of(
     st.builds(RestartIntensity, st.sampled_from([0, 1, 2, 5, 5, 20]), st.sampled_from([0.5, 3.0, 20.0])),
     st.builds(FailureDecay, st.sampled_from([0.5, 1.0, 2.5, 10.0]), st.sampled_from([0.5, 5.0])),
@@ -79,11 +82,25 @@ def supervisors(draw: st.DrawFn, depth: int = 0) -> SupervisorSpec:
     )
 
 
+@st.composite
+def crowds(draw: st.DrawFn) -> DynamicSpec:
+    return DynamicSpec(
+        intensity=draw(INTENSITIES),
+        backoff=draw(st.sampled_from([Backoff(base=0.3, cap=4.0, reset_after=2.0), NO_BACKOFF])),
+        max_children=draw(st.sampled_from([None, None, 1, 3])),
+        extra_arguments=draw(st.sampled_from([(), ("extra",)])),
+        template=draw(st.one_of(st.none(), children(AutoShutdown.NEVER))),
+    )
+
+
 class Supervision(RuleBasedStateMachine):
     """One supervisor, or with DEPTH a tree: lives, users, mail and timers do what they like."""
 
     DEPTH = 0
     world: World
+
+    def top(self) -> st.SearchStrategy[AnySpec]:
+        return supervisors(self.DEPTH)
 
     @initialize(
         data=st.data(),
@@ -91,7 +108,7 @@ class Supervision(RuleBasedStateMachine):
         dawdlers=st.sets(st.sampled_from(IDS), max_size=2),
     )
     def begin(self, data: st.DataObject, prompt: bool, dawdlers: set[str]) -> None:
-        self.world = World(data.draw(supervisors(self.DEPTH)))
+        self.world = World(data.draw(self.top()))
         self.prompt = prompt
         self.dawdlers = dawdlers
 
@@ -238,7 +255,11 @@ class Supervision(RuleBasedStateMachine):
     def somebody_adds_a_child(self, data: st.DataObject) -> None:
         node = self.node(data)
         inner = supervisors(0) if self.DEPTH else None
-        node.request(ask.StartChild(data.draw(children(node.judge.spec.auto_shutdown, inner))))
+        if isinstance(node.core, DynamicCore) and (node.core.spec.template is not None) != (data.draw(RARELY)):
+            for number in range(data.draw(st.sampled_from([1, 3]))):
+                node.request(ask.StartChildWith((number,)))
+        else:
+            node.request(ask.StartChild(data.draw(children(node.judge.spec.auto_shutdown, inner))))
 
     @precondition(lambda self: self.world.open_nodes())
     @rule(
@@ -297,6 +318,15 @@ class Trees(Supervision):
     DEPTH = 2
 
 
+class Crowds(Supervision):
+    """A supervisor of children that come and go, some of them supervisors."""
+
+    DEPTH = 1
+
+    def top(self) -> st.SearchStrategy[AnySpec]:
+        return crowds()
+
+
 def sized(machine: type[Supervision]) -> type[unittest.TestCase]:
     """Give the test of a machine: short in a usual run, as long as the profile says in a soak."""
     case = machine.TestCase
@@ -308,3 +338,4 @@ def sized(machine: type[Supervision]) -> type[unittest.TestCase]:
 
 TestSupervision = sized(Supervision)
 TestTrees = sized(Trees)
+TestCrowds = sized(Crowds)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
 
 from regrow.actors.child_spec import ChildSpec, Infinity
 from regrow.protocol.exits import KILLED, SHUTDOWN, Crash, ExitReason
@@ -17,11 +18,24 @@ from regrow.supervision import commands as do
 from regrow.supervision import core_events as ev
 from regrow.supervision import requests as ask
 from regrow.supervision.core import SupervisorCore
+from regrow.supervision.dynamic_core import DynamicCore
+from regrow.supervision.dynamic_spec import DynamicSpec
 from regrow.supervision.errors import SupervisionError
 from regrow.supervision.spec import SupervisorSpec
+from tests.supervision.dynamic_judge import DynamicJudge
 from tests.supervision.judge import Judge
 
-__all__ = ("Life", "Node", "World")
+__all__ = ("AnySpec", "Life", "Node", "World")
+
+
+AnySpec: TypeAlias = SupervisorSpec | DynamicSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRef:
+    """All that a core ever looks at of a ref."""
+
+    urn: str
 
 
 class Life:
@@ -84,11 +98,17 @@ class Life:
 class Node:
     """A supervisor: its core, the mail on its way to it, its timers and the lives of its children."""
 
-    def __init__(self, world: World, spec: SupervisorSpec, name: str, life: Life | None) -> None:
+    def __init__(self, world: World, spec: AnySpec, name: str, life: Life | None) -> None:
         self.world = world
         self.name = name
         self.life = life  # that it is, for the supervisor above
-        self.core = SupervisorCore(spec, random.Random(len(world.nodes)), name=name)
+        rng = random.Random(len(world.nodes))
+        self.core: SupervisorCore | DynamicCore
+        self.judge: Judge
+        if isinstance(spec, DynamicSpec):
+            self.core, self.judge = DynamicCore(spec, rng, name=name), DynamicJudge(self, spec)
+        else:
+            self.core, self.judge = SupervisorCore(spec, rng, name=name), Judge(self, spec)
         self.mail: list[ev.CoreEvent] = []
         self.timers: dict[do.TimerKey, float] = {}
         self.spent: dict[do.TimerKey, float] = {}  # fired or cancelled
@@ -96,7 +116,6 @@ class Node:
         self.over = False
         self.exited: ExitReason | None = None
         self.start_error: SupervisionError | None = None
-        self.judge = Judge(self, spec)
         self._asked = 0
         world.nodes.append(self)
         self.feed(ev.Booted())
@@ -192,9 +211,9 @@ class Node:
         assert not self.living(life.child_id), f"a second incarnation of {life.child_id} beside a living one"
         self.lives.append(life)
         inner = life.spec.start.args
-        if inner and isinstance(inner[0], SupervisorSpec):
+        if inner and isinstance(inner[0], SupervisorSpec | DynamicSpec):
             life.under = Node(self.world, inner[0], f"{self.name}/{life.child_id}#{life.number}", life)
-        ref = cast(Any, f"ref of {life.child_id}")
+        ref = cast(Any, FakeRef(f"urn:{life.child_id}"))
         return ev.LifeBegun(life.child_id, life.number, ref, life.number)
 
     def _exit(self, reason: ExitReason) -> None:
@@ -211,7 +230,7 @@ class Node:
 class World:
     """A tree of supervisors, and the time that they share."""
 
-    def __init__(self, spec: SupervisorSpec) -> None:
+    def __init__(self, spec: AnySpec) -> None:
         self.now = 1000.0
         self.whole = True  # until a judge has objected
         self.nodes: list[Node] = []  # also those that are over
