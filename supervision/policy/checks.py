@@ -16,7 +16,7 @@ from .kind_checks import backoff_faults, intensity_faults
 from .kinds import laid_over
 from .mistakes import KeyPath
 
-__all__ = ("check_file",)
+__all__ = ("check_empty", "check_file")
 
 Table: TypeAlias = dict[str, object]
 
@@ -24,22 +24,42 @@ _OF_ACTORS: Final = ("start", "args", "kwargs")
 _OF_COMMANDS: Final = ("command", "env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")
 _OF_SUPERVISORS: Final = ("strategy", "intensity", "child_backoff", "auto_shutdown", "child")
 _OF_PROCESSES: Final = ("limits", "launcher")
+_OF_CHILDREN: Final = (
+    *("restart", "shutdown", "significant", "isolation", "limits", "launcher", "start_timeout", "child_backoff"),
+    *("env", "cwd", "ready_timeout", "normal_exit_codes", "stop_signal"),
+)
+"""What a preset may say, but not of a root."""
 
 
 def check_file(raw: Table) -> list[Fault]:
-    """Give every broken rule of a file, in no special order."""
+    """Give every broken rule of a file whose presets are written out, in no special order."""
     faults: list[Fault] = []
-    if not raw:
-        faults.append(Fault((), 'a [tree] table, [policy."path"] tables, or both, but the file is empty'))
     tree = raw.get("tree")
     if isinstance(tree, dict):
+        faults += _strangers(("tree",), tree, _OF_CHILDREN, "no such key at the root, which is nobody's child")
         faults += _supervisor(("tree",), tree, _inherited({}, tree.get("backoff")))
         faults += backoff_faults(("tree", "backoff"), tree.get("backoff"), {})
     overrides = raw.get("policy")
     if isinstance(overrides, dict):
         for pattern, table in overrides.items():
-            faults += _override(("policy", pattern), pattern, table)
+            faults += _pattern(("policy", pattern), pattern)
+            faults += _settings(("policy", pattern), table)
+    presets = raw.get("preset")
+    if isinstance(presets, dict):
+        for name, table in presets.items():
+            faults += _settings(("preset", name), table)
     return faults
+
+
+def check_empty(raw: Table) -> Iterator[Fault]:
+    """Give what is empty in a file and may not be."""
+    if not raw:
+        yield Fault((), 'a [tree] table, [policy."path"] tables, or both, but the file is empty')
+    for kind, by in (("policy", "preset"), ("preset", "extends")):
+        tables = raw.get(kind)
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            if table == {}:
+                yield Fault((kind, name), f"at least one key, as restart, shutdown, backoff or {by}")
 
 
 def _supervisor(path: KeyPath, table: Table, delays: Table) -> Iterator[Fault]:
@@ -105,21 +125,29 @@ def _command(path: KeyPath, child: Table) -> Iterator[Fault]:
             yield Fault((*path, "ready", "line"), f"a regular expression ({error})", line)
     if "ready_timeout" in child and "ready" not in child:
         yield Fault((*path, "ready_timeout"), "`ready` beside it", child["ready_timeout"])
-    codes = child.get("normal_exit_codes")
+    yield from _exit_codes(path, child)
+
+
+def _exit_codes(path: KeyPath, table: Table) -> Iterator[Fault]:
+    codes = table.get("normal_exit_codes")
     if isinstance(codes, list):
         for index, code in enumerate(codes):
             if isinstance(code, int) and not 0 <= code <= 255:
                 yield Fault((*path, "normal_exit_codes", index), "an exit code from 0 to 255", code)
 
 
-def _override(path: KeyPath, pattern: str, table: object) -> Iterator[Fault]:
+def _pattern(path: KeyPath, pattern: str) -> Iterator[Fault]:
     if any(not segment for segment in pattern.split("/")):
         guess = "/".join(segment for segment in pattern.split("/") if segment)
         yield Fault(path, 'a path in the tree, as in "root/pool/*"', pattern, f'"{guess}"' if guess else "")
+
+
+def _settings(path: KeyPath, table: object) -> Iterator[Fault]:
+    """Check what is said of children that are not known here."""
     if not isinstance(table, dict):
         return
-    if not table:
-        yield Fault(path, "at least one of restart, shutdown, isolation, start_timeout, backoff, intensity, limits")
+    yield from backoff_faults((*path, "child_backoff"), table.get("child_backoff"), None)
+    yield from _exit_codes(path, table)
     yield from backoff_faults((*path, "backoff"), table.get("backoff"), None)
     yield from intensity_faults((*path, "intensity"), table.get("intensity"), None)
     if table.get("isolation") == "thread" and "limits" in table:

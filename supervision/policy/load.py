@@ -5,13 +5,16 @@ What lives here: `load_policy` and the way from a text to checked plain tables. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from .checks import check_file
+from .checks import check_empty, check_file
 from .faults import Fault
 from .mistakes import Mistake, PolicyError, key_text, value_text
 from .policy import Policy, Rule
 from .positions import Positions
+from .presets import Expansion, expand
 from .syntax import read_toml
 
 __all__ = ("load_policy", "parse_policy")
@@ -47,24 +50,46 @@ def parse_policy(text: str, *, file: str = "policy.toml") -> Policy:
     if reading.tables is None:
         raise PolicyError(reading.mistakes)
     positions = Positions(reading.text)
-    faults: list[Fault] = check_file(reading.tables)
-    model = None
+    expansion = expand(reading.tables)
+    faults: list[Fault] = [*check_empty(reading.tables), *expansion.faults]
+    faults += _at_origins(check_file(expansion.tables), expansion, positions)
     try:
-        model = PolicyFile.model_validate(reading.tables)
+        PolicyFile.model_validate(reading.tables)
     except ValidationError as error:
         typed = faults_of(error)
         wrong = {fault.path for fault in typed}  # the type of a value comes first; what it means is then open
         faults = typed + [fault for fault in faults if fault.path not in wrong or fault.given is None]
     mistakes = [*reading.mistakes, *_located(faults, positions, reading.holes, file)]
-    if mistakes or model is None:
+    if mistakes:
         raise PolicyError(sorted(mistakes, key=lambda mistake: mistake.line))
+    model = PolicyFile.model_validate(expansion.tables)
     plain: dict[str, object] = model.model_dump(mode="python", exclude_none=True)
     tree, overrides = plain.get("tree"), plain.get("policy")
     rules = [
         Rule(pattern=pattern, values=values, file=file, line=positions.line(("policy", pattern)))
         for pattern, values in (overrides.items() if isinstance(overrides, dict) else ())
     ]
-    return Policy(file=file, tables=tree if isinstance(tree, dict) else None, rules=tuple(rules), positions=positions)
+    return Policy(
+        file=file,
+        tables=tree if isinstance(tree, dict) else None,
+        rules=tuple(rules),
+        positions=positions,
+        origins=expansion.origins,
+    )
+
+
+def _at_origins(faults: list[Fault], expansion: Expansion, positions: Positions) -> Iterator[Fault]:
+    """Tell of a key that came from a preset where the preset is used, unless it is wrong in the preset already."""
+    wrong = {fault.path for fault in faults if fault.path[:1] == ("preset",)}
+    for fault in faults:
+        places = (fault.path[:length] for length in range(len(fault.path), 0, -1))
+        place = next((place for place in places if place in expansion.origins), None)
+        if place is None:
+            yield fault
+        elif (origin := expansion.origins[place]) + fault.path[len(place) :] not in wrong:
+            table = place[: len(place) - len(origin) + 2]
+            said = f"{fault.expected}; {key_text(origin)} at line {positions.line(origin)} says it"
+            yield replace(fault, path=(*table, "preset"), expected=said)
 
 
 def _located(faults: list[Fault], positions: Positions, holes: frozenset[int], file: str) -> list[Mistake]:

@@ -26,6 +26,7 @@ __all__ = (
     "LimitsModel",
     "OverrideModel",
     "PolicyFile",
+    "PresetModel",
     "ReadyModel",
     "TreeModel",
     "json_schema",
@@ -95,6 +96,13 @@ def _identity(value: object) -> str:
     raise _mistake("a non-empty name without a slash (paths in the tree are made of it)")
 
 
+def _preset_names(value: object) -> object:
+    names = value if isinstance(value, list) else [value]
+    if names and all(isinstance(name, str) and name for name in names):
+        return value
+    raise _mistake("the name of a preset, or an array of them")
+
+
 def _argv(value: object) -> object:
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value) and value[0]:
         return value
@@ -134,6 +142,11 @@ Identity: TypeAlias = Annotated[
 ]
 SignalWord: TypeAlias = Annotated[
     str, BeforeValidator(_signal), WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]})
+]
+PresetNames: TypeAlias = Annotated[
+    str | list[str],
+    BeforeValidator(_preset_names),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
 Argv: TypeAlias = Annotated[list[str], BeforeValidator(_argv)]
 
@@ -218,6 +231,7 @@ class ChildModel(_Table):
     """One child: an actor by import path, an external program, or a supervisor with children of its own."""
 
     id: Identity
+    preset: PresetNames | None = None
     type: Literal["worker", "supervisor"] = "worker"
     restart: RestartWord | None = None
     shutdown: ShutdownWord | None = None
@@ -252,6 +266,7 @@ class TreeModel(_Table):
     """The root supervisor; its `backoff` is the default of the whole tree."""
 
     name: Identity | None = None
+    preset: PresetNames | None = None
     strategy: StrategyWord | None = None
     intensity: IntensityModel | None = None
     backoff: BackoffModel | None = None
@@ -259,21 +274,46 @@ class TreeModel(_Table):
     child: list[ChildModel] | None = None
 
 
-class OverrideModel(_Table):
-    """What one `[policy."path"]` table changes in the children that its path matches."""
+class _Settings(_Table):
+    """What can be said without saying what a child is, so that it can be said of many."""
 
     restart: RestartWord | None = None
     shutdown: ShutdownWord | None = None
+    significant: bool | None = None
     isolation: IsolationWord | None = None
+    limits: LimitsModel | None = None
+    launcher: Literal["auto", "exec", "zygote"] | None = None
     start_timeout: LongerThanZero | None = None
     backoff: BackoffModel | None = None
+    # of external programs
+    env: dict[str, str] | None = None
+    cwd: str | None = Field(None, min_length=1)
+    ready_timeout: LongerThanZero | None = None
+    normal_exit_codes: list[int] | None = None
+    stop_signal: SignalWord | None = None
+    # of supervisors
+    strategy: StrategyWord | None = None
     intensity: IntensityModel | None = None
-    limits: LimitsModel | None = None
+    child_backoff: BackoffModel | None = None
+    auto_shutdown: AutoShutdownWord | None = None
+
+
+class PresetModel(_Settings):
+    """One `[preset.NAME]` table: keys that others take over by `preset = "NAME"`."""
+
+    extends: PresetNames | None = None
+
+
+class OverrideModel(_Settings):
+    """What one `[policy."path"]` table changes in the children that its path matches."""
+
+    preset: PresetNames | None = None
 
 
 class PolicyFile(_Table):
-    """A whole file: a tree, overrides by path, or both."""
+    """A whole file: a tree, overrides by path, or both, and presets for the two."""
 
+    preset: dict[str, PresetModel] | None = None
     tree: TreeModel | None = None
     policy: dict[str, OverrideModel] | None = None
 

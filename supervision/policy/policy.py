@@ -25,6 +25,7 @@ class Policy:
     tables: Mapping[str, object] | None
     rules: tuple[Rule, ...]
     positions: Positions = field(repr=False, compare=False)
+    origins: Mapping[KeyPath, KeyPath] = field(default_factory=dict, repr=False, compare=False)  # of keys from presets
 
     @property
     def root(self) -> str:

@@ -76,7 +76,9 @@ def _literals(annotation: object) -> Iterator[str]:
 def _model_at(path: KeyPath) -> type[BaseModel]:
     """Find the model of the table at a key path."""
     model: type[BaseModel] = PolicyFile
-    for part in path:
+    for index, part in enumerate(path):
+        if index == 1 and path[0] in {"policy", "preset"}:
+            continue  # a pattern or a name, whatever it looks like
         field = model.model_fields.get(str(part)) if isinstance(part, str) else None
         inner = None if field is None else next(_models(field.annotation), None)
         model = model if inner is None else inner

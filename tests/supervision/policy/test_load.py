@@ -147,7 +147,7 @@ def test_a_policy_path_is_checked_for_its_form() -> None:
 
 def test_an_empty_file_and_an_empty_override_say_what_they_could_hold() -> None:
     assert "expected a [tree] table" in mistakes_of("")[0]
-    assert "at least one of restart, shutdown" in mistakes_of('[policy."root/a"]\n')[0]
+    assert "at least one key, as restart, shutdown" in mistakes_of('[policy."root/a"]\n')[0]
 
 
 def test_a_file_that_cannot_be_read_is_a_mistake_of_the_file(tmp_path: Path) -> None:
