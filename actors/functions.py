@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 from ..protocol.exits import KILLED, NORMAL, ExitReason, Normal
 from .actor import Actor
 from .child_spec import Start
-from .errors import ReturnedStart, ReturnedUnready
+from .errors import ActorDeadError, ReturnedStart, ReturnedUnready
 from .signals import ExitSignal, StopRequest
 
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from .life import Life
     from .ref import ActorRef
 
-__all__ = ("FunctionActor", "StopToken", "injected_names", "is_async", "run_function")
+__all__ = ("CANCELLED", "FunctionActor", "StopToken", "injected_names", "is_async", "run_function")
 
+CANCELLED: Final = object()
+RUN: Final = object()
+"""What an actor that runs a function tells itself once it is ready."""
 READY: Final = "ready"
 STOP: Final = "stop"
 
@@ -109,11 +112,12 @@ class FunctionActor(Actor):
         """Be ready, unless the function wants to say that itself; it runs right after this."""
         if READY in injected_names(self._function, self._args, self._kwargs):
             self._unready = self.defer_start()
-        self.continue_with(_RUN)
+        with suppress(ActorDeadError):  # killed already
+            self.ref.tell(RUN)
 
     def on_receive(self, message: object) -> object:
-        """Run, and end; there is nothing else that it understands."""
-        if message is _RUN:
+        """Run, and end; there is nothing else that it understands. A request to stop that came before goes first."""
+        if message is RUN:
             self._run()
         return super().on_receive(message)
 
@@ -133,9 +137,6 @@ class FunctionActor(Actor):
         handle, self._unready = self._unready, None
         if handle is not None:
             handle.ready(info)
-
-
-_RUN: Final = object()
 
 
 def is_async(function: Callable[..., object]) -> bool:
@@ -170,7 +171,7 @@ def run_function(
 ) -> object:
     """Run it to its end on this thread and give what it returns; `token` is set when it is to end.
 
-    A coroutine whose end was asked for and that let itself be cancelled gives None: look at `token.reason`.
+    A coroutine whose end was asked for and that let itself be cancelled gives CANCELLED.
     Errors: whatever it raises.
     """
     own = life.ref
@@ -209,7 +210,7 @@ def _run_coroutine(token: StopToken, coroutine: Coroutine[Any, Any, object]) -> 
             return runner.run(cancellable())
     except asyncio.CancelledError:
         if token.is_set():
-            return None
+            return CANCELLED
         raise
 
 

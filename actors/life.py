@@ -9,6 +9,7 @@ the other one finds it set and keeps quiet.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
@@ -175,8 +176,11 @@ class Life:
         future = None if envelope is None else envelope.reply_to
         if future is not None:
             future.deferred = True
-        handle = ReplyHandle(future, self._deferred.discard)
-        self._deferred.add(handle)
+        return self.owe(future)
+
+    def owe(self, future: AskFuture[Any] | None) -> ReplyHandle:
+        """Be the one who answers it; if this life ends first, that is the answer."""
+        self._deferred.add(handle := ReplyHandle(future, self._deferred.discard))
         return handle
 
     def unlink(self, peer: ActorRef) -> None:
@@ -211,6 +215,8 @@ class Life:
         """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
         clock = self.system.clock
         timeout = self.birth.start_timeout
+        if timeout == math.inf:
+            return
         self._start_timer = clock.call_at(clock.now() + timeout, self._time_out)
         if self._ended:  # killed before this: nobody else will take the timer back
             self._disarm()

@@ -48,6 +48,7 @@ from .errors import (
     SpecProblem,
     SupervisionError,
     SupervisorStopping,
+    TaskTimeout,
 )
 from .events import (
     BackoffWasReset,
@@ -76,6 +77,9 @@ from .states import ChildState
 from .strategy import Strategy
 from .supervise import supervise
 from .supervisor import Supervisor
+from .task import Task, TaskDone, TaskExited, TaskOutcome, TaskReport
+from .task_actor import task_callers
+from .task_supervisor import TaskSpec, TaskSupervisorHandle, task_supervisor_child
 from .tree import DescribeTree
 from .validate import check_child_spec, check_supervisor_spec
 from .wire import TAGS
@@ -153,6 +157,14 @@ __all__ = (
     "SupervisorSpec",
     "SupervisorStarted",
     "SupervisorStopping",
+    "Task",
+    "TaskDone",
+    "TaskExited",
+    "TaskOutcome",
+    "TaskReport",
+    "TaskSpec",
+    "TaskSupervisorHandle",
+    "TaskTimeout",
     "TenacityBackoff",
     "Unstopped",
     "check_child_spec",
@@ -162,4 +174,6 @@ __all__ = (
     "partition_supervisor_child",
     "supervise",
     "supervisor_child",
+    "task_callers",
+    "task_supervisor_child",
 )

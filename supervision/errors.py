@@ -11,6 +11,7 @@ RegrowError
     ├── NoPartitions(supervisor)           route: a PartitionSupervisor that was resized to nothing
     ├── BadPartitionCount(supervisor, most, got)   resize: not between 0 and the size at the start
     ├── ResizeUnderWay(supervisor)         resize: another one is not done yet
+    ├── TaskTimeout(task, timeout)         a task of a stream was not done in time (also a TimeoutError)
     └── ChildError(child_id)
         ├── ChildNotFound       no child has this id
         ├── AlreadyStarted(ref)  start_child: the id is taken by a living child; also restart_child: the name is
@@ -51,6 +52,7 @@ __all__ = (
     "SpecProblem",
     "SupervisionError",
     "SupervisorStopping",
+    "TaskTimeout",
 )
 
 
@@ -177,6 +179,18 @@ class ResizeUnderWay(SupervisionError):
 
     def __str__(self) -> str:
         return f"partition supervisor {self.supervisor!r} is being resized by somebody else"
+
+
+class TaskTimeout(SupervisionError, TimeoutError):
+    """A task was not done in its time."""
+
+    def __init__(self, task: str, timeout: float) -> None:
+        super().__init__(task, timeout)
+        self.task = task
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return f"task {self.task!r} was not done within {self.timeout:g} seconds"
 
 
 class ChildError(SupervisionError):

@@ -26,7 +26,7 @@ from .partition_spec import PartitionSpec
 from .partition_supervisor import partition_supervisor_child
 from .spec import SupervisorSpec
 
-__all__ = ("spec_of", "start_of")
+__all__ = ("name_of", "spec_of", "start_of")
 
 TREE_START_TIMEOUT: Final = 60.0
 """Seconds for a supervisor whose children are not known before it starts; as for one that is named by a path."""
@@ -102,7 +102,7 @@ def _ready_made(target: object) -> ChildSpec | None:
         case ChildSpec():
             return target
         case Start():
-            return ChildSpec(id=_name_of(target.target) or "child", start=target)
+            return ChildSpec(id=name_of(target.target) or "child", start=target)
         case SupervisorSpec():
             return supervisor_child(target.name or "supervisor", target)
         case PartitionSpec():
@@ -164,7 +164,7 @@ def _of_function(
     child_id: str | None,
     problems: list[SpecProblem],
 ) -> ChildSpec | None:
-    name = _name_of(function)
+    name = name_of(function)
     if child_id is None and name is None:
         problems.append(SpecProblem("id", "a string, for what is given has no name", repr(function)))
         return None
@@ -198,7 +198,7 @@ def _check_arguments(
     try:
         signature.bind(*args, **kwargs, **dict.fromkeys(injected))
     except TypeError as error:
-        name = _name_of(target) or "target"
+        name = name_of(target) or "target"
         fits = f"what fits {name}{_without(signature, injected)}"
         if not isinstance(target, type) and is_async(target) and "'stop'" in str(error):
             fits += ", where an async function gets no stop: it is cancelled"
@@ -223,7 +223,8 @@ def _why_not(target: object) -> SpecProblem | None:
     return None
 
 
-def _name_of(target: object) -> str | None:
+def name_of(target: object) -> str | None:
+    """Say what a class, a function or what it was made of is called; None for what has no name."""
     while isinstance(target, functools.partial):
         target = target.func
     if isinstance(target, str):
