@@ -24,6 +24,7 @@ VERBS: Final[Mapping[str, str]] = {
     "check": "Check a policy file; print all its mistakes.",
     "reload": "Have a running tree follow its changed policy files.",
     "tree": "Show a live tree, or that of a policy file.",
+    "plot-backoff": "Draw when a child that dies at once is restarted, and when its supervisor gives up.",
     "worker": "Run a worker that serves functions of a module.",
     "gateway": "Run a gateway that workers and clients connect to.",
     "invoke": "Invoke a function through a gateway.",
@@ -40,7 +41,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
             return None
-        found = getattr(importlib.import_module(f"regrow.cli.{cmd_name}"), "command", None)
+        found = getattr(importlib.import_module(f"regrow.cli.{cmd_name.replace('-', '_')}"), "command", None)
         if not isinstance(found, click.Command):
             raise TypeError(f"regrow.cli.{cmd_name}: expected a click command named `command`, got {found!r}")
         return found

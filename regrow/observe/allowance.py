@@ -16,9 +16,9 @@ def allowance_text(intensity: RestartIntensity | FailureDecay) -> str:
     """Say how many restarts in how much time.
 
     >>> allowance_text(RestartIntensity(1, 60.0)), allowance_text(FailureDecay(2.5, 30.0))
-    ('1 restart in 1m', 'restarts up to 2.5, each half forgotten every 30s')
+    ('1 restart in 1m', 'a count of 2.5 restarts that halves every 30s')
     """
     if isinstance(intensity, FailureDecay):
-        return f"restarts up to {intensity.threshold:g}, each half forgotten every {format_duration(intensity.decay)}"
+        return f"a count of {intensity.threshold:g} restarts that halves every {format_duration(intensity.decay)}"
     restarts = f"{intensity.max_restarts} restart{'' if intensity.max_restarts == 1 else 's'}"
     return f"{restarts} in {format_duration(intensity.max_seconds)}"
