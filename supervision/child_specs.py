@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from ..actors.child_spec import ChildSpec, ChildType, Delays, Isolation, Restart, Shutdown, Start
 from .dynamic_spec import DynamicSpec
 from .dynamic_supervisor import DynamicSupervisor
 from .spec import SupervisorSpec
+from .start_times import boot_timeout, start_seconds
 from .supervisor import Supervisor
 
 __all__ = ("boot_timeout", "dynamic_supervisor_child", "start_seconds", "supervisor_child")
-
-BOOT_MARGIN: Final = 10.0
-"""Seconds that a supervisor's boot may take beyond the start_timeouts of its children: stopping them if one fails."""
-
-
-def boot_timeout(spec: SupervisorSpec) -> float:
-    """Seconds after which a supervisor that is not ready never will be: its children start one after the other.
-
-    Differs from OTP, where a start has no limit by default.
-    """
-    children: object = spec.children
-    return BOOT_MARGIN + sum(map(start_seconds, children if isinstance(children, tuple) else ()))
-
-
-def start_seconds(spec: object) -> float:
-    """Seconds that a child gets to start; 0 if its spec is so wrong that nobody will start it."""
-    seconds: object = getattr(spec, "start_timeout", 0.0)
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
-
 
 def supervisor_child(  # noqa: PLR0913 - as many as a ChildSpec has
     child_id: str,
@@ -47,11 +27,12 @@ def supervisor_child(  # noqa: PLR0913 - as many as a ChildSpec has
 
     `spec` is the supervisor's own spec, or the import path "package.module:function" of a function that returns
     `Start(Supervisor, (SupervisorSpec(...),))`: the only way to say it to another process. `start_timeout` is by
-    default what the starts below it may take together, and a minute for an import path.
+    default unlimited, as each child below has one; in a process of its own it is what the starts below may take
+    together, and a minute for an import path.
     """
     start = Start(spec) if isinstance(spec, str) else Start(Supervisor, (spec,))
     if start_timeout is None:
-        start_timeout = 60.0 if isinstance(spec, str) else boot_timeout(spec)
+        start_timeout = 60.0 if isinstance(spec, str) else boot_timeout(spec, isolation)
     return ChildSpec(
         id=child_id,
         start=start,

@@ -6,6 +6,7 @@ part of a tree here), checks (done when the file was read), imports of what a `s
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ...actors.hosting.command import Readiness
 
 __all__ = (
+    "READY_MARGIN",
     "TREE_START",
     "changed_limits",
     "shutdown_of",
@@ -51,7 +53,8 @@ TREE_START: Final = f"{__package__}.hosted:tree_start"
 _NO_STOP_TIMEOUT: Final = 10 * 365 * 86400.0
 """Seconds. How long a program may take to stop is said by `shutdown` alone, as for every other child."""
 
-_READY_MARGIN: Final = 5.0
+READY_MARGIN: Final = 5.0
+"""Seconds that the start of a program gets beyond its ready_timeout, so that it is the program that is late."""
 
 
 def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Delays | None = None) -> SupervisorSpec:
@@ -106,9 +109,9 @@ def _child(table: Mapping[str, object], parent: str, inherited: Delays) -> Child
     )
     timeout, launcher = _typed(table, "start_timeout", float), table.get("launcher")
     if timeout is None and supervisor:
-        timeout = _boot_timeout(supervisor_spec(_inner(table), path=path))
+        timeout = _boot_timeout(table, path, isolation)
     elif timeout is None and "ready" in table:
-        timeout = _ready_timeout(table) + _READY_MARGIN  # so that it is the program that is said to be late
+        timeout = _ready_timeout(table) + READY_MARGIN  # so that it is the program that is said to be late
     if timeout is not None:
         spec = replace(spec, start_timeout=timeout)
     if launcher in {"exec", "zygote"}:
@@ -130,10 +133,12 @@ def _supervisor_start(table: Mapping[str, object], path: str, inherited: Delays,
     return Start(Supervisor, (supervisor_spec(_inner(table), path=path, backoff=below),))
 
 
-def _boot_timeout(spec: SupervisorSpec) -> float:
+def _boot_timeout(table: Mapping[str, object], path: str, isolation: Isolation) -> float:
+    if isolation is Isolation.THREAD:
+        return math.inf  # each child has a limit
     from ..child_specs import boot_timeout
 
-    return boot_timeout(spec)
+    return boot_timeout(supervisor_spec(_inner(table), path=path), isolation)
 
 
 def _worker_start(table: Mapping[str, object]) -> Start:

@@ -19,13 +19,9 @@ __all__ = ("start_changed", "tree_start")
 PlainRules = Sequence[Mapping[str, object]]
 
 
-def tree_start(table: Mapping[str, object], rules: PlainRules = (), path: str = "") -> Start:
-    """Start the supervisor that a policy file describes in `table`.
-
-    Runs in: the hosted process. Errors: PolicyError if a rule asks for what is not possible.
-    """
-    name = str(table.get("name", "supervisor"))
-    return Start(Supervisor, (_changed(supervisor_spec(table, path=name), rules, path or name),))
+def tree_start(table: Mapping[str, object]) -> Start:
+    """Start the supervisor that a policy file describes in `table`. Runs in: the hosted process."""
+    return Start(Supervisor, (supervisor_spec(table, path=str(table.get("name", "supervisor"))),))
 
 
 def start_changed(

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Infinity, Limits
+from ...actors.child_spec import BrutalKill, ChildSpec, ChildType, Delays, Grace, Infinity, Limits
 from ...actors.hosting.command import Command, FileReady, LineReady, PortReady
 from ...actors.hosting.errors import NotImportable
 from ...actors.hosting.import_path import path_of
 from ..spec import SupervisorSpec
+from .apply import inner_spec
 from .build import TREE_START
 from .kinds import plain_backoff, plain_intensity
 
@@ -60,9 +61,12 @@ def _start(child: ChildSpec) -> dict[str, object]:
     if isinstance(first, SupervisorSpec):
         return _nested(plain_spec(first))
     if start.target == TREE_START and isinstance(first, Mapping):
-        if len(start.args) > 1:
-            raise ValueError(f"child {child.id!r} is a process whose inside is changed too; move one of the two")
         return _nested(dict(first))
+    if child.type is ChildType.SUPERVISOR:
+        inner = inner_spec(child)
+        if inner is None:
+            raise ValueError(f"what is below child {child.id!r} is only known when it runs; move that one instead")
+        return _nested(plain_spec(inner))
     if isinstance(first, Command):
         return _command(first)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import json.decoder
 import signal
 
@@ -22,7 +23,7 @@ from regrow.actors.hosting.command import Command, CommandActor, FileReady, Line
 from regrow.supervision import AutoShutdown, Backoff, RestartIntensity, Strategy, Supervisor, SupervisorSpec
 from regrow.supervision.errors import InvalidSpec
 from regrow.supervision.policy import Policy, PolicyError, Rule, parse_policy
-from regrow.supervision.policy.apply import inner_spec
+from regrow.supervision.policy.apply import START_CHANGED, inner_spec
 from regrow.supervision.policy.build import TREE_START
 from regrow.supervision.policy.hosted import start_changed, tree_start
 from regrow.supervision.policy.plain import plain_spec
@@ -115,7 +116,7 @@ def test_a_supervisor_inside_is_named_by_its_path_and_inherits_the_backoff() -> 
     pool = child_of(tree_of(WHOLE), "pool")
     assert (pool.type, pool.start.target) == (ChildType.SUPERVISOR, Supervisor)
     assert pool.backoff == Backoff(initial=3.0, base=0.1, jitter="none")
-    assert pool.start_timeout == 20.0  # what its one child may take, and the margin of a boot
+    assert pool.start_timeout == math.inf  # its child has a limit of its own
     inner = inner_spec(pool)
     assert inner is not None
     assert (inner.name, inner.strategy, inner.intensity) == (
@@ -155,9 +156,11 @@ def test_a_supervisor_in_a_process_is_built_there_just_the_same() -> None:
 
 def test_overrides_below_a_supervisor_in_a_process_travel_there() -> None:
     pool = child_of(tree_of(IN_PROCESS + '[policy."shop/pool/*"]\nrestart = "temporary"\n'), "pool")
-    built = tree_start(*pool.start.args).args[0]  # type: ignore[arg-type]
+    assert pool.start.target == START_CHANGED
+    built = start_changed(*pool.start.args).args[0]  # type: ignore[arg-type]
     assert isinstance(built, SupervisorSpec)
     assert child_of(built, "reader").restart is Restart.TEMPORARY
+    assert inner_spec(pool) == built
 
 
 def test_what_a_hosted_process_is_told_are_plain_values() -> None:
