@@ -85,10 +85,18 @@ def _problems(old: SupervisorSpec, new: SupervisorSpec) -> Iterator[SpecProblem]
 def _in_force(state: CoreState, new: SupervisorSpec) -> SupervisorSpec:
     """Give the old spec with the children as they are now: one that was added by hand is ours if `new` has its id."""
     wanted = {child.id for child in new.children}
-    static = [state.children[spec.id].spec if spec.id in state.children else spec for spec in state.spec.children]
+    static = [_of_row(state.children.get(spec.id), spec) for spec in state.spec.children]
     known = {spec.id for spec in static}
     by_hand = [row.spec for row in state.children.values() if row.id in wanted and row.id not in known]
     return replace(state.spec, children=(*static, *by_hand))
+
+
+def _of_row(child: Child | None, static: ChildSpec) -> ChildSpec:
+    """Give a child's spec. What a temporary one was started with is let go, but in the static spec it is known."""
+    if child is None:
+        return static
+    let_go = child.spec.restart is Restart.TEMPORARY and child.cause is not StartCause.ADDED
+    return replace(child.spec, start=static.start) if let_go else child.spec
 
 
 def _remove(state: CoreState, job: Reconfiguration) -> None:

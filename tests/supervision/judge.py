@@ -6,6 +6,7 @@ What lives here: the checks of one core's commands. What must not: whatever make
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regrow.actors.child_spec import BrutalKill, ChildType, Grace, Infinity, Restart
@@ -317,7 +318,11 @@ class Judge:
         if info is None and not isinstance(request, ask.StartChild):
             return err.ChildNotFound
         if isinstance(request, ask.GetChildSpec):
-            return self.specs[str(request.child_id)]
+            spec = self.specs[str(request.child_id)]
+            if info is not None and info.life and spec.restart is Restart.TEMPORARY:
+                if info.state is not ChildState.STARTING:  # what it was started with is let go
+                    return replace(spec, start=replace(spec.start, args=(), kwargs={}))
+            return spec
         if self.was_ending:
             return err.SupervisorStopping
         if info is None:

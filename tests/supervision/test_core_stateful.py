@@ -106,16 +106,18 @@ class Supervision(RuleBasedStateMachine):
         data=st.data(),
         prompt=st.sampled_from([True, True, False]),
         dawdlers=st.sets(st.sampled_from(IDS), max_size=2),
+        flaky=st.sets(st.sampled_from(IDS), max_size=2),
     )
-    def begin(self, data: st.DataObject, prompt: bool, dawdlers: set[str]) -> None:
+    def begin(self, data: st.DataObject, prompt: bool, dawdlers: set[str], flaky: set[str]) -> None:
         self.world = World(data.draw(self.top()))
+        self.world.flaky = flaky
         self.prompt = prompt
         self.dawdlers = dawdlers
 
     @precondition(lambda self: self.over)
-    @rule(data=st.data(), prompt=st.sampled_from([True, True, False]))
-    def another_world_begins(self, data: st.DataObject, prompt: bool) -> None:
-        self.begin(data, prompt, set())
+    @rule(data=st.data(), prompt=st.sampled_from([True, True, False]), flaky=st.sets(st.sampled_from(IDS), max_size=2))
+    def another_world_begins(self, data: st.DataObject, prompt: bool, flaky: set[str]) -> None:
+        self.begin(data, prompt, self.dawdlers, flaky)
 
     @property
     def over(self) -> bool:
@@ -291,7 +293,7 @@ class Supervision(RuleBasedStateMachine):
             self.all_mail_arrives()
 
     def _hurry(self) -> bool:
-        moved = [life.obey() for life in self.lives if life.child_id not in self.dawdlers]
+        moved = [life.obey() for life in self.lives if life.child_id[0] not in self.dawdlers]
         return any(moved)
 
     @invariant()
