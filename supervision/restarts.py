@@ -42,12 +42,13 @@ def decide(state: CoreState, child: Child, reason: ExitReason) -> None:
 def schedule(state: CoreState, child: Child) -> None:
     """Decide on the restart of a stopped child: now, after its backoff, or not at all because it is one too many.
 
-    If the attempt would be over the intensity even after the wait, the supervisor gives up now, without waiting.
+    If the attempt would be over the intensity even after the wait, the supervisor gives up now, without waiting. A child
+    of a group that waits already is restarted with it, at the later time: that is the attempt that is looked ahead to.
     """
     child.failures += 1
     delay = max(0.0, state.delays(child.spec).delay(child.failures, state.rng, child.last_delay))
     child.last_delay = delay
-    due = state.now + delay
+    due = max(state.now + delay, state.group_due or state.now)
     if not state.spec.intensity.allows(state.log, due):
         give_up(state, child)
         return

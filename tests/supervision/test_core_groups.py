@@ -195,6 +195,18 @@ def test_merged_crashes_are_one_entry() -> None:
     assert stage.states() == {"a": "running", "b": "running"}
 
 
+def test_the_intensity_looks_ahead_to_the_time_of_the_whole_group() -> None:
+    late = child("b", backoff=Backoff(base=10.0, jitter="none"))
+    stage = Stage(child("a"), late, strategy="rest_for_one", intensity=RestartIntensity(1, 5.0)).boot()
+    stage.crash("b")
+    stage.crash("b")
+    stage.pass_time(1.0)
+    stage.crash("a")  # on its own it would come back at once, and be one too many
+    assert not stage.over
+    stage.pass_time(9.0)
+    assert stage.states() == {"a": "running", "b": "running"}
+
+
 def test_a_member_that_crashes_while_later_ones_are_starting_begins_the_group_anew() -> None:
     stage = Stage(*map(child, "abc"), strategy="one_for_all")
     stage.starts["b"] = ["ready", "hang", "ready"]
