@@ -123,7 +123,7 @@ class ChildSpec:
     type: ChildType = ChildType.WORKER
     significant: bool = False
     isolation: Isolation = Isolation.THREAD
-    start_timeout: float = 10.0
+    start_timeout: float = 10.0  # seconds; math.inf for no limit
     backoff: Delays | None = None
     name: str | None = None  # registered in the system's name registry while it lives
     limits: Limits = Limits()

@@ -9,7 +9,6 @@ the other one finds it set and keeps quiet.
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections import deque
@@ -215,8 +214,6 @@ class Life:
         """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
         clock = self.system.clock
         timeout = self.birth.start_timeout
-        if timeout == math.inf:
-            return
         self._start_timer = clock.call_at(clock.now() + timeout, self._time_out)
         if self._ended:  # killed before this: nobody else will take the timer back
             self._disarm()

@@ -11,6 +11,7 @@ from .supervisor import Supervisor
 
 __all__ = ("boot_timeout", "dynamic_supervisor_child", "start_seconds", "supervisor_child")
 
+
 def supervisor_child(  # noqa: PLR0913 - as many as a ChildSpec has
     child_id: str,
     spec: SupervisorSpec | str,
@@ -66,7 +67,7 @@ def dynamic_supervisor_child(  # noqa: PLR0913 - as many as a ChildSpec has
     """
     start = Start(spec) if isinstance(spec, str) else Start(DynamicSupervisor, (spec,))
     if start_timeout is None:
-        start_timeout = 60.0 if isinstance(spec, str) else BOOT_MARGIN
+        start_timeout = 60.0 if isinstance(spec, str) else boot_timeout(SupervisorSpec(), isolation)
     return ChildSpec(
         id=child_id,
         start=start,

@@ -25,10 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.errors import RegrowError
-from ..protocol.exits import ExitReason
+from ..protocol.exits import Crash, ExitReason
 
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
@@ -54,6 +54,10 @@ __all__ = (
     "SupervisorStopping",
     "TaskTimeout",
 )
+
+
+WAY_MAX_CHARS: Final = 2000
+"""Of the text that names the way down to a child that did not start: trees are as deep as they like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,11 @@ class FailedToStartChild(SupervisionError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"child {self.child_id!r} failed to start: {self.reason}"
+        reason = self.reason
+        nested = isinstance(reason, Crash) and reason.type == _QUALIFIED
+        text = f"child {self.child_id!r} failed to start: {reason.text if nested else reason}"
+        # Each level adds its line; who starts the tree wants both ends of the way, and above all the cause.
+        return text if len(text) <= WAY_MAX_CHARS else f"{text[: WAY_MAX_CHARS // 4]} ... {text[-WAY_MAX_CHARS // 2 :]}"
 
 
 class CannotReconfigure(SupervisionError):
@@ -130,6 +138,9 @@ class NotOffered(SupervisionError):
 
     def __str__(self) -> str:
         return f"supervisor {self.supervisor!r} does not offer {self.request}: {self.why}"
+
+
+_QUALIFIED: Final = f"{FailedToStartChild.__module__}.{FailedToStartChild.__qualname__}"
 
 
 class SupervisorStopping(SupervisionError):

@@ -43,7 +43,7 @@ class SupervisorHandle(AnyHandle):
     def start(cls, system: ActorSystem, spec: SupervisorSpec, *, link: ActorRef[Any] | None = None) -> SupervisorHandle:
         """Start a supervisor, registered under `spec.name` if there is one, and wait for all its children.
 
-        The wait is bounded by what the children's start_timeouts add up to.
+        The wait has no limit of its own: each child has its start_timeout.
         Errors: InvalidSpec; FailedToStartChild; NameTaken; StartTimeout; SystemClosed.
         """
         raise_problems(check_supervisor_spec(spec))

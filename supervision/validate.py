@@ -158,8 +158,8 @@ def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) ->
     yield from _one_of(f"{where}.type", spec.type, ChildType)
     yield from _one_of(f"{where}.isolation", spec.isolation, Isolation)
     yield from _shutdown(f"{where}.shutdown", spec.shutdown)
-    if not _is_seconds(spec.start_timeout) or spec.start_timeout <= 0:
-        yield SpecProblem(f"{where}.start_timeout", "finite seconds > 0", repr(spec.start_timeout))
+    if spec.start_timeout != math.inf and (not _is_seconds(spec.start_timeout) or spec.start_timeout <= 0):
+        yield SpecProblem(f"{where}.start_timeout", "seconds > 0, or math.inf", repr(spec.start_timeout))
     if spec.backoff is not None:
         yield from _delays(f"{where}.backoff", spec.backoff)
     if spec.name is not None and not _is_text(spec.name):

@@ -38,7 +38,7 @@ def test_a_good_spec_has_no_problems() -> None:
             child("a", shutdown=5),
             "child ('a').shutdown: expected BrutalKill(), Grace(seconds), Infinity() or None, got 5",
         ),
-        (child("a", start_timeout=0), "child ('a').start_timeout: expected finite seconds > 0, got 0"),
+        (child("a", start_timeout=0), "child ('a').start_timeout: expected seconds > 0, or math.inf, got 0"),
         (child("a", backoff=3), "child ('a').backoff: expected a Backoff, or another Delays, got 3"),
         (child("a", name=""), "child ('a').name: expected a string that is not empty, or None, got ''"),
         (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import json.decoder
+import math
 import signal
 
 import pytest
