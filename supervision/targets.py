@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePath
@@ -29,7 +30,7 @@ from .spec import SupervisorSpec
 __all__ = ("name_of", "spec_of", "start_of")
 
 TREE_START_TIMEOUT: Final = 60.0
-"""Seconds for a supervisor whose children are not known before it starts; as for one that is named by a path."""
+"""Seconds for a supervisor in a process of its own whose children are not known; as for one named by a path."""
 
 EXPECTED: Final = (
     "an Actor class, a pykka actor class, a class with child_spec(), a function, an async function, a Command, "
@@ -140,8 +141,12 @@ def _of_class(
     spec = ChildSpec(id=cls.__name__, start=Start(cls, args, kwargs))
     if not getattr(cls, "describes_tree", False):
         return spec
-    known = boot_timeout(args[0]) if args and isinstance(args[0], SupervisorSpec) else TREE_START_TIMEOUT
-    return replace(spec, type=ChildType.SUPERVISOR, start_timeout=known)
+    below = args[0] if args else None
+    if isinstance(below, SupervisorSpec):
+        seconds = boot_timeout(below, isolation or Isolation.THREAD)
+    else:
+        seconds = TREE_START_TIMEOUT if isolation is Isolation.PROCESS else math.inf
+    return replace(spec, type=ChildType.SUPERVISOR, start_timeout=seconds)
 
 
 def _of_path(path: str, args: tuple[object, ...], kwargs: Kwargs, problems: list[SpecProblem]) -> ChildSpec | None:

@@ -6,6 +6,7 @@ Source: Elixir Task.Supervised.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
@@ -18,7 +19,7 @@ from ..actors.errors import ActorDeadError
 from ..actors.functions import CANCELLED, RUN, StopToken, run_function
 from ..actors.futures import AskFuture
 from ..actors.ref import ActorRef
-from ..protocol.exits import NORMAL
+from ..protocol.exits import NORMAL, SHUTDOWN
 
 __all__ = ("TaskActor", "TaskCall", "task_callers")
 
@@ -46,6 +47,7 @@ class TaskCall:
     answer: AskFuture[Any] = field(default_factory=AskFuture)
     over: AskFuture[Any] = field(default_factory=AskFuture)
     raised: list[Exception] = field(default_factory=list)  # by the function itself; at most one
+    withdrawn: threading.Event = field(default_factory=threading.Event)  # set when nobody will ever have the task
 
     @classmethod
     def of(
@@ -57,6 +59,13 @@ class TaskCall:
         if life is not None:
             context.run(_callers.set, (life.ref, *_callers.get()))
         return cls(function, args, kwargs, life.ref if linked and life is not None else None, context)
+
+    def withdraw(self) -> None:
+        """Have it end whether or not it has begun: its beginner was interrupted, as by a kill, and got no Task."""
+        self.withdrawn.set()
+        life = self.over.to  # set by the task before it looks at `withdrawn`
+        if life is not None:
+            life.ref.kill()
 
 
 class TaskActor(Actor):
@@ -72,6 +81,8 @@ class TaskActor(Actor):
         call.over.to = life
         life.answer_when_over(call.over)
         self._answer = life.owe(call.answer)
+        if call.withdrawn.is_set():
+            self.exit(SHUTDOWN)
         if call.linked_to is not None:
             self.link(call.linked_to)
         with suppress(ActorDeadError):  # killed already

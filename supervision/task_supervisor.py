@@ -128,7 +128,7 @@ class TaskSupervisorHandle:
     @overload
     def stream(
         self,
-        function: Callable[[Any], Coroutine[Any, Any, T]],
+        function: Callable[..., Coroutine[Any, Any, T]],
         items: Iterable[object],
         *,
         max_concurrency: int,
@@ -140,7 +140,7 @@ class TaskSupervisorHandle:
     @overload
     def stream(
         self,
-        function: Callable[[Any], T],
+        function: Callable[..., T],
         items: Iterable[object],
         *,
         max_concurrency: int,
@@ -151,7 +151,7 @@ class TaskSupervisorHandle:
 
     def stream(
         self,
-        function: Callable[[Any], object],
+        function: Callable[..., object],
         items: Iterable[object],
         *,
         max_concurrency: int,
@@ -189,7 +189,11 @@ class TaskSupervisorHandle:
         self._supervisor.stop(reason, timeout=timeout)
 
     def _begin(self, call: TaskCall) -> Task[Any]:
-        ref = self._start(Start(TaskActor, (call,)), call.function, Restart.TEMPORARY, None)
+        try:
+            ref = self._start(Start(TaskActor, (call,)), call.function, Restart.TEMPORARY, None)
+        except BaseException:
+            call.withdraw()
+            raise
         return Task(ref, call)
 
     def _start(

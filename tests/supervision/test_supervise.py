@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -153,9 +154,11 @@ def test_a_pykka_class_is_a_child_like_any_other(system: ActorSystem, facts: Fac
 
 def test_the_class_of_a_supervisor_gets_all_the_time_it_needs(system: ActorSystem) -> None:
     spec = supervise(Tree, 2)
-    assert (spec.type, spec.effective_shutdown, spec.start_timeout) == (ChildType.SUPERVISOR, Infinity(), 60.0)
+    assert (spec.type, spec.effective_shutdown, spec.start_timeout) == (ChildType.SUPERVISOR, Infinity(), math.inf)
     inner = SupervisorSpec(children=[ChildSpec(id="a", start=Start(Puppet), start_timeout=100.0)])
-    assert supervise(Supervisor, inner).start_timeout > 100.0
+    assert supervise(Supervisor, inner).start_timeout == math.inf
+    assert supervise(Supervisor, inner, isolation="process").start_timeout > 100.0
+    assert supervise(Tree, 2, isolation="process").start_timeout == 60.0
     handle = start(system, spec)
     info = handle.which_child("Tree")
     assert info is not None
