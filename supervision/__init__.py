@@ -70,7 +70,7 @@ from .partition_handle import PartitionHandle
 from .partition_spec import PartitionSpec
 from .partition_supervisor import PartitionSupervisor, partition_supervisor_child
 from .results import ChildCounts, ChildInfo, Children, Done, Reconfigured, StartedChild
-from .sending import SupervisorRequests
+from .sending import AnyRequests, DynamicRequests, SupervisorRequests
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
 from .states import ChildState
@@ -91,6 +91,7 @@ __all__ = (
     "AlreadyPresent",
     "AlreadyStarted",
     "AnyHandle",
+    "AnyRequests",
     "AutoShutdown",
     "Backoff",
     "BackoffWasReset",
@@ -116,6 +117,7 @@ __all__ = (
     "DescribeTree",
     "Difference",
     "Done",
+    "DynamicRequests",
     "DynamicSpec",
     "DynamicSupervisor",
     "DynamicSupervisorHandle",

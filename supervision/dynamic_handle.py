@@ -12,6 +12,7 @@ from .child_specs import start_seconds
 from .dynamic_spec import DynamicSpec
 from .dynamic_supervisor import DynamicSupervisor
 from .results import Reconfigured, StartedChild
+from .sending import DynamicRequests
 from .validate import check_dynamic_child, check_dynamic_spec, raise_problems
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class DynamicSupervisorHandle(AnyHandle):
         """
         raise_problems(check_dynamic_spec(spec))
         return cls(system.spawn(DynamicSupervisor, spec, options=SpawnOptions(name=spec.name, link=link)))
+
+    @property
+    def send(self) -> DynamicRequests:
+        """The same requests, sent without waiting for their answers: `handle.send.terminate_child(ref)`."""
+        return DynamicRequests(self.ref)
 
     def start_child(self, spec: ChildSpec, *, timeout: float | None = None) -> StartedChild:
         """Start a child and wait until it is ready, by default its start_timeout and more.
