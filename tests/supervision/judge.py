@@ -105,9 +105,11 @@ class Judge:
                     assert value == Done()
                     assert not self.node.living(str(request.child_id)), "said to be done with a child that lives"
             case do.Refuse(to, error):
-                self.open.pop(to)
+                request = self.open.pop(to)
                 if isinstance(error, err.SupervisorStopping):
                     assert self.ending
+                elif isinstance(error, err.FailedToStartChild) and isinstance(request, ask.RestartChild):
+                    self.withdrawn.add(request.child_id)  # whoever asked knows, and nobody tries again
             case do.Announce(event):
                 self._fact(event)
             case do.ForgetChild(child_id):
@@ -319,10 +321,9 @@ class Judge:
             return err.ChildNotFound
         if isinstance(request, ask.GetChildSpec):
             spec = self.specs[str(request.child_id)]
-            if info is not None and info.life and spec.restart is Restart.TEMPORARY:
-                if info.state is not ChildState.STARTING:  # what it was started with is let go
-                    return replace(spec, start=replace(spec.start, args=(), kwargs={}))
-            return spec
+            started = info is not None and info.life and info.state is not ChildState.STARTING
+            let_go = started and spec.restart is Restart.TEMPORARY  # of what it was started with
+            return replace(spec, start=replace(spec.start, args=(), kwargs={})) if let_go else spec
         if self.was_ending:
             return err.SupervisorStopping
         if info is None:
