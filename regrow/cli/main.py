@@ -22,6 +22,8 @@ VERBS: Final[Mapping[str, str]] = {
     "demo": "Show what isolation is worth: heartbeats under CPU-heavy user code.",
     "run": "Start a supervision tree in the foreground.",
     "check": "Check a policy file; print all its mistakes.",
+    "explain": "Print what a child is told in effect, and where each value comes from.",
+    "schema": "Print the JSON Schema of policy files, for editors.",
     "reload": "Have a running tree follow its changed policy files.",
     "tree": "Show a live tree, or that of a policy file.",
     "plot-backoff": "Draw when a child that dies at once is restarted, and when its supervisor gives up.",

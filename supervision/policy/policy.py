@@ -50,6 +50,10 @@ class Policy:
         """
         return apply_rules(spec, self.rules, root=root)
 
+    def place(self, key: KeyPath) -> KeyPath:
+        """Give where in the file a key stands, which a preset may have said: its key path there."""
+        return self.origins.get(key, key)
+
     def starts(self) -> tuple[tuple[KeyPath, int, str], ...]:
         """Give key path, line and import path of every `start` in the file."""
         found: list[tuple[KeyPath, int, str]] = []

@@ -1,0 +1,108 @@
+"""The settings of a child and of a supervisor as plain values, under the keys that a policy file has for them.
+
+What lives here: reading specs. What must not: where a value comes from.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Final
+
+from ...actors.child_spec import BrutalKill, ChildSpec, ChildType, Delays, Grace, Infinity, Limits, Shutdown, Start
+from ..spec import SupervisorSpec
+from .durations import format_duration
+from .kinds import plain_backoff, plain_intensity
+from .mistakes import KeyPath
+from .overrides import program_of
+
+__all__ = ("child_values", "shown", "supervisor_values")
+
+Values = Iterator[tuple[KeyPath, object]]
+
+_SECONDS: Final = frozenset(
+    {
+        *("shutdown", "start_timeout", "ready_timeout", "stopped_seconds", "max_seconds", "decay"),
+        *("initial", "base", "cap", "reset_after", "seconds", "min_backoff", "max_backoff"),
+    }
+)
+
+
+def child_values(child: ChildSpec, parent: SupervisorSpec) -> Values:
+    """Give what a child is told."""
+    command = program_of(child)
+    if command is not None:
+        yield ("command",), list(command.argv)
+    elif child.type is ChildType.WORKER:
+        yield ("start",), _start(child.start)
+    yield ("type",), child.type.value
+    yield ("restart",), child.restart.value
+    yield ("shutdown",), _shutdown(child.effective_shutdown)
+    yield ("significant",), child.significant
+    yield ("start_timeout",), child.start_timeout
+    yield from _backoff("backoff", parent.backoff if child.backoff is None else child.backoff)
+    if child.name is not None:
+        yield ("name",), child.name
+    if command is None:
+        yield ("isolation",), child.isolation.value
+        yield ("launcher",), child.launcher
+        yield from ((("limits", item.name), getattr(child.limits, item.name)) for item in fields(Limits))
+        return
+    yield from ((("env", key), value) for key, value in command.env.items())
+    yield ("cwd",), command.cwd
+    yield ("ready_timeout",), command.ready_timeout
+    yield ("normal_exit_codes",), sorted(command.normal_exit_codes)
+    yield ("stop_signal",), signal.Signals(command.stop_signal).name
+
+
+def supervisor_values(spec: SupervisorSpec, backoff: str) -> Values:
+    """Give what a supervisor is told; `backoff`: the key of the default of its children."""
+    yield ("strategy",), spec.strategy.value
+    yield from ((("intensity", key), value) for key, value in plain_intensity(spec.intensity).items())
+    yield ("auto_shutdown",), spec.auto_shutdown.value
+    yield from _backoff(backoff, spec.backoff)
+
+
+def shown(key: str, value: object) -> str:
+    """Write a value for people.
+
+    >>> shown("backoff.base", 0.25), shown("significant", False), shown("limits.memory_bytes", None)
+    ('250ms', 'false', 'none')
+    """
+    last = key.rpartition(".")[2]
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) and last in _SECONDS:
+        return "no limit" if value == float("inf") else format_duration(value)
+    if isinstance(value, list):
+        return " ".join(format_duration(item) if last == "steps" else str(item) for item in value)
+    return str(value)
+
+
+def _backoff(key: str, delays: Delays) -> Values:
+    try:
+        table: Mapping[str, object] = plain_backoff(delays)
+    except ValueError:  # delays of one's own
+        yield (key,), repr(delays)
+        return
+    yield from (((key, inner), value) for inner, value in table.items())
+
+
+def _shutdown(shutdown: Shutdown) -> object:
+    match shutdown:
+        case BrutalKill():
+            return "brutal_kill"
+        case Infinity():
+            return "infinity"
+        case Grace(seconds):
+            return seconds
+
+
+def _start(start: Start) -> str:
+    if isinstance(start.target, str):
+        return start.target
+    target = start.target
+    return f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', repr(target))}"
