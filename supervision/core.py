@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable
+from dataclasses import asdict
 
 from . import commands as do
 from .api import answer
@@ -44,8 +45,7 @@ class SupervisorCore(Mind[CoreState]):
         spec = self._state.spec
         return {
             "strategy": str(spec.strategy),
-            "max_restarts": spec.intensity.burst,
-            "max_seconds": spec.intensity.memory,
+            **asdict(spec.intensity),
             "auto_shutdown": str(spec.auto_shutdown),
         }
 

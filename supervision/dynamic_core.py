@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable
+from dataclasses import asdict
 
 from . import commands as do
 from .dynamic_api import answer
@@ -47,8 +48,7 @@ class DynamicCore(Mind[DynamicState]):
         spec = self._state.dynamic
         settings: dict[str, object] = {
             "strategy": "dynamic",
-            "max_restarts": spec.intensity.burst,
-            "max_seconds": spec.intensity.memory,
+            **asdict(spec.intensity),
         }
         if spec.max_children is not None:
             settings["max_children"] = spec.max_children

@@ -259,3 +259,8 @@ def test_a_jitter_of_nothing_is_no_wait() -> None:
     for _ in range(5):
         stage.crash("a")
     assert stage.states() == {"a": "running"}
+
+
+def test_a_supervisor_describes_itself_with_the_fields_of_its_intensity() -> None:
+    assert Stage(intensity=FailureDecay(2.5, 9.0)).core.settings.items() >= {"threshold": 2.5, "decay": 9.0}.items()
+    assert Stage(intensity=RestartIntensity(2, 9.0)).core.settings.items() >= {"max_restarts": 2}.items()
