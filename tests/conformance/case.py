@@ -41,6 +41,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "ractor": _ids("R", "1-6 9 10 12-14 16-18 21-34 37-40"),
     "triotp": _ids("P", "1-6"),
+    "Bug classes": _ids("B", "1-58"),
 }
 """By section of the table: the ids in their order."""
 

@@ -27,6 +27,7 @@ from regrow.supervision import (
     Backoff,
     ChildStarted,
     ChildTerminated,
+    FailureDecay,
     InvalidSpec,
     RestartIntensity,
     ShutdownError,
@@ -42,6 +43,7 @@ from regrow.supervision.requests import TerminateChild
 from tests.conformance.case import case
 from tests.conformance.tree import BOOM, below, crash_child, end_child, ends, ids, info_of, lives, puppet, ref_of, start
 from tests.supervision.facts import Facts
+from tests.supervision.stage import Stage, child
 
 
 @case("S-01")
@@ -111,6 +113,21 @@ def test_s_06_every_event_can_be_shown_and_backoff_works_with_tiny_limits(
     handle.stop()
     assert {type(event).__name__ for event in seen} >= {"SupervisorStarted", "ChildTerminated", "RestartScheduled"}
     assert all(str(event).startswith(f"{type(event).__name__}(supervisor='") for event in seen)
+
+
+@case("S-06")
+def test_s_06_a_burst_is_forgiven_and_failures_decay_by_half() -> None:
+    decay = FailureDecay(5.0, 30.0)
+    stage = Stage(child("a"), intensity=decay).boot()
+    for _ in range(5):
+        stage.crash("a")
+    assert not stage.over
+    stage.pass_time(29.0)  # 5 failures weigh a little over 2.5, and each that follows weighs 1
+    for _ in range(2):
+        stage.crash("a")
+    assert not stage.over
+    stage.crash("a")
+    assert stage.over
 
 
 @case("S-08")
