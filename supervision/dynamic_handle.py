@@ -58,7 +58,8 @@ class DynamicSupervisorHandle(AnyHandle):
 
         `spec.id` is a label, that several children may have; the id of this child is in the answer. Its `ref` is None
         if the child asked to be left out, and then it is forgotten.
-        Errors: InvalidSpec, raised here before anything is sent; MaxChildren; FailedToStartChild; ChildWithdrawn.
+        Errors: InvalidSpec, raised here before anything is sent; MaxChildren; FailedToStartChild; AlreadyStarted if
+        somebody has the name that it is to have; ChildWithdrawn.
         """
         raise_problems(check_dynamic_child(spec))
         wait = start_seconds(spec) + ASK_TIMEOUT if timeout is None else timeout
@@ -68,7 +69,7 @@ class DynamicSupervisorHandle(AnyHandle):
         """Start a child of the template, with `args` behind the template's, and wait until it is ready.
 
         Without `timeout` it waits for as long as the template's start_timeout lets the start take.
-        Errors: MaxChildren; FailedToStartChild; ChildWithdrawn.
+        Errors: as of start_child.
         """
         return self._ask(ask.StartChildWith(args), StartedChild, timeout)
 
