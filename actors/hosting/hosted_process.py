@@ -370,7 +370,7 @@ class HostedProcess:
             return self._hang
         if self._killing:
             return KILLED
-        return self._stop_reason or exit_reason_of(end)
+        return exit_reason_of(end, self._stop_reason)
 
     def _report_of(self, end: ProcessEnd, recorded: Recorded, stderr: tuple[str, ...], pid: int | None) -> ExitReport:
         in_hand = self._last_words.report.get("in_hand") if isinstance(self._last_words, Exited | InitFailed) else None

@@ -105,12 +105,17 @@ def wait_writable(fd: int, timeout: float) -> bool:
     return bool(poll.poll(max(0, round(timeout * 1000))))
 
 
-def exit_reason_of(end: ProcessEnd) -> ExitReason:
+def exit_reason_of(end: ProcessEnd, asked: ExitReason | None = None) -> ExitReason:
     """Turn a wait status into the reason of an end that nobody announced.
 
-    >>> exit_reason_of(ProcessEnd(9))
+    `asked`: what it was to end with, if it was asked to. That is the reason if it obeyed without a word: it ended with
+    0, or by the SIGTERM that it gets when it does not answer. A crash in the clean-up stays one.
+    >>> from regrow.protocol.exits import SHUTDOWN
+    >>> exit_reason_of(ProcessEnd(9), SHUTDOWN)
     Signaled(signo=9, core_dumped=False)
     """
+    if asked is not None and end.status in {None, 0, signal.SIGTERM}:
+        return asked
     if end.status is None:
         return ExitStatus(STATUS_UNKNOWN)
     if os.WIFSIGNALED(end.status):

@@ -11,7 +11,7 @@ from hosting_bench import WAIT
 
 from regrow.actors.hosting.exec_launcher import DirectProcess
 from regrow.actors.hosting.os_process import ProcessEnd, exit_reason_of, wait_readable
-from regrow.protocol.exits import ExitReason, ExitStatus, Signaled
+from regrow.protocol.exits import SHUTDOWN, ExitReason, ExitStatus, Signaled
 
 
 def run(source: str, *, use_pidfd: bool) -> DirectProcess:
@@ -50,3 +50,20 @@ def test_a_signal_goes_to_the_living_only(use_pidfd: bool) -> None:
 
 def test_a_status_that_nobody_knows_is_said_to_be_unknown() -> None:
     assert exit_reason_of(ProcessEnd(None)) == ExitStatus(255)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (0, SHUTDOWN),
+        (signal.SIGTERM, SHUTDOWN),
+        (None, SHUTDOWN),
+        (signal.SIGKILL, Signaled(signal.SIGKILL)),
+        (signal.SIGSEGV, Signaled(signal.SIGSEGV)),
+        (7 << 8, ExitStatus(7)),
+    ],
+)
+def test_a_crash_in_the_clean_up_is_not_taken_for_the_end_that_was_asked_for(
+    status: int | None, reason: ExitReason
+) -> None:
+    assert exit_reason_of(ProcessEnd(status), SHUTDOWN) == reason
