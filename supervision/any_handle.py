@@ -14,7 +14,7 @@ from ..actors.lineage import way_down
 from ..protocol.exits import SHUTDOWN, ExitReason
 from . import requests as ask
 from .results import ChildCounts, ChildInfo, Children
-from .tree import DescribeTree
+from .tree import DescribeTree, FlatTree
 
 if TYPE_CHECKING:
     from ..actors.ref import ActorRef
@@ -64,7 +64,7 @@ class AnyHandle:
 
     def describe_tree(self, *, timeout: float = 1.0) -> Description:
         """Describe all that is below; who does not answer in time is described by its supervisor alone."""
-        return self._ask(DescribeTree(timeout), Description, timeout + TREE_MARGIN)
+        return self._ask(DescribeTree(timeout, flat=True), FlatTree, timeout + TREE_MARGIN).nested()
 
     def stop(self, reason: ExitReason = SHUTDOWN, *, timeout: float | None = None) -> tuple[ActorRef[Any], ...]:
         """End the supervisor with this reason, its children first, and wait; without `timeout` for as long as it takes.

@@ -97,8 +97,8 @@ class FailedToStartChild(SupervisionError):
 
     def __str__(self) -> str:
         reason = self.reason
-        nested = isinstance(reason, Crash) and reason.type == _QUALIFIED
-        text = f"child {self.child_id!r} failed to start: {reason.text if nested else reason}"
+        cause = reason.text if isinstance(reason, Crash) and reason.type == _QUALIFIED else str(reason)
+        text = f"child {self.child_id!r} failed to start: {cause}"
         # Each level adds its line; who starts the tree wants both ends of the way, and above all the cause.
         return text if len(text) <= WAY_MAX_CHARS else f"{text[: WAY_MAX_CHARS // 4]} ... {text[-WAY_MAX_CHARS // 2 :]}"
 

@@ -45,7 +45,7 @@ from .requests import (
     WhichChildren,
 )
 from .results import Done
-from .tree import DescribeTree, TreeAnswered, TreeWalk
+from .tree import TOP, DescribeBelow, DescribeTree, TreePart, TreeWalk, send_part
 
 if TYPE_CHECKING:
     from ..actors.child_spec import ChildSpec, Start
@@ -118,8 +118,11 @@ class SupervisorShell(Actor):
                 self._feed(ev.StopRequested(reason))
             case DescribeTree():
                 self._describe_tree(message)
-            case TreeAnswered():
-                self._tree_answered(message)
+            case DescribeBelow(collector, walk, place):
+                send_part(self.describe(), self._refs, collector, walk, place)
+                return True
+            case TreePart():
+                self._take_part(message)
             case (
                 StartChild()
                 | StartChildWith()
@@ -269,22 +272,17 @@ class SupervisorShell(Actor):
             self._replies.pop(message.number).set(Done())
 
     def _describe_tree(self, message: DescribeTree) -> None:
-        number = next(self._numbers)
-        walk = TreeWalk(self.describe(), self.defer_reply())
-        self._walks[number] = walk
-        walk.timer = self.send_after(message.timeout, TreeAnswered(number, None, None))
-        walk.ask_children(self._refs, self.ref, number, message.timeout)
-        self._finish_walk(number)
+        number = (self.incarnation << 32) + next(self._numbers)  # parts for an earlier life are not for this one
+        self._walks[number] = walk = TreeWalk(self.defer_reply(), flat=message.flat)
+        walk.timer = self.send_after(message.timeout, TreePart(number, None))
+        send_part(self.describe(), self._refs, self.ref, number, TOP)
 
-    def _tree_answered(self, message: TreeAnswered) -> None:
-        walk = self._walks.get(message.walk)
+    def _take_part(self, part: TreePart) -> None:
+        walk = self._walks.get(part.walk)
         if walk is not None:
-            walk.take(message)
-            self._finish_walk(message.walk)
-
-    def _finish_walk(self, number: int) -> None:
-        if self._walks[number].finish():
-            del self._walks[number]
+            walk.take(part)
+            if walk.finish():
+                del self._walks[part.walk]
 
 
 def _holder(failed: StartFailed, name: str | None) -> ActorRef[Any] | None:

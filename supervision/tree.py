@@ -1,21 +1,23 @@
-"""The whole tree below a supervisor, asked for without anybody ever waiting.
+"""The whole tree below a supervisor, asked for without anybody ever waiting, however deep it is.
 
-What lives here: the question, the answers under way, and putting them together. A child that does not answer in time is
-described by what its supervisor knows of it. Works across processes, because each supervisor asks its own children.
+What lives here: the question, its way down, the parts of the answer on their way back, and putting them together. The
+supervisor that is asked collects: every other one below it sends it its own part and passes the question on, so there
+is one time limit, no part is within another one on its way, and it works across processes. A child that does not
+answer in time is described by what its supervisor knows of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ..actors.actor import Actor
 from ..actors.child_spec import ChildType
 from ..actors.describe import Describe, Description
-from ..actors.errors import ActorDeadError
 from ..actors.futures import AskFuture
 from ..actors.mailbox import Envelope
+from ..protocol.errors import RegrowError
 from ..protocol.records import record
 from .states import ChildState
 
@@ -24,62 +26,103 @@ if TYPE_CHECKING:
     from ..actors.replies import ReplyHandle
     from ..actors.timers import Timer
 
-__all__ = ("DescribeTree", "TreeAnswered", "TreeWalk")
+__all__ = ("TOP", "DescribeBelow", "DescribeTree", "FlatTree", "TreePart", "TreeWalk", "flattened", "send_part")
 
-TIMEOUT_SHRINK: Final = 0.8
-"""What a level leaves to the one below it, so that the lower one gives up first and its part is not lost."""
+Place: TypeAlias = tuple[str, str]
+"""Where a part belongs: the urn of the supervisor above it, and its child id there."""
+
+TOP: Final[Place] = ("", "")
 
 
 @record("regrow.describe_tree")
 @dataclass(frozen=True, slots=True)
 class DescribeTree:
-    """Ask a supervisor for its Description with all that is below it, each within `timeout` seconds."""
+    """Ask a supervisor for its Description with all that is below it; who does not answer in `timeout` seconds is left
+    out. `flat`: the answer is a FlatTree, which can cross process boundaries at any depth.
+    """
 
     timeout: float = 1.0
+    flat: bool = False
 
 
+@record("regrow.flat_tree")
 @dataclass(frozen=True, slots=True)
-class TreeAnswered:
-    """A child has answered (or its ask has failed: no description); with no child, the time is up."""
+class FlatTree:
+    """A Description without nesting. `parents`: for each of `rows` the position of the one above it, -1 for the top;
+    those above come first, siblings are in order.
+    """
+
+    rows: list[Description]
+    parents: list[int]
+
+    def nested(self) -> Description:
+        """Put it together again. Shape: O(rows), iterative."""
+        built = [replace(row, children=[]) for row in self.rows]
+        for row, above in zip(built[1:], self.parents[1:], strict=True):
+            built[above].children.append(row)
+        return built[0]
+
+
+def flattened(top: Description) -> FlatTree:
+    """Take the nesting out of a Description. Shape: O(rows), iterative.
+
+    >>> leaf = Description(name="a", urn="", kind="", state="running", incarnation=1)
+    >>> flattened(replace(leaf, name="top", children=[leaf])).parents
+    [-1, 0]
+    """
+    rows, parents = [top], [-1]
+    for position, row in enumerate(rows):  # which grows meanwhile
+        rows.extend(row.children)
+        parents.extend([position] * len(row.children))
+    return FlatTree([replace(row, children=[]) for row in rows], parents)
+
+
+@record("regrow.describe_below")
+@dataclass(frozen=True, slots=True)
+class DescribeBelow:
+    """Ask a supervisor to send a TreePart of itself to `collector`, and to pass this on. Answer: True."""
+
+    collector: ActorRef[Any]
+    walk: int
+    place: Place
+
+
+@record("regrow.tree_part")
+@dataclass(frozen=True, slots=True)
+class TreePart:
+    """What one actor says of itself, None if it does not; `asked` are those of its children that answer for
+    themselves. Without a place: the time is up.
+    """
 
     walk: int
-    child_id: str | None
-    description: Description | None
+    place: Place | None
+    description: Description | None = None
+    asked: tuple[str, ...] = ()
 
 
 class TreeWalk:
-    """One question on its way through the children of one supervisor."""
+    """One question on its way through a tree, in the supervisor that collects the parts."""
 
-    __slots__ = ("_awaited", "_found", "_own", "_reply", "timer")
+    __slots__ = ("_awaited", "_flat", "_parts", "_reply", "timer")
 
-    def __init__(self, own: Description, reply: ReplyHandle) -> None:
-        self._own = own
+    def __init__(self, reply: ReplyHandle, *, flat: bool) -> None:
         self._reply = reply
-        self._awaited: set[str] = set()
-        self._found: dict[str, Description] = {}
+        self._flat = flat
+        self._awaited: set[Place] = {TOP}
+        self._parts: dict[Place, Description] = {}
         self.timer: Timer | None = None  # set by the supervisor, before it asks
 
-    def ask_children(self, refs: Mapping[str, ActorRef[Any]], home: ActorRef[Any], number: int, timeout: float) -> None:
-        """Ask every child that runs; the answers come to `home` as TreeAnswered(number, ...)."""
-        running = [child for child in self._own.children if child.state == ChildState.RUNNING]
-        asked = {child.child_id: refs[child.child_id] for child in running if child.child_id and child.child_id in refs}
-        self._awaited = set(asked)
-        for child in running:
-            if child.child_id in asked:
-                ref = asked[child.child_id]
-                below = child.details.get("type") == ChildType.SUPERVISOR and _may_know_more(ref.actor_class)
-                message = DescribeTree(timeout * TIMEOUT_SHRINK) if below else Describe()
-                future = cast("AskFuture[Any]", ref.ask(message, block=False))
-                self._forward(future, home, number, child.child_id)
-
-    def take(self, answer: TreeAnswered) -> None:
-        """Note an answer, or the end of the time."""
-        if answer.child_id is None:
+    def take(self, part: TreePart) -> None:
+        """Note a part, or the end of the time."""
+        if part.place is None:
             self._awaited.clear()
             return
-        self._awaited.discard(answer.child_id)
-        if answer.description is not None:
-            self._found[answer.child_id] = answer.description
+        place = part.place[0], part.place[1]
+        self._awaited.discard(place)
+        if part.description is not None:
+            self._parts[place] = part.description
+            below = {(part.description.urn, child_id) for child_id in part.asked}
+            self._awaited |= below - self._parts.keys()
 
     def finish(self) -> bool:
         """Reply if nobody is awaited any more; say whether that is so."""
@@ -87,36 +130,69 @@ class TreeWalk:
             return False
         if self.timer is not None:
             self.timer.cancel()
-        self._reply.set(replace(self._own, children=[self._merged(child) for child in self._own.children]))
+        whole = self._whole()
+        self._reply.set(flattened(whole) if self._flat else whole)
         return True
 
-    def _merged(self, known: Description) -> Description:
-        said = self._found.get(known.child_id or "")
-        if said is None:
-            return known
-        return replace(
-            said,
-            child_id=known.child_id,
-            state=said.state if said.state != "running" else known.state,
-            restarts=known.restarts,
-            reason=known.reason,
-            details={**said.details, **known.details},
-        )
+    def _whole(self) -> Description:
+        order: list[Place] = [TOP]
+        for place in order:  # which grows meanwhile: those above come first
+            said = self._parts[place]
+            below = [(said.urn, child.child_id or "") for child in said.children]
+            order.extend(child for child in below if child in self._parts)
+        built: dict[Place, Description] = {}
+        for place in reversed(order):
+            said = self._parts[place]
+            children = [_merged(child, built.get((said.urn, child.child_id or ""))) for child in said.children]
+            built[place] = replace(said, children=children)
+        return built[TOP]
 
-    @staticmethod
-    def _forward(future: AskFuture[Any], home: ActorRef[Any], number: int, child_id: str) -> None:
-        cell = home.cell
 
-        def answered() -> None:
-            said: object = future.get() if future.error is None else None
-            answer = TreeAnswered(number, child_id, said if isinstance(said, Description) else None)
-            try:
-                if cell is not None:
-                    cell.put(Envelope(answer, exempt=True))
-            except ActorDeadError:
-                return  # the supervisor has ended, and with it the walk
+def send_part(
+    own: Description, refs: Mapping[str, ActorRef[Any]], collector: ActorRef[Any], walk: int, place: Place
+) -> None:
+    """Send a supervisor's own part to whoever collects, and ask its children for theirs. Never blocks."""
+    running = {child.child_id: child for child in own.children if child.state == ChildState.RUNNING and child.child_id}
+    asked = {child_id: refs[child_id] for child_id in running if child_id in refs}
+    _deliver(collector, TreePart(walk, place, own, tuple(asked)))
+    for child_id, ref in asked.items():
+        below = running[child_id].details.get("type") == ChildType.SUPERVISOR and _may_know_more(ref.actor_class)
+        _ask_child(ref, collector, walk, (own.urn, child_id), below=below)
 
-        future.add_done_callback(answered)
+
+def _ask_child(ref: ActorRef[Any], collector: ActorRef[Any], walk: int, place: Place, *, below: bool) -> None:
+    question = DescribeBelow(collector, walk, place) if below else Describe()
+    future = cast("AskFuture[Any]", ref.ask(question, block=False))
+
+    def answered() -> None:
+        said: object = future.get() if future.error is None else None
+        if not (below and said is True):  # else it has sent its part before it said so
+            _deliver(collector, TreePart(walk, place, said if isinstance(said, Description) else None))
+
+    future.add_done_callback(answered)
+
+
+def _deliver(collector: ActorRef[Any], part: TreePart) -> None:
+    cell = collector.cell
+    try:
+        if cell is not None:
+            cell.put(Envelope(part, exempt=True))
+    except RegrowError:
+        return  # who collects has ended, and with it the walk; or cannot be told, and does without this part
+
+
+def _merged(known: Description, said: Description | None) -> Description:
+    """Put together what a supervisor knows of a child and what the child says of itself."""
+    if said is None:
+        return known
+    return replace(
+        said,
+        child_id=known.child_id,
+        state=said.state if said.state != "running" else known.state,
+        restarts=known.restarts,
+        reason=known.reason,
+        details={**said.details, **known.details},
+    )
 
 
 def _may_know_more(actor_class: type) -> bool:

@@ -538,7 +538,7 @@ def test_the_tree_is_described_without_waiting_for_anybody(
     answer = top.ref.ask(DescribeTree(1.0), block=False)
     below = SupervisorHandle(ref_of(top, "inner"))
     assert ref_of(below, "idle").ask("everything before this is answered")
-    clock.advance(0.8)
+    clock.advance(1.0)
     tree = answer.get(timeout=5.0)
     assert [(child.child_id, child.state) for child in tree.children] == [("a", "stopped"), ("inner", "running")]
     assert tree.children[0].reason == "normal"
