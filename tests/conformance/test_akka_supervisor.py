@@ -162,7 +162,7 @@ def test_a_17_failing_hooks_and_constructors_are_tried_again_until_one_succeeds(
 class _Faulty(Backoff):
     """A backoff with a mistake in it, as a decider may have one."""
 
-    def delay(self, *_: Any) -> float:
+    def delay(self, restarts: int, rng: random.Random, previous: float = 0.0) -> float:
         raise ZeroDivisionError("in the policy")
 
 
