@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -249,6 +249,9 @@ def _in_policy(file: Path, path: str) -> tuple[Delays, RestartIntensity | Failur
 def _children(policy: Policy) -> dict[str, tuple[Delays, RestartIntensity | FailureDecay]]:
     """Give, by path, the backoff of every child of the tree and the intensity of its supervisor."""
     from regrow.supervision.policy.apply import inner_spec
+    from regrow.supervision.policy.build import TREE_START
+    from regrow.supervision.policy.hosted import tree_start
+    from regrow.supervision.spec import SupervisorSpec
 
     found: dict[str, tuple[Delays, RestartIntensity | FailureDecay]] = {}
 
@@ -256,8 +259,10 @@ def _children(policy: Policy) -> dict[str, tuple[Delays, RestartIntensity | Fail
         for child in spec.children:
             path = f"{above}/{child.id}"
             found[path] = (child.backoff or spec.backoff, spec.intensity)
-            inner = inner_spec(child)
-            if inner is not None:
+            inner: object = inner_spec(child)
+            if child.start.target == TREE_START:  # the rules for what is inside travel with it
+                inner = tree_start(*cast("Any", child.start.args)).args[0]
+            if isinstance(inner, SupervisorSpec):
                 visit(inner, path)
 
     visit(policy.tree(), policy.root)

@@ -85,6 +85,17 @@ def test_a_child_of_a_policy_file_is_drawn_with_all_that_counts_for_it(capsys: C
     ]
 
 
+def test_a_child_inside_another_process_has_the_changes_that_travel_there(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "moved.toml"
+    moved = '[policy."shop/pool"]\nisolation = "process"\n[policy."shop/pool/*"]\nbackoff = { seconds = 9 }\n'
+    path.write_text(SHOP.replace('[policy."shop/db"]\nbackoff = { steps = [0, 2] }\n', moved))
+    lines = plotted(capsys, "--policy", str(path), "--path", "shop/pool/reader")
+    assert lines[0] == "shop/pool/reader: constant, seconds 9s, initial 0s, reset_after 9s"
+    in_file = path.read_text().replace('type = "supervisor"', 'type = "supervisor"\nisolation = "process"')
+    path.write_text(in_file)
+    assert plotted(capsys, "--policy", str(path), "--path", "shop/pool/reader") == lines
+
+
 def test_flags_are_laid_over_the_policy_file(capsys: Capture, shop: str) -> None:
     lines = plotted(capsys, "--policy", shop, "--path", "shop/db", "--initial", "7", "--max-restarts", "9")
     assert lines[0] == "shop/db: ladder, steps 0s 2s, initial 7s, reset_after 1s"
