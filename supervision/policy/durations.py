@@ -9,7 +9,15 @@ import math
 import re
 from typing import Final
 
-__all__ = ("DURATION_EXPECTED", "SIZE_EXPECTED", "format_duration", "parse_duration", "parse_size")
+__all__ = (
+    "DURATION_EXPECTED",
+    "DURATION_PATTERN",
+    "SIZE_EXPECTED",
+    "SIZE_PATTERN",
+    "format_duration",
+    "parse_duration",
+    "parse_size",
+)
 
 DURATION_EXPECTED: Final = 'a duration (seconds, or text such as "250ms", "1.5s", "2m")'
 SIZE_EXPECTED: Final = 'a size (bytes, or text such as "512MiB", "2GiB")'
@@ -27,6 +35,12 @@ _BYTES: Final[dict[str, int]] = {
     "gib": 2**30,
     "tib": 2**40,
 }
+DURATION_PATTERN: Final = r"^\s*(\d+(\.\d+)?\s*(us|ms|s|m|h|d)\s*)+$"
+"""What `parse_duration` takes as text, as a regular expression for others."""
+
+SIZE_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*[kKmMgGtT]?[iI]?[bB]\s*$"
+"""What `parse_size` takes as text."""
+
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?b)", re.IGNORECASE)
 
 

@@ -1,23 +1,36 @@
-"""The shape of a policy file as pydantic models: strict, and nothing extra.
+"""The tables of a policy file as pydantic models: strict, and nothing extra; and the JSON Schema that follows.
 
-What lives here: types and single-value rules. What must not: rules between values (`checks.py`), specs (`build.py`).
+What lives here: which keys each table has. What must not: single values (`scalars.py`), rules between values
+(`checks.py`), specs (`build.py`).
 Only policy code imports this module, and only when a file is read: pydantic costs tens of milliseconds and megabytes
 that a worker process must not pay.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from .durations import DURATION_EXPECTED, SIZE_EXPECTED, parse_duration, parse_size
-from .kinds import BACKOFFS, INTENSITIES, NO_INITIAL, keys_of
-from .mistakes import nearest
-from .stop_signal import signal_names, signal_number
+from .kinds import BACKOFFS, INTENSITIES, keys_of
+from .scalars import (
+    Argv,
+    AutoShutdownWord,
+    Duration,
+    FirstWait,
+    Identity,
+    ImportPath,
+    IsolationWord,
+    LongerThanZero,
+    PresetNames,
+    RestartWord,
+    ShutdownWord,
+    SignalWord,
+    Size,
+    Steps,
+    StrategyWord,
+)
 
 __all__ = (
     "BackoffModel",
@@ -31,129 +44,6 @@ __all__ = (
     "TreeModel",
     "json_schema",
 )
-
-T = TypeVar("T")
-
-IMPORT_PATH_EXPECTED: Final = 'an import path "package.module:Name"'
-SHUTDOWN_EXPECTED: Final = '"brutal_kill", "infinity" or ' + DURATION_EXPECTED
-_SHUTDOWNS: Final = ("brutal_kill", "infinity")
-_NAME: Final = r"[^\W\d]\w*"
-_IMPORT_PATH: Final = re.compile(rf"{_NAME}(\.{_NAME})*:{_NAME}(\.{_NAME})*")
-
-
-def _mistake(expected: str, suggestion: str = "") -> PydanticCustomError:
-    return PydanticCustomError("policy", "expected {expected}", {"expected": expected, "suggestion": suggestion})
-
-
-def _reading(parse: Callable[[object], T], expected: str) -> Callable[[object], T]:
-    def read(value: object) -> T:
-        try:
-            return parse(value)
-        except ValueError:
-            raise _mistake(expected) from None
-
-    return read
-
-
-def _positive(value: object) -> float:
-    seconds = parse_duration(value)
-    if seconds <= 0:
-        raise ValueError(value)
-    return seconds
-
-
-def _first_wait(value: object) -> float | str:
-    return NO_INITIAL if value == NO_INITIAL else parse_duration(value)
-
-
-def _steps(value: object) -> object:
-    if isinstance(value, list) and value:
-        return value
-    raise _mistake('a non-empty array of durations, as in [0, "100ms", "1s", "5s"]')
-
-
-def _shutdown(value: object) -> float | str:
-    if isinstance(value, str) and value in _SHUTDOWNS:
-        return value
-    try:
-        return parse_duration(value)
-    except ValueError:
-        guess = nearest(value, _SHUTDOWNS)
-        raise _mistake(SHUTDOWN_EXPECTED, f'"{guess}"' if guess else "") from None
-
-
-def _import_path(value: object) -> str:
-    if isinstance(value, str) and _IMPORT_PATH.fullmatch(value):
-        return value
-    module, dot, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
-    guess = f"{module}:{name}" if dot and ":" not in module else ""
-    raise _mistake(IMPORT_PATH_EXPECTED, f'"{guess}"' if _IMPORT_PATH.fullmatch(guess) else "")
-
-
-def _identity(value: object) -> str:
-    if isinstance(value, str) and value and "/" not in value and value.isprintable():
-        return value
-    raise _mistake("a non-empty name without a slash (paths in the tree are made of it)")
-
-
-def _preset_names(value: object) -> object:
-    names = value if isinstance(value, list) else [value]
-    if names and all(isinstance(name, str) and name for name in names):
-        return value
-    raise _mistake("the name of a preset, or an array of them")
-
-
-def _argv(value: object) -> object:
-    if isinstance(value, list) and value and all(isinstance(item, str) for item in value) and value[0]:
-        return value
-    raise _mistake('a non-empty array of strings, as in ["redis-server", "--port", "0"]')
-
-
-def _signal(value: object) -> str:
-    found = signal_number(value)
-    if found is not None:
-        return found.name
-    guess = nearest(str(value).removeprefix("SIG"), signal_names())
-    raise _mistake('a signal, as in "TERM" or "SIGTERM"', f'"{guess}"' if guess else "")
-
-
-_TEXT_OR_NUMBER: Final[dict[str, object]] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
-Duration: TypeAlias = Annotated[
-    float, BeforeValidator(_reading(parse_duration, DURATION_EXPECTED)), WithJsonSchema(_TEXT_OR_NUMBER)
-]
-FirstWait: TypeAlias = Annotated[
-    float | str,
-    BeforeValidator(_reading(_first_wait, f'{DURATION_EXPECTED}, or "{NO_INITIAL}"')),
-    WithJsonSchema(_TEXT_OR_NUMBER),
-]
-Steps: TypeAlias = Annotated[list[Duration], BeforeValidator(_steps)]
-LongerThanZero: TypeAlias = Annotated[
-    float,
-    BeforeValidator(_reading(_positive, f"more than zero, as {DURATION_EXPECTED}")),
-    WithJsonSchema(_TEXT_OR_NUMBER),
-]
-Size: TypeAlias = Annotated[int, BeforeValidator(_reading(parse_size, SIZE_EXPECTED)), WithJsonSchema(_TEXT_OR_NUMBER)]
-ShutdownWord: TypeAlias = Annotated[float | str, BeforeValidator(_shutdown), WithJsonSchema(_TEXT_OR_NUMBER)]
-ImportPath: TypeAlias = Annotated[
-    str, BeforeValidator(_import_path), WithJsonSchema({"type": "string", "pattern": f"^{_IMPORT_PATH.pattern}$"})
-]
-Identity: TypeAlias = Annotated[
-    str, BeforeValidator(_identity), WithJsonSchema({"type": "string", "pattern": "^[^/]+$"})
-]
-SignalWord: TypeAlias = Annotated[
-    str, BeforeValidator(_signal), WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]})
-]
-PresetNames: TypeAlias = Annotated[
-    str | list[str],
-    BeforeValidator(_preset_names),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-Argv: TypeAlias = Annotated[list[str], BeforeValidator(_argv)]
-
-RestartWord: TypeAlias = Literal["permanent", "transient", "temporary"]
-StrategyWord: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]
-AutoShutdownWord: TypeAlias = Literal["never", "any_significant", "all_significant"]
-IsolationWord: TypeAlias = Literal["thread", "process"]
 
 
 def _keys_by_kind(kinds: Mapping[str, type]) -> list[JsonValue]:
@@ -222,13 +112,35 @@ class LimitsModel(_Table):
 class ReadyModel(_Table):
     """When an external program counts as ready: exactly one of the three."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in ("line", "port", "file")]})
+
     line: str | None = Field(None, min_length=1)
     port: int | None = Field(None, ge=1, le=65535)
     file: str | None = Field(None, min_length=1)
 
 
+_OF_PROGRAMS: Final = ("env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")
+_A_SUPERVISOR: Final[dict[str, JsonValue]] = {
+    "properties": {"type": {"const": "supervisor"}},
+    "required": ["type"],
+}
+
+
 class ChildModel(_Table):
     """One child: an actor by import path, an external program, or a supervisor with children of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["start"]}, {"required": ["command"]}, _A_SUPERVISOR],
+            "dependentRequired": {
+                **{key: ["start"] for key in ("args", "kwargs")},
+                **{key: ["command"] for key in _OF_PROGRAMS},
+            },
+            "dependentSchemas": dict.fromkeys(
+                ("strategy", "intensity", "child_backoff", "auto_shutdown", "child"), _A_SUPERVISOR
+            ),
+        }
+    )
 
     id: Identity
     preset: PresetNames | None = None
@@ -277,6 +189,8 @@ class TreeModel(_Table):
 class _Settings(_Table):
     """What can be said without saying what a child is, so that it can be said of many."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     restart: RestartWord | None = None
     shutdown: ShutdownWord | None = None
     significant: bool | None = None
@@ -313,6 +227,8 @@ class OverrideModel(_Settings):
 class PolicyFile(_Table):
     """A whole file: a tree, overrides by path, or both, and presets for the two."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     preset: dict[str, PresetModel] | None = None
     tree: TreeModel | None = None
     policy: dict[str, OverrideModel] | None = None
@@ -321,4 +237,19 @@ class PolicyFile(_Table):
 def json_schema() -> dict[str, object]:
     """The JSON Schema of a policy file, for editors (first line of the file: `#:schema ./policy.schema.json`)."""
     schema: dict[str, object] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return schema | PolicyFile.model_json_schema()
+    return schema | {key: _without_null(value) for key, value in PolicyFile.model_json_schema().items()}
+
+
+def _without_null(schema: object) -> object:
+    """Leave out the alternative of null, which TOML does not have, so that an editor shows what is wrong inside."""
+    if isinstance(schema, list):
+        return [_without_null(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _without_null(value) for key, value in schema.items() if (key, value) != ("default", None)}
+    ways = found.get("anyOf")
+    match ways if isinstance(ways, list) else []:
+        case [dict(way), {"type": "null"}]:
+            return {key: value for key, value in found.items() if key != "anyOf"} | way
+        case _:
+            return found
