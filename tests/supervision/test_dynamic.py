@@ -182,7 +182,7 @@ def test_a_child_cannot_wait_for_its_own_end(system: ActorSystem, by: str) -> No
 def test_a_child_ends_itself_by_sending(system: ActorSystem, facts: Facts) -> None:
     handle = start(system)
     ref = add(handle)
-    ref.tell(lambda puppet: handle.send.terminate_child(puppet.ref) and None)
+    ref.tell(lambda puppet: handle.send.terminate_child(puppet.ref))
     assert facts.wait(ChildTerminated, child_id="w-1").reason == SHUTDOWN
     assert handle.which_children() == ()
 

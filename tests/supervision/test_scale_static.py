@@ -17,8 +17,8 @@ from regrow.supervision import commands as do
 from regrow.supervision import core_events as ev
 from regrow.supervision import requests as ask
 from regrow.supervision.core import SupervisorCore
+from tests.supervision.effort import steps
 from tests.supervision.stage import BOOM, Stage, child
-from tests.supervision.test_scale import steps
 
 FEW, MANY = 30, 300
 STRATEGIES = [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE]
