@@ -32,7 +32,7 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "Elixir Supervisor": _ids("ES", "1 2 4-6 8-10 12-14 16"),
     "Elixir DynamicSupervisor": _ids("ED", "1 2 5 6 9 10 14 16-18 20-22 24-26 28-30 32-38 40 41"),
     "Elixir PartitionSupervisor": _ids("EP", "1 2 4-10 13 14 16-18"),
-    "Elixir Task.Supervisor, Registry, GenServer": ("ET", "ER", "EG"),
+    "Elixir Task.Supervisor, Registry, GenServer": (*_ids("ET", "1-16"), "ER", "EG"),
     "suture": _ids("S", "1 2 4-6 8-10 12-18 20-22 24-26 28 29"),
     "Akka": _ids(
         "A",
