@@ -17,7 +17,7 @@ def test_a_start_a_crash_and_an_end_cost_the_same_among_ten_thousand() -> None:
 
 
 def test_the_end_of_ten_times_as_many_costs_ten_times_as_much() -> None:
-    few, many = (steps(Crowd(size).stop) for size in (200, 2000))
+    few, many = (steps(Crowd(size).stop) for size in (100, 1000))
     assert 9.0 < many / few < 11.0
 
 
