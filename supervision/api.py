@@ -15,7 +15,6 @@ from . import commands as do
 from . import requests as ask
 from .child import Child, StartCause
 from .core_state import CoreState
-from .dynamic_spec import DynamicSpec
 from .errors import (
     AlreadyPresent,
     AlreadyStarted,
@@ -31,6 +30,7 @@ from .errors import (
 from .plans import Boot, Ending
 from .reconfigure import reconfigure
 from .results import ChildCounts, Children, Done, Result
+from .spec import SupervisorSpec
 from .states import ALIVE, ChildState
 from .validate import check_child_spec
 
@@ -62,10 +62,11 @@ def answer(state: CoreState, request: ask.Request, to: Hashable) -> None:
     elif isinstance(state.plan, Ending):
         state.refuse(to, SupervisorStopping(state.name))
     elif isinstance(request, ask.Reconfigure):
-        if isinstance(request.spec, DynamicSpec):
-            state.refuse(to, InvalidSpec((SpecProblem("supervisor", "a SupervisorSpec", repr(request.spec)),)))
+        new: object = request.spec
+        if isinstance(new, SupervisorSpec):
+            reconfigure(state, new, to)
         else:
-            reconfigure(state, request.spec, to)
+            state.refuse(to, InvalidSpec((SpecProblem("supervisor", "a SupervisorSpec", repr(new)),)))
     elif isinstance(request, ask.StartChild):
         _start(state, request.spec, to)
     elif child is not None:

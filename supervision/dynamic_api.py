@@ -75,12 +75,14 @@ def _start_any(state: DynamicState, spec: ChildSpec, to: Hashable) -> None:
         _start(state, spec, (), to)
 
 
-def _start_from_template(state: DynamicState, args: tuple[object, ...], to: Hashable) -> None:
+def _start_from_template(state: DynamicState, args: object, to: Hashable) -> None:
     template = state.dynamic.template
     if template is None:
         state.refuse(to, NotOffered(state.name, "start_child_with", "it has no template; use start_child"))
+    elif not isinstance(args, tuple):
+        state.refuse(to, InvalidSpec((SpecProblem("arguments", "a tuple", repr(args)),)))
     else:
-        _start(state, template, tuple(args), to)
+        _start(state, template, args, to)
 
 
 def _start(state: DynamicState, given: ChildSpec, args: tuple[object, ...], to: Hashable) -> None:

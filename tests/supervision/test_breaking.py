@@ -15,6 +15,8 @@ from regrow.supervision import (
     ChildNotFound,
     ChildStarted,
     ChildTerminated,
+    DynamicSpec,
+    DynamicSupervisorHandle,
     FailedToStartChild,
     InvalidSpec,
     SupervisorHandle,
@@ -24,7 +26,7 @@ from regrow.supervision import (
     supervisor_child,
 )
 from regrow.supervision.errors import ChildWithdrawn
-from regrow.supervision.requests import StartChild, TerminateChild
+from regrow.supervision.requests import StartChild, StartChildWith, TerminateChild
 from tests.conformance.tree import BOOM, below, end_child, info_of, lives, puppet, ref_of, start
 from tests.supervision.facts import Facts
 
@@ -155,6 +157,22 @@ def test_an_id_of_the_wrong_kind_is_not_found_and_nobody_dies_of_it(system: Acto
     with pytest.raises(InvalidSpec):
         handle.start_child(ChildSpec(id=child_id, start=Start(Puppet)))
     assert lives(handle) == {"a": 1}
+
+
+@pytest.mark.parametrize("spec", [None, "a spec", 3, DynamicSpec()], ids=lambda spec: type(spec).__name__)
+def test_a_new_spec_that_is_none_is_refused_and_nobody_dies_of_it(system: ActorSystem, spec: Any) -> None:
+    handle = start(system, puppet("a"))
+    with pytest.raises(InvalidSpec, match="supervisor: expected a SupervisorSpec, got "):
+        handle.reconfigure(spec)
+    assert lives(handle) == {"a": 1}
+
+
+def test_arguments_that_are_none_are_refused_and_nobody_dies_of_it(system: ActorSystem) -> None:
+    handle = DynamicSupervisorHandle.start(system, DynamicSpec(template=puppet("a")))
+    bad: Any = None
+    with pytest.raises(InvalidSpec, match="arguments: expected a tuple, got None"):
+        handle.ref.ask(StartChildWith(bad), timeout=5.0)
+    assert handle.start_child_with().ref is not None
 
 
 def test_a_child_killed_from_outside_while_it_starts_is_a_failed_start(system: ActorSystem, facts: Facts) -> None:
