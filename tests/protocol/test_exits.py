@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import traceback
+from collections.abc import Callable
 
 import pytest
 
@@ -114,3 +116,46 @@ class TestCrashOf:
                 raise ZeroDivisionError
 
         assert crash_of(WorseError("x")).traceback == "<traceback unavailable: ZeroDivisionError>"
+
+
+def _a_part_of_a_line() -> None:
+    {}["k"]["j"] + 1  # type: ignore[index]
+
+
+def _a_whole_line() -> None:
+    raise ValueError("no")
+
+
+def _with_a_cause() -> None:
+    try:
+        _a_part_of_a_line()
+    except KeyError as error:
+        raise ValueError("no") from error
+
+
+def _with_a_context() -> None:
+    try:
+        _with_a_cause()
+    except ValueError:
+        _a_whole_line()
+
+
+def _a_group() -> None:
+    raise ExceptionGroup("some", [ValueError(1), TypeError(2)])
+
+
+def _deep(levels: int = 20) -> None:
+    _deep(levels - 1) if levels else _a_whole_line()
+
+
+def _bad_syntax() -> None:
+    compile("1 +", "typed", "exec")
+
+
+@pytest.mark.parametrize(
+    "fail", [_a_part_of_a_line, _a_whole_line, _with_a_cause, _with_a_context, _a_group, _deep, _bad_syntax]
+)
+def test_a_crash_has_the_traceback_that_python_would_print(fail: Callable[[], None]) -> None:
+    with pytest.raises(Exception) as caught:
+        fail()
+    assert crash_of(caught.value).traceback == "".join(traceback.format_exception(caught.value))

@@ -54,7 +54,7 @@ def test_what_a_supervisor_knows_of_a_child_is_added_to_what_the_child_says() ->
     known = said("a", child_id="a", restarts=3, reason="killed", details={"type": "worker"})
     walk.part(TOP, said("top", known), "a")
     walk.part(("top", "a"), said("a", uptime=4.0, waiting_messages=2, details={"own": 1}))
-    (child,) = walk.future.get().children  # type: ignore[attr-defined]
+    (child,) = walk.future.get().children
     assert (child.restarts, child.reason, child.uptime, child.waiting_messages) == (3, "killed", 4.0, 2)
     assert child.details == {"own": 1, "type": "worker"}
 
