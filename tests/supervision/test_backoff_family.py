@@ -117,6 +117,21 @@ def test_akka_spreads_after_the_cap_so_that_a_wait_may_be_longer_than_it() -> No
     assert max(AkkaBackoff(1.0, 8.0, 0.5).delay(9, random.Random(seed)) for seed in range(20)) > 8.0
 
 
+def test_the_defaults_are_those_of_the_default_backoff_where_they_mean_the_same() -> None:
+    assert DecorrelatedBackoff() == DecorrelatedBackoff(0.2, 30.0, 0.0, 15.1)
+    assert AkkaBackoff() == AkkaBackoff(0.2, 30.0, 0.2, None, 15.1)
+    assert TenacityBackoff(lambda _: 1.0).cap == 30.0
+    assert Backoff() == Backoff(0.0, 0.2, 2.0, 30.0, "full", 15.1)
+
+
+@pytest.mark.parametrize("backoff", [AkkaBackoff(0.0, 0.0, 1.0), Backoff(base=0.0, cap=0.0), Backoff()])
+def test_nothing_is_drawn_where_there_is_nothing_to_spread(backoff: Delays) -> None:
+    rng = random.Random(1)
+    before = rng.getstate()
+    assert backoff.delay(1, rng, 0.0) == 0.0
+    assert rng.getstate() == before
+
+
 # ── of all of them ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -96,6 +96,10 @@ def test_a_bad_decay_says_field_expected_and_got(value: object) -> None:
         FailureDecay(1.0, value)  # type: ignore[arg-type]
 
 
+def test_a_decay_may_be_as_short_as_a_float_can_be() -> None:
+    assert outcomes(FailureDecay(1.0, 5e-324), [1.0, 2.0, 2.0]) == [True, True, False]
+
+
 # ── what holds for every intensity ───────────────────────────────────────────────────────────────────────────────────
 
 
