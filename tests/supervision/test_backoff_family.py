@@ -69,6 +69,12 @@ def test_a_ladder_is_climbed_step_by_step_and_its_last_step_repeats() -> None:
     assert LadderBackoff([1, 2]).steps == LadderBackoff((1.0, 2.0)).steps == (1.0, 2.0)
 
 
+@pytest.mark.parametrize(("restarts", "whole"), [(2, 0.2), (5, 1.6), (10**9, 30.0)])
+def test_jitter_is_one_draw_below_the_whole_wait(restarts: int, whole: float) -> None:
+    assert Backoff().delay(restarts, random.Random(5)) == random.Random(5).uniform(0.0, whole)
+    assert Backoff(jitter="equal").delay(restarts, random.Random(5)) == random.Random(5).uniform(whole / 2, whole)
+
+
 def test_decorrelated_jitter_draws_between_the_base_and_three_times_the_wait_before() -> None:
     backoff, rng = DecorrelatedBackoff(1.0, 60.0), random.Random(7)
     again = random.Random(7)
