@@ -78,6 +78,11 @@ class ActorRef(pykka.ActorRef[A]):
         return False
 
     @property
+    def hosted(self) -> bool:
+        """True for the ref of a child that lives in an OS process of its own, in all its lives."""
+        return False
+
+    @property
     def pid(self) -> int | None:
         """The process that it lives in, if that is another one than ours."""
         return None

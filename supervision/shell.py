@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, assert_never
 
 from ..actors.actor import Actor
+from ..actors.child_spec import Isolation
 from ..actors.describe import Description
 from ..actors.errors import ActorDeadError, NameTaken
 from ..actors.life import Life
@@ -222,6 +223,8 @@ class SupervisorShell(Actor):
         ref = self._refs.get(child_id)
         if ref is not None and self.system.relations.is_living(ref):
             ref = None  # its last life was given up and has not ended even now: it keeps its ref, the next gets another
+        elif ref is not None and ref.hosted is not (spec.isolation is Isolation.PROCESS):
+            ref = None  # reconfigured to live elsewhere, where refs are of another kind
         ref = self.system.begin(spec, parent=self.ref, ref=ref, on_outcome=on_outcome)
         self._refs[child_id] = ref
         self._lives[ref.urn, ref.incarnation] = (child_id, life)

@@ -30,6 +30,11 @@ class HostedRef(ActorRef[Actor]):
         return cell if isinstance(cell, HostedProcess) else None
 
     @property
+    def hosted(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def pid(self) -> int | None:
         """Its process, None before it is launched."""
         return None if self.process is None else self.process.pid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -80,3 +81,16 @@ def _pid_of(ref: ActorRef) -> int:
     pid = getattr(ref, "pid", None) or getattr(ref.cell, "pid", None)
     assert isinstance(pid, int)
     return pid
+
+
+def test_a_child_that_is_to_live_in_another_process_gets_a_ref_for_that_and_back_again(system: ActorSystem) -> None:
+    here = ChildSpec(id="a", start=PUPPET)
+    there = replace(here, isolation=Isolation.PROCESS)
+    top = SupervisorHandle.start(system, SupervisorSpec(children=[here]))
+    for spec, elsewhere in ((there, True), (here, False)):
+        top.reconfigure(SupervisorSpec(children=[spec]))
+        info = top.which_child("a")
+        assert info is not None
+        assert info.ref is not None
+        assert (info.ref.hosted, info.ref.pid is not None) == (elsewhere, elsewhere)
+        assert info.ref.ask("ping", timeout=5.0) == "ping"
