@@ -149,7 +149,7 @@ def _places(table: Mapping[str, object], path: KeyPath) -> Iterator[tuple[KeyPat
 def _reaches(values: Mapping[str, object], key: KeyPath) -> bool:
     """Say whether a key is still there: another `kind` may have put it away."""
     found: object = values
-    for part in key:
+    for part in map(str, key):
         if not isinstance(found, Mapping) or part not in found:
             return False
         found = found[part]

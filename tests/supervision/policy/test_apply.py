@@ -128,7 +128,7 @@ def test_tables_inside_are_merged_field_by_field() -> None:
     )
     delays = changed["worker/executor/process-1"].backoff
     assert delays is not None
-    assert [delays.delay(count, random.Random(0)) for count in (1, 2, 3)] == [0.0, 2.0, 4.0]
+    assert [delays.delay(count, random.Random(0), 0.0) for count in (1, 2, 3)] == [0.0, 2.0, 4.0]
 
 
 def test_a_changed_backoff_starts_from_that_of_the_supervisor() -> None:
