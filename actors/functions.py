@@ -8,6 +8,7 @@ CancelledError or a TimeoutError of somebody else is a crash like any other.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .life import Life
     from .ref import ActorRef
 
-__all__ = ("CANCELLED", "FunctionActor", "StopToken", "injected_names", "is_async", "run_function")
+__all__ = ("CANCELLED", "FunctionActor", "StopToken", "injected_names", "is_async", "name_of", "run_function")
 
 CANCELLED: Final = object()
 RUN: Final = object()
@@ -142,6 +143,16 @@ class FunctionActor(Actor):
 def is_async(function: Callable[..., object]) -> bool:
     """Say whether calling it gives a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def name_of(target: object) -> str | None:
+    """Say what a class, a function or what it was made of is called; None for what has no name."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    if isinstance(target, str):
+        return target.rpartition(":")[2]
+    name: object = getattr(target, "__name__", None) or type(target).__name__
+    return name if isinstance(name, str) and name.isidentifier() else None
 
 
 def injected_names(

@@ -32,12 +32,19 @@ if TYPE_CHECKING:
     from regrow.protocol.errors import RegrowError as RegrowError
     from regrow.protocol.records import record as record
     from regrow.supervision.backoff import Backoff as Backoff
+    from regrow.supervision.dynamic_handle import DynamicSupervisorHandle as DynamicSupervisorHandle
+    from regrow.supervision.dynamic_spec import DynamicSpec as DynamicSpec
     from regrow.supervision.handle import SupervisorHandle as SupervisorHandle
     from regrow.supervision.intensity import RestartIntensity as RestartIntensity
+    from regrow.supervision.partition_handle import PartitionHandle as PartitionHandle
+    from regrow.supervision.partition_spec import PartitionSpec as PartitionSpec
     from regrow.supervision.significance import AutoShutdown as AutoShutdown
     from regrow.supervision.spec import SupervisorSpec as SupervisorSpec
     from regrow.supervision.strategy import Strategy as Strategy
+    from regrow.supervision.supervise import supervise as supervise
     from regrow.supervision.supervisor import Supervisor as Supervisor
+    from regrow.supervision.task_supervisor import TaskSpec as TaskSpec
+    from regrow.supervision.task_supervisor import TaskSupervisorHandle as TaskSupervisorHandle
 
 __all__ = (
     "Actor",
@@ -50,12 +57,16 @@ __all__ = (
     "ChildSpec",
     "ChildType",
     "Client",
+    "DynamicSpec",
+    "DynamicSupervisorHandle",
     "Gateway",
     "Grace",
     "Infinity",
     "Invocation",
     "Isolation",
     "Limits",
+    "PartitionHandle",
+    "PartitionSpec",
     "RegrowError",
     "Restart",
     "RestartIntensity",
@@ -64,12 +75,15 @@ __all__ = (
     "Supervisor",
     "SupervisorHandle",
     "SupervisorSpec",
+    "TaskSpec",
+    "TaskSupervisorHandle",
     "Worker",
     "WorkerOptions",
     "__version__",
     "invocation",
     "logger",
     "record",
+    "supervise",
 )
 
 __version__: Final = "0.1.0"
@@ -86,12 +100,16 @@ _HOMES: Final = {
     "ChildSpec": "actors.child_spec",
     "ChildType": "actors.child_spec",
     "Client": "connect.client",
+    "DynamicSpec": "supervision.dynamic_spec",
+    "DynamicSupervisorHandle": "supervision.dynamic_handle",
     "Gateway": "connect.gateway",
     "Grace": "actors.child_spec",
     "Infinity": "actors.child_spec",
     "Invocation": "actors.roles.invocation",
     "Isolation": "actors.child_spec",
     "Limits": "actors.child_spec",
+    "PartitionHandle": "supervision.partition_handle",
+    "PartitionSpec": "supervision.partition_spec",
     "RegrowError": "protocol.errors",
     "Restart": "actors.child_spec",
     "RestartIntensity": "supervision.intensity",
@@ -100,11 +118,14 @@ _HOMES: Final = {
     "Supervisor": "supervision.supervisor",
     "SupervisorHandle": "supervision.handle",
     "SupervisorSpec": "supervision.spec",
+    "TaskSpec": "supervision.task_supervisor",
+    "TaskSupervisorHandle": "supervision.task_supervisor",
     "Worker": "connect.worker",
     "WorkerOptions": "connect.worker",
     "invocation": "actors.roles.invocation",
     "logger": "actors.roles.logger",
     "record": "protocol.records",
+    "supervise": "supervision.supervise",
 }
 
 

@@ -6,7 +6,6 @@ fields that do not depend on the kind (supervise.py).
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -19,15 +18,17 @@ import pykka
 from ..actors.actor import Actor
 from ..actors.child_spec import ChildSpec, ChildType, Isolation, Restart, Start
 from ..actors.errors import BadTarget
-from ..actors.functions import FunctionActor, injected_names, is_async
+from ..actors.functions import FunctionActor, injected_names, is_async, name_of
 from ..actors.pykka_seam import has_own_loop
-from .child_specs import boot_timeout, supervisor_child
+from .child_specs import boot_timeout, dynamic_supervisor_child, supervisor_child
+from .dynamic_spec import DynamicSpec
 from .errors import SpecProblem
 from .partition_spec import PartitionSpec
 from .partition_supervisor import partition_supervisor_child
 from .spec import SupervisorSpec
+from .task_supervisor import TaskSpec, task_supervisor_child
 
-__all__ = ("name_of", "spec_of", "start_of")
+__all__ = ("spec_of", "start_of")
 
 TREE_START_TIMEOUT: Final = 60.0
 """Seconds for a supervisor in a process of its own whose children are not known; as for one named by a path."""
@@ -105,9 +106,13 @@ def _ready_made(target: object) -> ChildSpec | None:
         case Start():
             return ChildSpec(id=name_of(target.target) or "child", start=target)
         case SupervisorSpec():
-            return supervisor_child(target.name or "supervisor", target)
+            return supervisor_child(target.name or "supervisor", target, name=target.name)
         case PartitionSpec():
             return partition_supervisor_child(target)
+        case DynamicSpec():
+            return dynamic_supervisor_child(target.name or "supervisor", target, name=target.name)
+        case TaskSpec():
+            return task_supervisor_child(target.name or "tasks", target)
         case Command(argv=(program, *_)):
             return ChildSpec(id=PurePath(program).name, start=Start(_command_actor(), (target,)))
         case _:
@@ -226,16 +231,6 @@ def _why_not(target: object) -> SpecProblem | None:
     if not callable(target):
         return SpecProblem("target", EXPECTED, repr(target))
     return None
-
-
-def name_of(target: object) -> str | None:
-    """Say what a class, a function or what it was made of is called; None for what has no name."""
-    while isinstance(target, functools.partial):
-        target = target.func
-    if isinstance(target, str):
-        return target.rpartition(":")[2]
-    name: object = getattr(target, "__name__", None) or type(target).__name__
-    return name if isinstance(name, str) and name.isidentifier() else None
 
 
 def _shown(args: tuple[object, ...], kwargs: Kwargs) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ..actors.child_spec import BrutalKill, ChildSpec, Delays, Grace, Restart, Shutdown, Start
-from ..actors.functions import FunctionActor
+from ..actors.functions import FunctionActor, name_of
 from ..protocol.exits import SHUTDOWN, ExitReason
 from .backoff import Backoff
 from .child_specs import dynamic_supervisor_child
@@ -19,7 +19,6 @@ from .decay import FailureDecay
 from .dynamic_handle import DynamicSupervisorHandle
 from .dynamic_spec import DynamicSpec
 from .intensity import RestartIntensity
-from .targets import name_of
 from .task import Task, TaskOutcome
 from .task_actor import TaskActor, TaskCall
 from .task_stream import OnTimeout, StreamOptions, run_stream
@@ -80,6 +79,11 @@ class TaskSupervisorHandle:
         """Start one, registered under `spec.name` if there is one. Errors: InvalidSpec; NameTaken; SystemClosed."""
         handle = DynamicSupervisorHandle.start(system, spec.dynamic_spec(), link=link)
         return cls(handle.ref, shutdown=shutdown)
+
+    @classmethod
+    def named(cls, system: ActorSystem, name: str, *, shutdown: Shutdown = TASK_SHUTDOWN) -> TaskSupervisorHandle:
+        """Find the one that is registered under this name. Errors: ActorDeadError with NOPROC if nobody is."""
+        return cls(DynamicSupervisorHandle.named(system, name).ref, shutdown=shutdown)
 
     @property
     def ref(self) -> ActorRef[Any]:

@@ -15,21 +15,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-PLAIN = sorted(path.name for path in EXAMPLES.glob("0[1-4]_*.py"))
+PLAIN = sorted(path.name for path in EXAMPLES.glob("0[1-47]_*.py"))
 DRILLS = sorted(path.name for path in (EXAMPLES / "chaos").glob("*.py"))
 PROGRAMS = [*PLAIN, "05_worker.py", "05_client.py", "06_policy/parts.py", *(f"chaos/{name}" for name in DRILLS)]
 SESSION = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:(?!```).*\n)*)```$", re.MULTILINE)
-CRASH_LOG = re.compile(r"^.+urn:uuid:.+ ended in life \d+: (Traceback.*\n(  .*\n)+\w+: )?.+\n", re.MULTILINE)
+CRASH_LOG = re.compile(
+    r"^.+urn:uuid:.+ ended in life \d+: (Traceback.*\n(  .*\n)+\w+: )?.+\n|^\S+: restarts .+\n", re.MULTILINE
+)
 POLICY = "examples/06_policy/tree.toml"
 
 Launch = Callable[..., Any]  # of the fixture in conftest.py
 
 
 def shown(command: str) -> str:
-    """Give what the tutorials show as the output of a command; "..." in it stands for anything."""
-    pages = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+    """Give what the documentation shows as the output of a command; "..." in it stands for anything."""
+    shelves = [ROOT / "docs" / "tutorials", ROOT / "docs" / "howto"]
+    pages = [page.read_text(encoding="utf-8") for shelf in shelves for page in sorted(shelf.glob("*.md"))]
     found = [each["output"] for page in pages for each in SESSION.finditer(page) if each["command"] == command]
-    assert len(found) == 1, f"expected one session with {command!r} in the tutorials, got {len(found)}"
+    assert len(found) == 1, f"expected one session with {command!r} in the documentation, got {len(found)}"
     assert found[0], f"the session with {command!r} shows no output"
     return found[0]
 
