@@ -14,29 +14,30 @@ __all__ = ("NameRegistry",)
 class NameRegistry:
     """One holder a name, any number of names a holder. A name is freed before its holder's exit is announced.
 
+    Of somebody below a supervisor that has died it can be taken over: that one is ending, whatever it still does.
     Source: erlang:register/2; Elixir Registry (the entry of a dead owner must not block).
     """
 
-    def __init__(self, is_living: Callable[[ActorRef], bool]) -> None:
-        self._is_living = is_living
+    def __init__(self, is_staying: Callable[[ActorRef], bool]) -> None:
+        self._is_staying = is_staying
         self._lock = threading.Lock()
         self._holders: dict[str, ActorRef] = {}
         self._names: dict[ActorRef, dict[str, None]] = {}
 
     def register(self, name: str, ref: ActorRef) -> None:
-        """Call `ref` by this name. Errors: NameTaken if somebody alive holds it; ActorDeadError if `ref` is dead."""
+        """Call `ref` by this name. Errors: NameTaken if somebody who stays holds it; ActorDeadError if dead."""
         with self._lock:
             holder = self._holders.get(name)
             if holder is ref:
                 return
             if holder is not None:
-                if self._is_living(holder):
+                if self._is_staying(holder):
                     raise NameTaken(name, holder)
                 self._forget(name, holder)
             self._holders[name] = ref
             self._names.setdefault(ref, {})[name] = None
             # Asked last: an end before this is seen here, one after it finds the name and frees it.
-            if not self._is_living(ref):
+            if not self._is_staying(ref):
                 self._forget(name, ref)
                 raise ActorDeadError(ref)
 

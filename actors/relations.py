@@ -31,6 +31,7 @@ class Relations:
         self._living: dict[str, ActorRef] = {}  # by urn, in start order
         self._links: LinkTable[ActorRef] = LinkTable()
         self._ties: dict[ActorRef, ActorRef] = {}  # child -> supervisor, as long as the child lives
+        self._orphans: set[ActorRef] = set()  # children that live although the life of their supervisor is over
         self._monitors: MonitorTable[ActorRef] = MonitorTable()
 
     def enroll(self, ref: ActorRef, cell: Cell | None = None) -> None:
@@ -46,6 +47,18 @@ class Relations:
     def is_living(self, ref: ActorRef) -> bool:
         """Say whether it has begun and its exit has not been announced."""
         return self._living.get(ref.urn) is ref or ref.lives_elsewhere
+
+    def is_staying(self, ref: ActorRef) -> bool:
+        """Say whether it lives, and all its supervisors do; else its end is decided, and others may have its name.
+
+        Shape: O(depth), iterative.
+        """
+        if not self.is_living(ref):
+            return False
+        above: ActorRef | None = ref
+        while above is not None and above not in self._orphans:
+            above = self._ties.get(above)
+        return above is None
 
     def living(self) -> tuple[ActorRef, ...]:
         """Everybody, in start order."""
@@ -76,6 +89,7 @@ class Relations:
         """
         with self._lock:
             self._ties[child] = supervisor
+            self._orphans.discard(child)
         self.link(child, supervisor)
 
     def untie(self, child: ActorRef, parent: ActorRef) -> None:
@@ -139,7 +153,9 @@ class Relations:
         with self._lock:
             self._living.pop(ref.urn, None)
             self._ties.pop(ref, None)
+            self._orphans.discard(ref)
             peers = self._links.drop(ref)
+            self._orphans.update(peer for peer in peers if self._ties.get(peer) is ref)
             downs = self._monitors.drop_subject(ref)
             held = self._monitors.drop_owner(ref)
         # Once more: a name taken between the first release and the end of its living would stay behind.

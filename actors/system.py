@@ -79,7 +79,7 @@ class ActorSystem:
         self._parts: dict[object, Part] = {log_ends: log_ends(self.bus, self.clock)}
         self.rng = random.Random() if rng is None else rng
         self.relations = Relations(self.bus, self._release_names)
-        self.registry = NameRegistry(self.relations.is_living)
+        self.registry = NameRegistry(self.relations.is_staying)
         self.abandoned = AbandonedLives(self.bus)
         self.dispatcher = ThreadDispatcher()
         self.log_sink: Callable[[LogRecord, ActorRef], None] | None = None  # set by whoever wants children's logs

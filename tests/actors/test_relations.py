@@ -277,3 +277,31 @@ def test_a_link_to_a_starter_that_is_no_supervisor_can_be_taken_back(system: Act
     assert system.unlink(ref, probe.ref)
     ref.stop()
     probe.expect_nothing()
+
+
+def test_whoever_lives_below_a_dead_supervisor_does_not_stay_and_its_name_can_be_taken(
+    system: ActorSystem, probe: Probe
+) -> None:
+    from regrow.actors import NameTaken, SpawnOptions
+
+    hold = Hold()
+    supervisor = system.spawn(Puppet)
+    spec = ChildSpec(id="a", start=Script(on_stop=hang(hold)).start, name="n")
+    child = system.begin(spec, parent=supervisor, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    grandchild = system.begin(ChildSpec(id="b", start=Script().start), parent=child, ref=None, on_outcome=probe.outcome)
+    probe.expect(Started)
+    assert system.relations.is_staying(grandchild)
+    with pytest.raises(NameTaken):
+        system.spawn(Puppet, options=SpawnOptions(name="n"))
+    supervisor.kill()
+    hold.wait_reached()
+    assert system.relations.is_living(child)
+    assert not system.relations.is_staying(child)
+    assert not system.relations.is_staying(grandchild)
+    heir = system.spawn(Puppet, options=SpawnOptions(name="n"))
+    assert system.whereis("n") is heir
+    hold.release()
+    probe.monitor(child)
+    probe.fish(Down)
+    assert system.whereis("n") is heir

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -10,6 +11,7 @@ from regrow.actors import (
     Actor,
     ActorDeadError,
     ActorExited,
+    ActorRef,
     ActorSystem,
     AskTimeout,
     BadTarget,
@@ -39,7 +41,7 @@ from tests.conformance.case import case
 from tests.conformance.tree import counts, ends, info_of, puppet, ref_of, start
 from tests.supervision.facts import Facts
 
-REASONS = [NORMAL, SHUTDOWN, Shutdown("for today"), Crash("ValueError", "boom"), KILLED]
+REASONS: list[ExitReason] = [NORMAL, SHUTDOWN, Shutdown("for today"), Crash("ValueError", "boom"), KILLED]
 
 
 class Declining(Supervisor):
@@ -233,8 +235,12 @@ def test_o_01_an_exit_signal_of_somebody_who_is_not_its_parent_does_not_end_a_su
     stranger = system.spawn(Puppet)
     for reason in REASONS:
         handle.ref.exit(reason)
-        stranger.ask(lambda puppet, reason=reason: handle.ref.exit(reason))
+        stranger.ask(partial(_send_exit, handle.ref, reason))
     assert counts(handle) == (1, 1, 0, 1)
+
+
+def _send_exit(to: ActorRef, reason: ExitReason, _puppet: object) -> None:
+    to.exit(reason)
 
 
 def _error_of(system: ActorSystem, cls: Any, *args: object, options: SpawnOptions) -> object:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from regrow.actors import ActorExited, ActorSystem, Restart
-from regrow.actors.testing import Puppet, Script, crash
+from regrow.actors.testing import Hold, Puppet, Script, crash
 from regrow.protocol.exits import KILLED, SHUTDOWN, Shutdown
 from regrow.supervision import (
     NO_BACKOFF,
     ChildStarted,
+    ChildStartFailed,
     ChildTerminated,
     IntensityReached,
     RestartIntensity,
@@ -197,6 +198,31 @@ def test_o_65_names_lead_to_the_new_life_however_the_last_one_ended(
             assert (lives(found), found.ref.incarnation) == ({"worker": turn, "other": turn}, 1)
         else:
             assert found.ref.incarnation == turn
+
+
+@case("O-65")
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_o_65_a_worker_that_is_slow_to_end_with_its_killed_supervisor_does_not_keep_its_name(
+    system: ActorSystem, facts: Facts, levels: int
+) -> None:
+    hold = Hold()
+    script = Script(on_stop=lambda puppet: hold() if puppet.name == "worker" else None)
+    spec = SupervisorSpec(children=[puppet("worker", script, name="worker")], backoff=NO_BACKOFF)
+    for _ in range(levels - 1):
+        spec = SupervisorSpec(children=[supervisor_child("inner", spec)], backoff=NO_BACKOFF)
+    top = start(system, supervisor_child("inner", spec))
+    worker = system.whereis("worker")
+    assert worker is not None
+    ref_of(top, "inner").kill()
+    hold.wait_reached()
+    facts.wait(ChildStarted, supervisor="root", child_id="inner", times=2)
+    assert not facts.all(ChildStartFailed)
+    found = system.whereis("worker")
+    assert found is ref_of(below(top, *["inner"] * levels), "worker")
+    assert found is not worker
+    hold.release()
+    facts.wait(ActorExited, ref=worker)
+    assert system.whereis("worker") is found
 
 
 @case("O-65")
