@@ -6,15 +6,14 @@ What lives here: what a program is to be, when it is ready, and what its end mea
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import re
 import signal
-import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from ...protocol.exits import NORMAL, ExitReason, ExitStatus
 from ..actor import Actor
@@ -22,67 +21,38 @@ from ..errors import ActorDeadError
 from ..events import ActorExited
 from .errors import CommandNotReady
 from .events import CommandEnded
+from .notify_socket import NOTIFY_SOCKET, NotifySocket
 from .os_process import ProcessEnd, exit_reason_of
 from .pipes import Stream
 from .program import Program
+from .readiness import (
+    PROBE_SECONDS,
+    FileReady,
+    LineReady,
+    LineWatch,
+    NotifyReady,
+    PortReady,
+    Readiness,
+    check_readiness,
+)
 
 if TYPE_CHECKING:
     from ..describe import Description
     from ..handshake import StartHandle
 
-__all__ = ("Command", "CommandActor", "FileReady", "LineReady", "PortReady", "Readiness")
+__all__ = ("Command", "CommandActor")
 
-PROBE_SECONDS: Final = 0.05  # between two looks at a port or a file; nobody tells of those
 KILLED_SECONDS: Final = 2.0  # from SIGKILL to the end; longer only in uninterruptible sleep
-
-
-@dataclass(frozen=True, slots=True)
-class LineReady:
-    """Ready when a line of its output matches this regular expression (anywhere in it)."""
-
-    pattern: str
-    stream: Literal["stdout", "stderr", "any"] = "any"
-
-    def matches(self, stream: Stream, line: str) -> bool:
-        """Say whether this line is the one."""
-        return self.stream in ("any", stream) and re.search(self.pattern, line) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class PortReady:
-    """Ready when it accepts TCP connections on this port."""
-
-    port: int
-    host: str = "127.0.0.1"
-
-    def holds(self) -> bool:
-        """Look once; at most for the time between two looks."""
-        try:
-            with socket.create_connection((self.host, self.port), timeout=PROBE_SECONDS):
-                return True
-        except OSError:
-            return False
-
-
-@dataclass(frozen=True, slots=True)
-class FileReady:
-    """Ready when this file exists. One left over from the run before is removed at the start."""
-
-    path: str
-
-    def holds(self) -> bool:
-        """Look once."""
-        return Path(self.path).exists()
-
-
-Readiness: TypeAlias = LineReady | PortReady | FileReady
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """A program to run. `env` is added to this process's; `ready=None`: ready as soon as it runs.
 
-    Ended by `stop_signal` to its process group, then SIGKILL after `stop_timeout`, or at the supervisor's deadline.
+    It runs in a session and process group of its own, with /dev/null as its stdin; its output is captured, line by
+    line, so much a second and no more. Ended by `stop_signal` to its process group, then SIGKILL after `stop_timeout`,
+    or at the supervisor's deadline.
+    Errors: ValueError naming field, expected and got.
     """
 
     argv: tuple[str, ...]
@@ -95,14 +65,32 @@ class Command:
     stop_timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        given: object = self.argv
-        if isinstance(given, str) or not given:
-            raise ValueError(f"Command.argv: expected a sequence of words, got {self.argv!r}")
+        argv: object = self.argv
+        if isinstance(argv, str) or not isinstance(argv, Sequence) or not argv or not all(map(_is_text, argv)):
+            raise ValueError(f"Command.argv: expected a sequence of words, got {argv!r}")
+        for name, value in self.env.items():
+            if not _is_text(name) or not name or "=" in name or not _is_text(value):
+                raise ValueError(f"Command.env: expected names and values that are text, got {name!r}: {value!r}")
+        check_readiness(self.ready)
+        if isinstance(self.ready, NotifyReady) and NOTIFY_SOCKET in self.env:
+            raise ValueError(f"Command.env: expected no {NOTIFY_SOCKET} beside ready=NotifyReady(), which sets it")
+        for field_name, least in (("ready_timeout", "> 0"), ("stop_timeout", ">= 0")):
+            seconds: object = getattr(self, field_name)
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not _fits(seconds, least):
+                raise ValueError(f"Command.{field_name}: expected finite seconds {least}, got {seconds!r}")
 
     def reason_of(self, end: ProcessEnd) -> ExitReason:
         """Say what the end of the program means."""
         reason = exit_reason_of(end)
         return NORMAL if isinstance(reason, ExitStatus) and reason.code in self.normal_exit_codes else reason
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _fits(seconds: float, least: str) -> bool:
+    return math.isfinite(seconds) and (seconds > 0 if least == "> 0" else seconds >= 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +124,9 @@ class CommandActor(Actor):
         self.command = command
         self._ended = threading.Event()
         self._unready: StartHandle | None = None  # while it is not ready
+        self._line_watch = LineWatch(command.ready) if isinstance(command.ready, LineReady) else None
+        self._notify: NotifySocket | None = None
+        self._status = ""  # what it has said of itself last
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def on_start(self) -> None:
@@ -143,16 +134,24 @@ class CommandActor(Actor):
         command = self.command
         if isinstance(command.ready, FileReady):
             Path(command.ready.path).unlink(missing_ok=True)
-        self.program = Program(self.system, self.ref, on_line=self._line, on_end=self._end)
-        self._unsubscribe = self.system.bus.subscribe(self._slay_with(self.ref.urn), ActorExited)
-        env = {**os.environ, **command.env}
+        self.program = Program(self.system, self.ref, on_output=self._output, on_end=self._end)
+        env = {name: value for name, value in os.environ.items() if name != NOTIFY_SOCKET}  # ours is not theirs
+        env.update(command.env)
         self._unready = self.defer_start()
-        self.program.launch(command.argv, env=env, cwd=command.cwd, first_signal=command.stop_signal)
+        if isinstance(command.ready, NotifyReady):
+            self._notify = NotifySocket(self.system.hosting.loop, self._notified, abstract=command.ready.abstract)
+            env[NOTIFY_SOCKET] = self._notify.address
+        self._unsubscribe = self.system.bus.subscribe(self._slay_with(self.ref.urn), ActorExited)
+        try:
+            self.program.launch(command.argv, env=env, cwd=command.cwd, first_signal=command.stop_signal)
+        except BaseException:
+            self._let_go()
+            raise
         if command.ready is None:
             self._be_ready()
             return
         self.send_after(command.ready_timeout, _Late())
-        if not isinstance(command.ready, LineReady):
+        if isinstance(command.ready, PortReady | FileReady):
             self.tell_self(_Ready(seen=False))
 
     def on_receive(self, message: object) -> object:
@@ -165,9 +164,9 @@ class CommandActor(Actor):
             case _Ready(seen=seen):
                 self._check_ready(seen=seen)
             case _Late() if self._unready is not None:
-                raise CommandNotReady(
-                    self.command.argv, f"no {self.command.ready} within {self.command.ready_timeout} seconds"
-                )
+                said = f'; it last said "{self._status}"' if self._status else ""
+                why = f"no {self.command.ready} within {self.command.ready_timeout} seconds{said}"
+                raise CommandNotReady(self.command.argv, why)
         return None
 
     def on_stop(self) -> None:
@@ -187,6 +186,8 @@ class CommandActor(Actor):
     def describe(self) -> Description:
         """Say which program it is."""
         words: dict[str, object] = {"argv": list(self.command.argv)}
+        if self._status:
+            words["status"] = self._status
         return replace(super().describe(), pid=self.program.pid, details=words)
 
     def tell_self(self, message: object) -> None:
@@ -198,7 +199,7 @@ class CommandActor(Actor):
         ready = self.command.ready
         if self._unready is None:
             return
-        if seen or (ready is not None and not isinstance(ready, LineReady) and ready.holds()):
+        if seen or (isinstance(ready, PortReady | FileReady) and ready.holds()):
             self._be_ready()
         else:
             self.send_after(PROBE_SECONDS, _Ready(seen=False))
@@ -215,15 +216,25 @@ class CommandActor(Actor):
 
     # In the I/O thread.
 
-    def _line(self, stream: Stream, line: str) -> None:
-        ready = self.command.ready
-        if self._unready is not None and isinstance(ready, LineReady) and ready.matches(stream, line):
+    def _output(self, stream: Stream, data: bytes) -> None:
+        if self._line_watch is not None and self._line_watch.feed(stream, data):
+            self._line_watch = None
             self.tell_self(_Ready(seen=True))
+
+    def _notified(self, fields: Mapping[str, str]) -> None:
+        self._status = fields.get("STATUS", self._status)
+        if fields.get("READY") == "1":
+            self.tell_self(_Ready(seen=True))
+
+    def _let_go(self) -> None:
+        self._unsubscribe()
+        if self._notify is not None:
+            self._notify.close()
 
     def _end(self, end: ProcessEnd, tail: tuple[str, ...]) -> None:
         reason = self.command.reason_of(end)
+        self._let_go()
         self._ended.set()
-        self._unsubscribe()
         program = self.program
         self.system.bus.publish(CommandEnded(self.ref, program.pid, reason, tail, end.max_rss_bytes))
         self.tell_self(_Ended(reason))

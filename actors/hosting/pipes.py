@@ -29,7 +29,7 @@ DRAIN_BYTES: Final = 1024 * 1024  # read from a dead process's pipe; somebody it
 
 
 class OutputPipes:
-    """Owns the reading ends. `on_line` hears of every line that may pass the rate limit."""
+    """Owns the reading ends. `on_output` hears of all that is read, whatever the rate limit drops."""
 
     def __init__(
         self,
@@ -38,13 +38,13 @@ class OutputPipes:
         ref: ActorRef,
         fds: tuple[int, int],
         *,
-        on_line: Callable[[Stream, str], None] | None = None,
+        on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> None:
         self._system = system
         self._loop = loop
         self._ref = ref
         self._incarnation = ref.incarnation
-        self._on_line = on_line
+        self._on_output = on_output
         self._names: dict[int, Stream] = {fds[0]: "stdout", fds[1]: "stderr"}
         self._stderr = Capture()
         self._open = {fds[0]: Capture(), fds[1]: self._stderr}
@@ -92,6 +92,8 @@ class OutputPipes:
 
     def _publish(self, fd: int, data: bytes) -> None:
         now, capture, stream = self._system.clock.now(), self._open[fd], self._names[fd]
+        if self._on_output is not None:
+            self._on_output(stream, data or b"\n")
         for line in capture.feed(data, now) if data else capture.flush(now):
             if line.suppressed:
                 self._give(stream, f"<{line.suppressed} lines suppressed>")
@@ -99,8 +101,6 @@ class OutputPipes:
                 self._give(stream, line.text)
 
     def _give(self, stream: Stream, text: str) -> None:
-        if self._on_line is not None:
-            self._on_line(stream, text)
         self._system.bus.publish(OutputCaptured(self._ref, stream, text))
         record = LogRecord(
             level="INFO" if stream == "stdout" else "WARNING",

@@ -26,20 +26,20 @@ __all__ = ("Program",)
 
 
 class Program:
-    """One run of a program. `on_line` and `on_end` are called in the I/O thread, `on_end` once."""
+    """One run of a program. `on_output` and `on_end` are called in the I/O thread, `on_end` once."""
 
     def __init__(
         self,
         system: ActorSystem,
         ref: ActorRef,
         *,
-        on_line: Callable[[Stream, str], None],
+        on_output: Callable[[Stream, bytes], None],
         on_end: Callable[[ProcessEnd, tuple[str, ...]], None],
     ) -> None:
         self._system = system
         self._ref = ref
         self._loop = system.hosting.loop
-        self._on_line = on_line
+        self._on_output = on_output
         self._on_end = on_end
         self._process: DirectProcess | None = None
         self._pipes: OutputPipes | None = None
@@ -77,7 +77,7 @@ class Program:
         process = self._process = DirectProcess(popen)
         if process.pidfd is not None:
             process.on_closed = self._system.hosting.guard(process.pid, process.pidfd, first_signal=first_signal)
-        self._pipes = OutputPipes(self._system, self._loop, self._ref, (stdout, stderr), on_line=self._on_line)
+        self._pipes = OutputPipes(self._system, self._loop, self._ref, (stdout, stderr), on_output=self._on_output)
         self._pipes.pid = process.pid
         self._pipes.start(self._broke)
         self._loop.call(lambda: self._loop.watch(Interest(process.death_fd, self._died, self._broke), READ))

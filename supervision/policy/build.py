@@ -170,7 +170,7 @@ def _command_start(table: Mapping[str, object]) -> Start:
 
 
 def _readiness(table: Mapping[str, object]) -> Readiness | None:
-    from ...actors.hosting.command import FileReady, LineReady, PortReady
+    from ...actors.hosting.readiness import FileReady, LineReady, NotifyReady, PortReady
 
     match table:
         case {"line": str(pattern)}:
@@ -179,6 +179,8 @@ def _readiness(table: Mapping[str, object]) -> Readiness | None:
             return PortReady(port)
         case {"file": str(path)}:
             return FileReady(path)
+        case {"sd_notify": True | "abstract" as kind}:
+            return NotifyReady(abstract=kind == "abstract")
         case _:
             return None
 

@@ -115,8 +115,8 @@ def _worker(path: KeyPath, child: Table) -> Iterator[Fault]:
 
 def _command(path: KeyPath, child: Table) -> Iterator[Fault]:
     ready = child.get("ready")
-    if isinstance(ready, dict) and sum(key in ready for key in ("line", "port", "file")) != 1:
-        yield Fault((*path, "ready"), "exactly one of line, port and file", ready)
+    if isinstance(ready, dict) and sum(key in ready for key in ("line", "port", "file", "sd_notify")) != 1:
+        yield Fault((*path, "ready"), "exactly one of line, port, file and sd_notify", ready)
     line = ready.get("line") if isinstance(ready, dict) else None
     if isinstance(line, str):
         try:
@@ -126,6 +126,18 @@ def _command(path: KeyPath, child: Table) -> Iterator[Fault]:
     if "ready_timeout" in child and "ready" not in child:
         yield Fault((*path, "ready_timeout"), "`ready` beside it", child["ready_timeout"])
     yield from _exit_codes(path, child)
+    yield from _env(path, child)
+
+
+def _env(path: KeyPath, child: Table) -> Iterator[Fault]:
+    env, ready = child.get("env"), child.get("ready")
+    if not isinstance(env, dict):
+        return
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in f"{name}{value}":
+            yield Fault((*path, "env", name), "a name without = and a value, both without NUL", value)
+        elif name == "NOTIFY_SOCKET" and isinstance(ready, dict) and "sd_notify" in ready:
+            yield Fault((*path, "env", name), "no such name beside ready.sd_notify, which sets it", value)
 
 
 def _exit_codes(path: KeyPath, table: Table) -> Iterator[Fault]:

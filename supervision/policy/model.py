@@ -23,6 +23,7 @@ from .scalars import (
     ImportPath,
     IsolationWord,
     LongerThanZero,
+    NotifyWord,
     PresetNames,
     RestartWord,
     ShutdownWord,
@@ -110,13 +111,16 @@ class LimitsModel(_Table):
 
 
 class ReadyModel(_Table):
-    """When an external program counts as ready: exactly one of the three."""
+    """When an external program counts as ready: exactly one of the four."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in ("line", "port", "file")]})
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [key]} for key in ("line", "port", "file", "sd_notify")]}
+    )
 
     line: str | None = Field(None, min_length=1)
     port: int | None = Field(None, ge=1, le=65535)
     file: str | None = Field(None, min_length=1)
+    sd_notify: NotifyWord | None = None  # it says so itself, as to systemd
 
 
 _OF_PROGRAMS: Final = ("env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")

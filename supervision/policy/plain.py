@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...actors.child_spec import BrutalKill, ChildSpec, ChildType, Delays, Grace, Infinity, Limits
-from ...actors.hosting.command import Command, FileReady, LineReady, PortReady
+from ...actors.hosting.command import Command
 from ...actors.hosting.errors import NotImportable
 from ...actors.hosting.import_path import path_of
+from ...actors.hosting.readiness import FileReady, LineReady, NotifyReady, PortReady
 from ..spec import SupervisorSpec
 from .apply import inner_spec
 from .build import TREE_START
@@ -95,6 +96,8 @@ def _command(command: Command) -> dict[str, object]:
             table["ready"] = {"port": port}
         case FileReady(path):
             table["ready"] = {"file": path}
+        case NotifyReady(abstract):
+            table["ready"] = {"sd_notify": "abstract" if abstract else True}
         case None:
             pass
     return table

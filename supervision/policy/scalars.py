@@ -33,6 +33,7 @@ __all__ = (
     "ImportPath",
     "IsolationWord",
     "LongerThanZero",
+    "NotifyWord",
     "PresetNames",
     "RestartWord",
     "ShutdownWord",
@@ -119,6 +120,12 @@ def _argv(value: object) -> object:
     raise _mistake('a non-empty array of strings, as in ["redis-server", "--port", "0"]')
 
 
+def _notify(value: object) -> object:
+    if value is True or value == "abstract":
+        return value
+    raise _mistake('true or "abstract"')
+
+
 def _signal(value: object) -> str:
     found = signal_number(value)
     if found is not None:
@@ -181,6 +188,8 @@ Argv: TypeAlias = Annotated[
     BeforeValidator(_argv),
     WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
 ]
+
+NotifyWord: TypeAlias = Annotated[bool | str, BeforeValidator(_notify), WithJsonSchema({"enum": [True, "abstract"]})]
 
 RestartWord: TypeAlias = Literal["permanent", "transient", "temporary"]
 StrategyWord: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]

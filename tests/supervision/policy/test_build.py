@@ -19,7 +19,8 @@ from regrow.actors.child_spec import (
     Restart,
     Start,
 )
-from regrow.actors.hosting.command import Command, CommandActor, FileReady, LineReady, PortReady
+from regrow.actors.hosting.command import Command, CommandActor
+from regrow.actors.hosting.readiness import FileReady, LineReady, NotifyReady, PortReady
 from regrow.supervision import AutoShutdown, Backoff, RestartIntensity, Strategy, Supervisor, SupervisorSpec
 from regrow.supervision.errors import InvalidSpec
 from regrow.supervision.policy import Policy, PolicyError, Rule, parse_policy
@@ -267,7 +268,12 @@ def test_a_program_becomes_a_command_that_only_shutdown_gives_time_to_stop() -> 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [('{ line = "up$" }', LineReady("up$")), ('{ file = "/run/x" }', FileReady("/run/x"))],
+    [
+        ('{ line = "up$" }', LineReady("up$")),
+        ('{ file = "/run/x" }', FileReady("/run/x")),
+        ("{ sd_notify = true }", NotifyReady()),
+        ('{ sd_notify = "abstract" }', NotifyReady(abstract=True)),
+    ],
 )
 def test_a_program_is_ready_by_line_or_file(given: str, expected: object) -> None:
     text = COMMAND.replace("{ port = 7000 }", given)

@@ -108,7 +108,16 @@ def test_a_broken_table_header_ends_the_reading() -> None:
         ('start = "a:B"\nlimits = { nice = 5 }', 'tree.child[0].limits: expected isolation = "process" beside it'),
         (
             'command = ["x"]\nready = { port = 1, line = "x" }',
-            "tree.child[0].ready: expected exactly one of line, port and file",
+            "tree.child[0].ready: expected exactly one of line, port, file and sd_notify",
+        ),
+        ('command = ["x"]\nready = { sd_notify = false }', "tree.child[0].ready.sd_notify: expected true or "),
+        (
+            'command = ["x"]\nready = { sd_notify = true }\nenv = { NOTIFY_SOCKET = "/run/x" }',
+            "tree.child[0].env.NOTIFY_SOCKET: expected no such name beside ready.sd_notify, which sets it",
+        ),
+        (
+            'command = ["x"]\nenv = { "A=B" = "1" }',
+            'tree.child[0].env."A=B": expected a name without = and a value, both without NUL',
         ),
         (
             'command = ["x"]\nready = { line = "(" }',

@@ -3,69 +3,30 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from hosting_bench import WAIT, Bench
+from programs import begin, gone, python, reason_of, started
 
 from regrow.actors import (
-    ActorExited,
-    ActorRef,
-    ChildSpec,
     Describe,
     Description,
     OutputCaptured,
-    Start,
-    Started,
     StartFailed,
-    StartOutcome,
 )
 from regrow.actors.hosting import (
     Command,
-    CommandActor,
     CommandEnded,
     CommandNotReady,
     FileReady,
     LineReady,
     PortReady,
-    Readiness,
 )
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, ExitReason, ExitStatus, Signaled
-
-
-def python(source: str, ready: Readiness | None = None, **options: object) -> Command:
-    return Command((sys.executable, "-uc", source), ready=ready, **options)  # type: ignore[arg-type]
-
-
-def begin(bench: Bench, command: Command) -> StartOutcome:
-    outcomes: queue.SimpleQueue[StartOutcome] = queue.SimpleQueue()
-    spec = ChildSpec(id="program", start=Start(CommandActor, (command,)), start_timeout=WAIT * 2)
-    bench.system.begin(spec, parent=None, ref=None, on_outcome=outcomes.put)
-    return outcomes.get(timeout=WAIT * 2)
-
-
-def started(bench: Bench, command: Command) -> ActorRef:
-    outcome = begin(bench, command)
-    assert isinstance(outcome, Started), outcome
-    return outcome.ref
-
-
-def reason_of(bench: Bench, ref: ActorRef) -> ExitReason:
-    return bench.events.wait(ActorExited, lambda event: event.ref is ref).reason
-
-
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + WAIT
-    while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_a_program_runs_and_its_output_is_captured(zygote_bench: Bench) -> None:
