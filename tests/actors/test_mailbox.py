@@ -197,3 +197,32 @@ def test_an_ask_to_a_full_mailbox_raises_in_the_asker(system: ActorSystem) -> No
     stop = ref.stop(block=False)
     hold.release()
     assert stop.get(timeout=5) is True
+
+
+def test_who_watches_the_stop_lane_hears_of_all_in_it_and_takes_nothing() -> None:
+    box, _ = mailbox()
+    heard: list[object] = []
+    box.put(Envelope("before"), Lane.STOP)
+    box.watch_stops(heard.append)
+    assert heard == ["before"]
+    box.put(Envelope("not this"), Lane.USER)
+    box.put(Envelope("nor this"), Lane.SYSTEM)
+    box.put(Envelope("after"), Lane.STOP)
+    assert heard == ["before", "after"]
+    assert drain(box) == ["before", "after", "nor this", "not this"]
+    box.close()
+    assert heard == ["before", "after", None]
+    box.close()
+    assert heard == ["before", "after", None]
+
+
+def test_who_takes_the_watch_back_hears_nothing_and_who_comes_too_late_hears_of_the_end() -> None:
+    box, _ = mailbox()
+    heard: list[object] = []
+    box.watch_stops(heard.append)
+    box.watch_stops(None)
+    box.put(Envelope("x"), Lane.STOP)
+    box.close()
+    assert heard == []
+    box.watch_stops(heard.append)
+    assert heard == [None]

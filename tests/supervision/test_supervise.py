@@ -34,6 +34,7 @@ from regrow.supervision import (
     NO_BACKOFF,
     ChildStarted,
     ChildTerminated,
+    DynamicSpec,
     FailedToStartChild,
     InvalidSpec,
     PartitionSpec,
@@ -42,6 +43,7 @@ from regrow.supervision import (
     Supervisor,
     SupervisorHandle,
     SupervisorSpec,
+    TaskSpec,
     Unstopped,
     supervise,
 )
@@ -245,6 +247,9 @@ def test_specs_of_supervisors_are_targets_too() -> None:
     inner = SupervisorSpec(name="inner")
     assert (supervise(inner).id, supervise(inner).type) == ("inner", ChildType.SUPERVISOR)
     assert supervise(SupervisorSpec()).id == "supervisor"
+    assert (supervise(inner).name, supervise(SupervisorSpec()).name) == ("inner", None)
+    assert (supervise(DynamicSpec()).id, supervise(DynamicSpec(name="crowd")).name) == ("supervisor", "crowd")
+    assert (supervise(TaskSpec()).id, supervise(TaskSpec(name="work")).name) == ("tasks", "work")
     spec = supervise(PartitionSpec(child=supervise(Mine, 1), name="parts", partitions=2), restart="transient")
     assert (spec.id, spec.start.target, spec.restart) == ("parts", PartitionSupervisor, Restart.TRANSIENT)
 
