@@ -39,7 +39,7 @@ from regrow.observe.nodes import node_of_description
 from regrow.observe.post_mortem import post_mortem, reason_tail, start_failure_text
 from regrow.protocol.exits import KILLED, ExitReason, is_abnormal
 from regrow.supervision.child_specs import boot_timeout
-from regrow.supervision.events import Unstopped
+from regrow.supervision.events import ShutdownError, ShutdownErrors, Unstopped
 from regrow.supervision.policy import format_duration
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.supervisor import Supervisor
@@ -172,8 +172,8 @@ class Runner:
         took = format_duration(system.clock.now() - begun)
         # A cleanup that failed is told in the log; out of order is what had to be killed, or could not be.
         forced = [item for item in history.trouble if isinstance(item, Unstopped) or item.reason == KILLED]
-        known = {item.child_id for item in forced}
-        late = [f"{item.supervisor}/{item.child_id}" for item in forced]
+        known = {item.child_id for item in forced if not isinstance(item, ShutdownErrors)}
+        late = [_which(item) for item in forced]
         left = stopped.unstopped if stopped else system.abandoned.refs()
         late += [ref.name for ref in left if ref.name not in known]
         if stopped is None or late or self._hurried:
@@ -281,6 +281,12 @@ def _named(spec: SupervisorSpec, path: str) -> SupervisorSpec:
         else:
             children.append(child)
     return replace(spec, name=path, children=children)
+
+
+def _which(item: Unstopped | ShutdownError | ShutdownErrors) -> str:
+    if isinstance(item, ShutdownErrors):
+        return f"{item.children} of {item.supervisor}"
+    return f"{item.supervisor}/{item.child_id}"
 
 
 def _indented(text: str) -> str:

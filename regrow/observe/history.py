@@ -24,6 +24,7 @@ from regrow.supervision.events import (
     IntensityReached,
     RestartScheduled,
     ShutdownError,
+    ShutdownErrors,
     SignificantChildEnded,
     Unstopped,
 )
@@ -83,7 +84,7 @@ class History:
         self._start_failures: deque[tuple[str, End]] = deque(maxlen=ENDS_MAX)
         self._tails: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # by the name of a program's actor
         self._significant: SignificantChildEnded | None = None
-        self._trouble: list[Unstopped | ShutdownError] = []
+        self._trouble: list[Unstopped | ShutdownError | ShutdownErrors] = []
         self._unsubscribe = bus.subscribe(
             self._hear,
             ChildStarted,
@@ -94,6 +95,7 @@ class History:
             IntensityReached,
             SignificantChildEnded,
             ShutdownError,
+            ShutdownErrors,
             Unstopped,
             CommandEnded,
         )
@@ -126,7 +128,7 @@ class History:
         return self._significant
 
     @property
-    def trouble(self) -> tuple[Unstopped | ShutdownError, ...]:
+    def trouble(self) -> tuple[Unstopped | ShutdownError | ShutdownErrors, ...]:
         """The children that did not stop as they were asked to."""
         with self._lock:
             return tuple(self._trouble)
@@ -158,7 +160,7 @@ class History:
                     self._gave_up.append(GaveUp(self._now(), event, ends, delays, child.total, child.restarts))
                 case SignificantChildEnded():
                     self._significant = event
-                case Unstopped() | ShutdownError():
+                case Unstopped() | ShutdownError() | ShutdownErrors():
                     self._trouble = [*self._trouble[-GAVE_UP_MAX:], event]
                 case _:
                     pass

@@ -6,13 +6,14 @@ from regrow.actors.bus import EventBus
 from regrow.actors.signals import ExitReport
 from regrow.observe.history import ENDS_MAX, History
 from regrow.observe.post_mortem import post_mortem
-from regrow.protocol.exits import Crash, ExitReason, Signaled
+from regrow.protocol.exits import KILLED, Crash, ExitReason, Signaled
 from regrow.supervision.events import (
     BackoffWasReset,
     ChildStartFailed,
     ChildTerminated,
     IntensityReached,
     RestartScheduled,
+    ShutdownErrors,
     SupervisionEvent,
     Unstopped,
 )
@@ -143,6 +144,9 @@ def test_ends_that_were_asked_for_are_no_failures_and_what_did_not_stop_is_kept(
     unstopped = Unstopped(supervisor="shop", child_id="db", life=1)
     story.tell(unstopped)
     assert story.history.trouble == (unstopped,)
+    killed = ShutdownErrors(supervisor="shop/crowd", reason=KILLED, children=3)
+    story.tell(killed)
+    assert story.history.trouble == (unstopped, killed)
     story.history.close()
     story.tell(unstopped)
-    assert len(story.history.trouble) == 1
+    assert len(story.history.trouble) == 2
