@@ -13,6 +13,7 @@ import inspect
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from ..protocol.exits import KILLED, NORMAL, ExitReason, Normal
@@ -159,6 +160,11 @@ def injected_names(
     function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> frozenset[str]:
     """Give which of `stop` and `ready` the function takes by name and is not given. An async one is given no `stop`."""
+    code: object = getattr(function, "__code__", None)
+    if isinstance(code, CodeType) and not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__"):
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if READY not in names and STOP not in names:
+            return frozenset()  # as most; to read a signature takes longer than to start a task
     try:
         signature = inspect.signature(function)
         given = signature.bind_partial(*args, **kwargs).arguments

@@ -222,6 +222,11 @@ def test_only_what_is_taken_by_name_and_not_given_is_injected() -> None:
 
     async def coroutine(ready: object, stop: object) -> None: ...
 
+    @functools.wraps(both)
+    def wrapped(*args: object, **kwargs: object) -> None: ...
+
+    assert injected_names(wrapped, (), {}) == {"stop", "ready"}
+    assert injected_names(Patient().__call__, (), {}) == injected_names(Patient(), (), {}) == {"stop"}
     assert injected_names(both, (), {}) == {"stop", "ready"}
     assert injected_names(both, (1,), {}) == {"ready"}
     assert injected_names(functools.partial(both, ready=1), (), {}) == {"stop", "ready"}
