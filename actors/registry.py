@@ -15,6 +15,7 @@ class NameRegistry:
     """One holder a name, any number of names a holder. A name is freed before its holder's exit is announced.
 
     Of somebody below a supervisor that has died it can be taken over: that one is ending, whatever it still does.
+    Differs from OTP, where it is taken until then, so that the next life of the tree fails to start.
     Source: erlang:register/2; Elixir Registry (the entry of a dead owner must not block).
     """
 

@@ -21,6 +21,8 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
 
     Every member that is down, also one that was terminated, ignored or had finished, waits to come back (as in OTP);
     those that live are stopped first.
+    Differs from OTP: all that wait for the group are `restarting`, not only the one that failed, so that nobody can
+    start one of them out of its turn.
     """
     ids = list(state.children)
     down = {child.id}
@@ -45,6 +47,10 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
         sibling = state.children[member]
         if sibling.state is ChildState.STOPPED:
             sibling.move(Step.WAIT)
+        elif sibling.turn:  # it has waited for a time of its own, while the strategy was another one
+            due = max(due, due if sibling.due is None else sibling.due)
+            state.say(do.CancelTimer(do.RestartDue(sibling.id, sibling.turn)))
+            sibling.turn, sibling.due = 0, None
     group = GroupRestart(members, due, state.next_turn())
     state.plan = group
     return group

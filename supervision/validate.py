@@ -3,6 +3,7 @@
 What lives here: checks of values. What must not: anything that imports or starts what a `start` names; of imports only
 a backoff's wait is looked up, because it is needed in this process and would be missed only at the first crash.
 Source: OTP supervisor check_childspecs/2, check_flags/1.
+Differs from OTP: an id is a string, not any term, because paths in policies and logs are made of ids.
 """
 
 from __future__ import annotations
