@@ -48,7 +48,7 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
         if sibling.state is ChildState.STOPPED:
             sibling.move(Step.WAIT)
         elif sibling.turn:  # it has waited for a time of its own, while the strategy was another one
-            due = max(due, due if sibling.due is None else sibling.due)
+            due = max(due, sibling.due or due)
             state.say(do.CancelTimer(do.RestartDue(sibling.id, sibling.turn)))
             sibling.turn, sibling.due = 0, None
     group = GroupRestart(members, due, state.next_turn())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from regrow.actors.child_spec import ChildSpec, Grace
 from regrow.protocol.exits import SHUTDOWN
+from regrow.supervision import Backoff, Strategy
+from regrow.supervision import commands as do
 from regrow.supervision import requests as ask
 from regrow.supervision.errors import ChildNotFound, InvalidSpec
 from regrow.supervision.events import RestartScheduled
@@ -69,6 +72,22 @@ def test_a_restart_that_fails_while_its_group_is_stopped_is_no_failure_of_its_ow
     assert [event.child_id for event in stage.saw(RestartScheduled)] == ["b", "a"]
     stage.pass_time(2.0)
     assert set(stage.states().values()) == {"running"}
+
+
+def test_a_child_that_waits_alone_joins_the_group_of_a_new_strategy_and_the_later_time_counts() -> None:
+    slow = Backoff(initial=5.0, base=5.0, jitter="none")
+    stage = Stage(child("a", backoff=slow), child("b", backoff=Backoff(initial=1.0, base=1.0))).boot()
+    stage.crash("a")
+    stage.request(ask.Reconfigure(replace(stage.spec, strategy=Strategy.ONE_FOR_ALL)))
+    stage.crash("b")
+    assert [type(key) for key in stage.timers] == [do.GroupDue]
+    stage.pass_time(4.9)
+    assert stage.states() == {"a": "backoff", "b": "backoff"}
+    stage.take_log()
+    stage.pass_time(0.1)
+    assert stage.take_log() == ["start a", "start b"]
+    assert len(stage.attempts) == 2
+    assert len(set(stage.attempts)) == 1
 
 
 @pytest.mark.parametrize("child_id", [["a"], {"a": 1}, None, 3, ("a",)])
