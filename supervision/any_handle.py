@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ("ASK_TIMEOUT", "AnyHandle")
 
 ASK_TIMEOUT: Final = 5.0
-"""Seconds to wait for what a supervisor answers at once. OTP's gen_server:call default."""
+"""Seconds to wait for what a supervisor answers at once. OTP's gen_server:call default.
+
+Differs from OTP, whose supervisor is asked without limit, as it may be busy with a start or a stop; ours never is.
+"""
 
 TREE_MARGIN: Final = 1.0
 """Seconds beyond a tree's own timeout before its asker gives up."""
