@@ -21,6 +21,7 @@ from typing import Final
 
 from ...actors.child_spec import ChildSpec, ChildType, Delays, Isolation, Restart, Start
 from ..decay import FailureDecay
+from ..dynamic_spec import DynamicSpec
 from ..intensity import RestartIntensity
 from ..significance import AutoShutdown
 from ..spec import SupervisorSpec
@@ -161,6 +162,27 @@ def _supervisor(spec: SupervisorSpec, path: str, walk: _Walk, *, top: bool) -> S
     return replace(spec, children=[_child(child, spec, f"{path}/{child.id}", walk) for child in spec.children])
 
 
+def _dynamic(spec: DynamicSpec, path: str, walk: _Walk) -> DynamicSpec:
+    """Change a supervisor of children that come and go; its template is the one child below it that has a path."""
+    walk.paths[path] = "supervisor"
+    rules = walk.rules_at(path)
+    values = merged(rules)
+    if "intensity" in values:
+        spec = replace(spec, intensity=_intensity(spec.intensity, path, walk))
+    if "child_backoff" in values:
+        spec = replace(spec, backoff=_backoff(spec.backoff, path, walk, "child_backoff"))
+    for rule in rules:
+        if any(letter in rule.pattern for letter in "*?["):
+            continue  # it reaches others, too
+        for key, only in (("strategy", str(spec.strategy)), ("auto_shutdown", str(spec.auto_shutdown))):
+            if rule.values.get(key, only) != only:
+                walk.refuse(rule, key, f'"{only}", the only one of a DynamicSupervisor', given=rule.values[key])
+    if spec.template is not None:
+        static = SupervisorSpec(backoff=spec.backoff)
+        spec = replace(spec, template=_child(spec.template, static, f"{path}/{spec.template.id}", walk))
+    return spec
+
+
 def _child(child: ChildSpec, parent: SupervisorSpec, path: str, walk: _Walk) -> ChildSpec:
     rules = walk.rules_at(path)
     walk.paths[path] = "actor" if program_of(child) is None else "program"
@@ -178,6 +200,10 @@ def _placed(child: ChildSpec, path: str, values: Mapping[str, object], walk: _Wa
     """Set the isolation, and hand the rules for what is below to whoever will know it."""
     inner = inner_spec(child)
     isolation = Isolation(str(values.get("isolation", child.isolation)))
+    dynamic: object = child.start.args[0] if child.start.args else None
+    if isinstance(dynamic, DynamicSpec):
+        start = replace(child.start, args=(_dynamic(dynamic, path, walk), *child.start.args[1:]))
+        return replace(child, isolation=isolation, start=start)
     if inner is None:
         child = replace(child, isolation=isolation)
         return _opaque(child, path, walk) if child.type is ChildType.SUPERVISOR else child
