@@ -1,8 +1,8 @@
 """Link messages as frame payloads and back.
 
 Tell, Ask and Reply are the traffic, so they have layouts of their own, in which the body is never copied into anything:
-u16 length of `to`, `to`, body; u32 ask_id before that for Ask; u32 ask_id, u8 kind, body for Reply. All others are maps
-of their fields in the codec's encoding.
+u16 length of `to`, `to`, body; u32 ask_id, u8 waits before that for Ask; u32 ask_id, u8 kind, body for Reply. All
+others are maps of their fields in the codec's encoding.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _SCHEMAS: Final[dict[type[LinkMessage], Schema[LinkMessage]]] = {
 }
 
 _TO: Final = Struct("<H")
-_ASK: Final = Struct("<IH")
+_ASK: Final = Struct("<I?H")
 _REPLY: Final = Struct("<IB")
 _FAILED, _OK, _CRASHED = range(3)
 _ASK_ID_MAX: Final = 0xFFFFFFFF
@@ -91,7 +91,8 @@ def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
         return _TO.pack(_checked_length(to)) + to, message.body
     if isinstance(message, Ask):
         to = message.to.encode()
-        return _ASK.pack(_checked_id(message.ask_id), _checked_length(to)) + to, message.body
+        head = _ASK.pack(_checked_id(message.ask_id), message.waits, _checked_length(to))
+        return head + to, message.body
     if isinstance(message, Reply):
         ask_id, body = _checked_id(message.ask_id), message.body
         if isinstance(body, Crash):
@@ -130,10 +131,10 @@ def decode_link_message(frame: Frame) -> LinkMessage:
                 return Tell(_urn(payload[begin:end]), payload[end:])
     elif cls is Ask:
         if len(payload) >= _ASK.size:
-            ask_id, length = _ASK.unpack_from(payload)
+            ask_id, waits, length = _ASK.unpack_from(payload)
             end = _ASK.size + length
             if end <= len(payload):
-                return Ask(_urn(payload[_ASK.size : end]), ask_id, payload[end:])
+                return Ask(_urn(payload[_ASK.size : end]), ask_id, payload[end:], waits)
     elif len(payload) >= _REPLY.size:
         return _reply(payload)
     raise RemoteProtocolError(KINDS[cls], expected="a whole head before the body", got=bytes(payload[:64]))

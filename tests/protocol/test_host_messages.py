@@ -100,7 +100,7 @@ def test_every_message_comes_back(message: LinkMessage) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(), st.integers(0, 2**32 - 1), st.binary())
 def test_bodies_and_names_of_all_kinds_come_back(to: str, ask_id: int, body: bytes) -> None:
-    for message in (Tell(to, body), Ask(to, ask_id, body), Reply(ask_id, True, body)):
+    for message in (Tell(to, body), Ask(to, ask_id, body), Ask(to, ask_id, body, True), Reply(ask_id, True, body)):
         assert decode_link_message(frame_of(message)) == message
 
 
