@@ -89,7 +89,7 @@ class Relations:
         """
         with self._lock:
             self._ties[child] = supervisor
-            self._orphans.discard(child)
+            (self._orphans.discard if self.is_living(supervisor) else self._orphans.add)(child)
         self.link(child, supervisor)
 
     def untie(self, child: ActorRef, parent: ActorRef) -> None:

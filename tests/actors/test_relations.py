@@ -305,3 +305,18 @@ def test_whoever_lives_below_a_dead_supervisor_does_not_stay_and_its_name_can_be
     probe.monitor(child)
     probe.fish(Down)
     assert system.whereis("n") is heir
+
+
+def test_a_child_that_is_begun_below_a_dead_supervisor_does_not_stay(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+    supervisor = system.spawn(Puppet)
+    supervisor.kill()
+    spec = ChildSpec(id="a", start=Script(on_start=hang(hold)).start)
+    child = system.begin(spec, parent=supervisor, ref=None, on_outcome=probe.outcome)
+    hold.wait_reached()
+    assert system.relations.is_living(child)
+    assert not system.relations.is_staying(child)
+    hold.release()
+    probe.expect(Started)
+    probe.monitor(child)
+    assert probe.expect(Down).reason == NOPROC
