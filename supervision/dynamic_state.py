@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..actors.child_spec import ChildSpec
+from ..actors.child_spec import ChildSpec, Restart
 from ..protocol.exits import ExitReason
 from .child import Child, is_shutdown_error
 from .core_state import CoreState
@@ -57,6 +57,8 @@ class DynamicState(CoreState):
         self.dynamic = spec
         self.spec = _static_part(spec)
         for child in self.children.values():
+            if child.spec.restart is Restart.TEMPORARY:
+                continue  # it stays so: what it was started with is gone, so nothing could start it again
             child.given = spec.template or child.given
             child.spec = self._spec(child.id, child.given or child.spec, child.args)
 

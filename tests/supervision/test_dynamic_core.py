@@ -18,15 +18,12 @@ from regrow.supervision import (
     RestartIntensity,
     RestartScheduled,
     ShutdownError,
-    SupervisorSpec,
     SupervisorStarted,
 )
 from regrow.supervision import commands as do
 from regrow.supervision import requests as ask
-from regrow.supervision.dynamic_core import DynamicCore
-from regrow.supervision.dynamic_spec import DynamicSpec
 from regrow.supervision.errors import ChildWithdrawn, SpecProblem
-from regrow.supervision.results import Done, Reconfigured, StartedChild
+from regrow.supervision.results import Done, StartedChild
 from tests.supervision.dynamic_stage import DynamicStage, FakeRef
 from tests.supervision.stage import BOOM, child
 
@@ -137,17 +134,6 @@ def test_without_a_template_arguments_alone_start_nobody() -> None:
     answer = DynamicStage().ask(ask.StartChildWith((1,)))
     assert isinstance(answer, NotOffered)
     assert str(answer) == "supervisor 'top' does not offer start_child_with: it has no template; use start_child"
-
-
-def test_a_new_spec_holds_for_restarts_and_later_starts() -> None:
-    stage = DynamicStage(template=child("old"), max_children=3)
-    first = stage.add_with("own")
-    assert isinstance(stage.core, DynamicCore)
-    stage.core._state.follow(DynamicSpec(max_children=1, template=child("new"), extra_arguments=("extra",)))
-    stage.crash(first)
-    last = [command for command in stage.commands if isinstance(command, do.StartLife)][-1]
-    assert (last.spec.id, last.spec.start.args) == (first, ("extra", "own"))
-    assert isinstance(stage.ask(ask.StartChildWith(())), MaxChildren)
 
 
 # Ends
@@ -339,53 +325,3 @@ def test_every_end_frees_one_place_and_no_more() -> None:
     stage.add(child("w"))
     assert isinstance(stage.ask(ask.StartChild(child("w"))), MaxChildren)
     assert sorted(stage.states()) == [fifth, "w-6"]
-
-
-# Another spec
-
-
-def test_it_follows_another_spec_and_keeps_its_children() -> None:
-    stage = DynamicStage()
-    children = [stage.add(child("w")) for _ in range(3)]
-    new = DynamicSpec(RestartIntensity(1, 5.0), SLOW, max_children=2, extra_arguments=("new",), name="top")
-    assert stage.ask(ask.Reconfigure(new)) == Reconfigured(
-        own=("intensity", "backoff", "max_children", "extra_arguments")
-    )
-    assert stage.states() == dict.fromkeys(children, "running")
-    assert isinstance(stage.ask(ask.StartChild(child("w"))), MaxChildren)
-    stage.crash(children[0])
-    stage.pass_time(1.0)
-    last = [command for command in stage.commands if isinstance(command, do.StartLife)][-1]
-    assert (last.child_id, last.spec.start.args) == (children[0], ("new",))
-    stage.crash(children[1])
-    assert stage.over
-
-
-def test_a_spec_that_is_the_same_changes_nothing() -> None:
-    stage = DynamicStage(template=child("t"))
-    assert isinstance(stage.core, DynamicCore)
-    assert stage.ask(ask.Reconfigure(stage.core.spec)) == Reconfigured()
-
-
-@pytest.mark.parametrize(
-    ("new", "problem"),
-    [
-        (
-            DynamicSpec(max_children=-1, name="top"),
-            "max_children: expected an integer >= 0, or None for no limit, got -1",
-        ),
-        (DynamicSpec(), "name: expected 'top', as a running supervisor keeps its name, got None"),
-        (
-            DynamicSpec(template=child("t"), name="top"),
-            f"template: expected no template, as it was before, got {child('t')!r}",
-        ),
-        (SupervisorSpec(), f"supervisor: expected a DynamicSpec, got {SupervisorSpec()!r}"),
-    ],
-)
-def test_a_wrong_spec_changes_nothing(new: DynamicSpec | SupervisorSpec, problem: str) -> None:
-    stage = DynamicStage()
-    answer = stage.ask(ask.Reconfigure(new))
-    assert isinstance(answer, InvalidSpec)
-    assert [str(one) for one in answer.problems] == [problem]
-    assert isinstance(stage.core, DynamicCore)
-    assert stage.core.spec.name == "top"
