@@ -154,8 +154,9 @@ def test_r_17_cleanup_runs_exactly_once_however_many_ask_for_the_end(system: Act
     handle = start(system, puppet("a", script, shutdown=Grace(60.0)))
     asked = [handle.ref.ask(TerminateChild("a"), block=False) for _ in range(3)]
     hold.wait_reached()
+    ref = ref_of(handle, "a")  # answered behind the three, which a stop would overtake
     handle.ref.shutdown()
-    ref_of(handle, "a").shutdown()
+    ref.shutdown()
     hold.release()
     for answer in asked:
         answer.get(timeout=5.0)
