@@ -19,6 +19,8 @@ from regrow.supervision import (
     SupervisorStopping,
     Unstopped,
 )
+from regrow.supervision import commands as do
+from regrow.supervision import core_events as ev
 from regrow.supervision import requests as ask
 from regrow.supervision.dynamic_core import DynamicCore
 from regrow.supervision.dynamic_spec import DynamicSpec
@@ -134,6 +136,22 @@ def test_a_second_order_to_end_changes_nothing() -> None:
     stage.pass_time(5.0)
     assert stage.exited == Shutdown("first")
     assert stage.log.count("stop w-1") == 1
+
+
+def test_a_deadline_that_nobody_has_set_or_that_is_over_is_nothing() -> None:
+    stage = DynamicStage()
+    stage.stops[stage.add(child("w", shutdown=Grace(1.0)))] = "hang"
+    stage.stops[stage.add(child("w", shutdown=Infinity()))] = "hang"
+    for key in (do.WaveDeadline(0), do.GroupDue(1)):
+        stage.feed(ev.TimerFired(key))
+    assert stage.states() == {"w-1": "running", "w-2": "running"}
+    stage.stop()
+    stage.feed(ev.TimerFired(do.WaveDeadline(1)))
+    assert stage.states() == {"w-1": "stopping", "w-2": "stopping"}
+    stage.pass_time(1.0)
+    stage.feed(ev.TimerFired(do.WaveDeadline(0)))
+    assert stage.states() == {"w-2": "stopping"}
+    assert "kill w-2" not in stage.log
 
 
 # Its spec
