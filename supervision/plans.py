@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from ..actors.child_spec import ChildSpec
+from ..actors.child_spec import ChildSpec, ChildType
 from ..protocol.exits import ExitReason
 from .difference import Difference
 from .errors import SupervisionError
@@ -76,6 +76,7 @@ class Reconfiguration:
     asker: Hashable
     change: Difference
     before: dict[str, ChildSpec]  # the specs that those have had who are asked to change inside
+    types: dict[str, ChildType]  # what those are that have to stop, though their specs say something else by now
     lives: dict[str, int]  # the life of each child that is not in line; a later one is
     stopping: list[str]  # the last is stopped first
     starting: list[str]  # also those that are asked to change inside

@@ -54,7 +54,7 @@ def reconfigure(state: CoreState, new: SupervisorSpec, to: Hashable) -> None:
         state.refuse(to, InvalidSpec(problems))
         return
     change = difference(_in_force(state, new), new)
-    job = Reconfiguration(to, change, {}, {}, [], [])
+    job = Reconfiguration(to, change, {}, {}, {}, [], [])
     state.reconfiguration = job
     if type(new.intensity) is not type(state.spec.intensity):
         state.log = ()  # the log of another kind of intensity means nothing to this one
@@ -133,7 +133,7 @@ def _renew(state: CoreState, job: Reconfiguration, new: SupervisorSpec) -> None:
         elif child.state in ALIVE and child_id in change.inside:
             job.before[child_id], job.lives[child_id] = before, child.life
         elif anew and (child.state in ALIVE or child.state is ChildState.BACKOFF):
-            job.lives[child_id] = child.life
+            job.lives[child_id], job.types[child_id] = child.life, before.type
         else:
             job.changed.append(child_id)
 
@@ -200,7 +200,10 @@ def _stop_last(state: CoreState, job: Reconfiguration) -> bool:
     if child is not None and child.state in ALIVE:
         if child.state is not ChildState.STOPPING:
             child.withdrawn = child_id in job.change.removed
+            spec = child.spec
+            child.spec = replace(spec, type=job.types.get(child_id, spec.type))  # whose shutdown is the default
             state.ask_to_stop(child)
+            child.spec = spec
         return True
     job.stopping.pop()
     if child is None:

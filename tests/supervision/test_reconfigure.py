@@ -344,6 +344,13 @@ class TestWhatComesInBetween:
         assert stage.log == ["stop b", "kill b", "forget b", "stop a"]
         assert stage.over
 
+    def test_a_worker_that_is_to_become_a_supervisor_is_stopped_as_a_worker(self) -> None:
+        stage = booted(child("a"))
+        stage.stops["a"] = "hang"
+        number = told(stage, sup("a", Start(object)))
+        stage.pass_time(5.0)  # a supervisor would have all the time in the world
+        assert done(stage, number).restarted == ("a",)
+
 
 class TestStartsThatFail:
     def test_they_are_tried_again_as_restarts_and_the_others_go_on(self) -> None:
