@@ -27,6 +27,7 @@ from ..significance import AutoShutdown
 from ..spec import SupervisorSpec
 from ..start_times import boot_timeout
 from .build import TREE_START
+from .deep import Deep, run_deep
 from .kinds import changed_backoff, changed_intensity
 from .mistakes import Mistake, PolicyError, key_text, nearest, value_text
 from .overrides import (
@@ -114,7 +115,7 @@ def apply_rules(
     Errors: PolicyError with every rule that matches nothing or asks for what is not possible.
     """
     walk = _Walk(tuple(rules))
-    changed = _supervisor(spec, root, walk, top=complete)
+    changed = run_deep(_supervisor(spec, root, walk, top=complete))
     if complete:
         for rule in walk.rules:
             _check_reach(rule, walk)
@@ -147,7 +148,7 @@ def _is_described(start: Start) -> bool:
     return target == TREE_START and bool(arguments)
 
 
-def _supervisor(spec: SupervisorSpec, path: str, walk: _Walk, *, top: bool) -> SupervisorSpec:
+def _supervisor(spec: SupervisorSpec, path: str, walk: _Walk, *, top: bool) -> Deep[SupervisorSpec]:
     walk.paths[path] = "supervisor"
     rules = walk.rules_at(path)
     values = merged(rules)
@@ -159,10 +160,14 @@ def _supervisor(spec: SupervisorSpec, path: str, walk: _Walk, *, top: bool) -> S
             spec = replace(spec, backoff=_backoff(spec.backoff, path, walk, key))
     if top:
         _check_root(rules, walk)
-    return replace(spec, children=[_child(child, spec, f"{path}/{child.id}", walk) for child in spec.children])
+    children: list[ChildSpec] = []
+    for child in spec.children:
+        changed = yield _child(child, spec, f"{path}/{child.id}", walk)
+        children.append(changed)
+    return replace(spec, children=children)
 
 
-def _dynamic(spec: DynamicSpec, path: str, walk: _Walk) -> DynamicSpec:
+def _dynamic(spec: DynamicSpec, path: str, walk: _Walk) -> Deep[DynamicSpec]:
     """Change a supervisor of children that come and go; its template is the one child below it that has a path."""
     walk.paths[path] = "supervisor"
     rules = walk.rules_at(path)
@@ -179,35 +184,35 @@ def _dynamic(spec: DynamicSpec, path: str, walk: _Walk) -> DynamicSpec:
                 walk.refuse(rule, key, f'"{only}", the only one of a DynamicSupervisor', given=rule.values[key])
     if spec.template is not None:
         static = SupervisorSpec(backoff=spec.backoff)
-        spec = replace(spec, template=_child(spec.template, static, f"{path}/{spec.template.id}", walk))
+        spec = replace(spec, template=(yield _child(spec.template, static, f"{path}/{spec.template.id}", walk)))
     return spec
 
 
-def _child(child: ChildSpec, parent: SupervisorSpec, path: str, walk: _Walk) -> ChildSpec:
+def _child(child: ChildSpec, parent: SupervisorSpec, path: str, walk: _Walk) -> Deep[ChildSpec]:
     rules = walk.rules_at(path)
     walk.paths[path] = "actor" if program_of(child) is None else "program"
     values = merged(rules)
     child = changed_child(child, values)
     if "backoff" in values:
         child = replace(child, backoff=_backoff(child.backoff or parent.backoff, path, walk))
-    child = _placed(child, path, values, walk)
+    child = yield _placed(child, path, values, walk)
     _check_child(child, rules, walk)
     _check_significance(child, parent, rules, walk.rules_at(path.rpartition("/")[0]), walk)
     return child
 
 
-def _placed(child: ChildSpec, path: str, values: Mapping[str, object], walk: _Walk) -> ChildSpec:
+def _placed(child: ChildSpec, path: str, values: Mapping[str, object], walk: _Walk) -> Deep[ChildSpec]:
     """Set the isolation, and hand the rules for what is below to whoever will know it."""
     inner = inner_spec(child)
     isolation = Isolation(str(values.get("isolation", child.isolation)))
     dynamic: object = child.start.args[0] if child.start.args else None
     if isinstance(dynamic, DynamicSpec):
-        start = replace(child.start, args=(_dynamic(dynamic, path, walk), *child.start.args[1:]))
+        start = replace(child.start, args=((yield _dynamic(dynamic, path, walk)), *child.start.args[1:]))
         return replace(child, isolation=isolation, start=start)
     if inner is None:
         child = replace(child, isolation=isolation)
         return _opaque(child, path, walk) if child.type is ChildType.SUPERVISOR else child
-    changed = _supervisor(inner, path, walk, top=False)
+    changed = yield _supervisor(inner, path, walk, top=False)
     if child.start_timeout == boot_timeout(inner, child.isolation) and "start_timeout" not in values:
         child = replace(child, start_timeout=boot_timeout(changed, isolation))  # it follows from what is below
     if _is_described(child.start):

@@ -24,6 +24,11 @@ def matches(pattern: str, path: str) -> bool:
     >>> matches("root/*/link", "root/a/link"), matches("root/**", "root/a/link"), matches("root/*", "root/a/link")
     (True, True, False)
     """
+    if not _WILD.intersection(pattern):
+        return pattern == path
+    last = pattern.rpartition("/")[2]
+    if last != "**" and not fnmatchcase(path.rpartition("/")[2], last):
+        return False  # most are told by their ends, without a look at the whole way
     return _matches(pattern.split("/"), path.split("/"))
 
 
@@ -33,6 +38,8 @@ def may_match_below(pattern: str, path: str) -> bool:
     >>> may_match_below("root/link/heartbeat", "root/link"), may_match_below("root/*", "root/link")
     (True, False)
     """
+    if not _WILD.intersection(pattern):
+        return pattern.startswith(f"{path}/")
     return _may_match_below(pattern.split("/"), path.split("/"))
 
 
@@ -49,18 +56,23 @@ def specificity(pattern: str) -> tuple[int, int, int]:
 
 
 def _matches(pattern: Sequence[str], path: Sequence[str]) -> bool:
-    if not pattern:
-        return not path
-    first, rest = pattern[0], pattern[1:]
-    if first == "**":
-        least = 0 if rest else 1
-        return any(_matches(rest, path[skip:]) for skip in range(least, len(path) + 1))
-    return bool(path) and fnmatchcase(path[0], first) and _matches(rest, path[1:])
+    """Follow all ways at once: how much of the path each part of the pattern may have taken. O(pattern * path)."""
+    taken = {0}
+    for position, part in enumerate(pattern):
+        if part == "**":
+            least = 1 if position == len(pattern) - 1 else 0
+            taken = set(range(min(taken) + least, len(path) + 1))
+        else:
+            taken = {index + 1 for index in taken if index < len(path) and fnmatchcase(path[index], part)}
+        if not taken:
+            return False
+    return len(path) in taken
 
 
 def _may_match_below(pattern: Sequence[str], path: Sequence[str]) -> bool:
-    if not pattern:
-        return False
-    if pattern[0] == "**" or not path:
-        return True
-    return fnmatchcase(path[0], pattern[0]) and _may_match_below(pattern[1:], path[1:])
+    for position, part in enumerate(pattern):
+        if part == "**" or position == len(path):
+            return True
+        if not fnmatchcase(path[position], part):
+            return False
+    return False

@@ -15,6 +15,7 @@ from ...actors.hosting.readiness import FileReady, LineReady, NotifyReady, PortR
 from ..spec import SupervisorSpec
 from .apply import inner_spec
 from .build import TREE_START
+from .deep import Deep, run_deep
 from .kinds import plain_backoff, plain_intensity
 
 __all__ = ("plain_spec",)
@@ -25,16 +26,24 @@ def plain_spec(spec: SupervisorSpec) -> dict[str, object]:
 
     Errors: ValueError naming the child that cannot be written: a start without an import path, delays of one's own.
     """
+    return run_deep(_supervisor(spec))
+
+
+def _supervisor(spec: SupervisorSpec) -> Deep[dict[str, object]]:
+    children: list[dict[str, object]] = []
+    for child in spec.children:
+        table = yield _child(child)
+        children.append(table)
     return {
         "strategy": spec.strategy.value,
         "intensity": plain_intensity(spec.intensity),
         "backoff": _delays(spec.backoff, spec.name or "supervisor"),
         "auto_shutdown": spec.auto_shutdown.value,
-        "child": [_child(child) for child in spec.children],
+        "child": children,
     }
 
 
-def _child(child: ChildSpec) -> dict[str, object]:
+def _child(child: ChildSpec) -> Deep[dict[str, object]]:
     table: dict[str, object] = {
         "id": child.id,
         "type": child.type.value,
@@ -53,21 +62,22 @@ def _child(child: ChildSpec) -> dict[str, object]:
     if child.limits != Limits():
         limits = {name: getattr(child.limits, name) for name in child.limits.__dataclass_fields__}
         table["limits"] = {name: value for name, value in limits.items() if value is not None}
-    return table | _start(child)
+    start: dict[str, object] = yield _start(child)
+    return table | start
 
 
-def _start(child: ChildSpec) -> dict[str, object]:
+def _start(child: ChildSpec) -> Deep[dict[str, object]]:
     start = child.start
     first = start.args[0] if start.args else None
     if isinstance(first, SupervisorSpec):
-        return _nested(plain_spec(first))
+        return _nested((yield _supervisor(first)))
     if start.target == TREE_START and isinstance(first, Mapping):
         return _nested(dict(first))
     if child.type is ChildType.SUPERVISOR:
         inner = inner_spec(child)
         if inner is None:
             raise ValueError(f"what is below child {child.id!r} is only known when it runs; move that one instead")
-        return _nested(plain_spec(inner))
+        return _nested((yield _supervisor(inner)))
     if isinstance(first, Command):
         return _command(first)
     try:
