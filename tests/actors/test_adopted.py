@@ -10,7 +10,18 @@ from typing import Any
 import pykka
 import pytest
 
-from regrow.actors import ActorDeadError, ActorExited, ActorSystem, BadTarget, ChildSpec, Down, Start, StartFailed
+from regrow.actors import (
+    ActorDeadError,
+    ActorExited,
+    ActorSystem,
+    BadTarget,
+    ChildSpec,
+    Down,
+    Reply,
+    Start,
+    StartFailed,
+    default_system,
+)
 from regrow.actors.testing import Hold, Probe
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash
 from regrow.supervision import NO_BACKOFF, ChildStarted, SupervisorHandle, SupervisorSpec
@@ -170,6 +181,18 @@ def test_it_is_in_pykkas_registry_while_it_lives(system: ActorSystem) -> None:
     system.bus.subscribe(lambda _: seen.extend(pykka.ActorRegistry.get_all()), ActorExited)
     assert pykka.ActorRegistry.stop_all(timeout=WAIT) == [True]
     assert seen == []
+
+
+def test_in_the_default_system_it_is_in_the_registry_once() -> None:
+    ref = default_system().spawn(Legacy)
+    assert pykka.ActorRegistry.get_all() == [ref]
+    assert default_system().shutdown() == ()
+    assert pykka.ActorRegistry.get_all() == []
+
+
+def test_a_reply_is_an_answer_in_it_too(system: ActorSystem) -> None:
+    ref = system.spawn(Legacy)
+    assert ref.ask(Reply("an answer")) == "an answer"
 
 
 def test_a_kill_takes_it_out_of_the_registry_and_tells_threads_of_its_own(system: ActorSystem, probe: Probe) -> None:

@@ -260,6 +260,20 @@ def test_it_is_ready_when_it_says_so_and_may_say_more(system: ActorSystem, probe
     assert probe.expect(Started) == Started(ref, 1, {"port": 4711})
 
 
+def test_one_that_was_ready_may_return_at_any_time(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+
+    def function(ready: Callable[[], None]) -> None:
+        ready()
+        hold()
+
+    ref = start(system, probe, function)
+    probe.expect(Started)
+    probe.monitor(ref)
+    hold.release()
+    assert probe.expect(Down).reason == NORMAL
+
+
 def test_an_async_one_may_say_when_it_is_ready(system: ActorSystem, probe: Probe) -> None:
     async def function(ready: Callable[[], None]) -> None:
         await asyncio.sleep(0)

@@ -22,6 +22,7 @@ from regrow.actors import (
     CallingSelf,
     Down,
     Exit,
+    StartError,
     StopToken,
 )
 from regrow.actors.child_spec import BrutalKill, Grace, Restart
@@ -344,6 +345,21 @@ def test_one_task_too_many_is_refused(system: ActorSystem) -> None:
             begin(double, 1)
     task.shutdown()
     assert tasks.async_(double, 1).result() == 2
+
+
+def test_a_task_whose_beginner_never_gets_it_does_not_run_on(system: ActorSystem, probe: Probe) -> None:
+    early = TaskCall.of(fail, ("must not run",), {}, linked=False)
+    early.withdraw()
+    with pytest.raises(StartError, match="shutdown"):
+        system.spawn(TaskActor, early)
+    hold = Hold()
+    late = TaskCall.of(hold, (), {}, linked=False)
+    ref = system.spawn(TaskActor, late)
+    probe.monitor(ref)
+    hold.wait_reached()
+    late.withdraw()
+    assert probe.expect(Down).reason == KILLED
+    hold.release()
 
 
 # Children that nobody waits for
