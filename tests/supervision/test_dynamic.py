@@ -33,6 +33,8 @@ from regrow.supervision import (
     FailedToStartChild,
     InvalidSpec,
     NotOffered,
+    PartitionHandle,
+    PartitionSpec,
     RestartIntensity,
     RestartScheduled,
     SupervisorHandle,
@@ -278,6 +280,18 @@ def test_a_bad_spec_from_above_is_refused_whole(system: ActorSystem) -> None:
     changed = dynamic_supervisor_child("crowd", DynamicSpec(max_children=-1), name="crowd")
     with pytest.raises(InvalidSpec, match=r"children\[0\] \('crowd'\)\.max_children: expected an integer >= 0"):
         top.reconfigure(SupervisorSpec(children=[changed], backoff=NO_BACKOFF, name="top"))
+
+
+def test_copies_of_it_share_the_work_and_not_the_budget(system: ActorSystem, facts: Facts) -> None:
+    copy = dynamic_supervisor_child("crowd", DynamicSpec(RestartIntensity(0, 1.0)))
+    copies = PartitionHandle.start(system, PartitionSpec(child=copy, partitions=2, name="crowds", backoff=NO_BACKOFF))
+    one, other = (DynamicSupervisorHandle(copies.route(key)) for key in (0, 1))
+    noisy, quiet = add(one), add(other)
+    noisy.tell(exit_with(BOOM))
+    assert facts.wait(ActorExited, ref=one.ref).reason == Shutdown("reached_max_restart_intensity")
+    facts.wait(ChildStarted, child_id="0", times=2)
+    assert one.which_children() == ()
+    assert (quiet.is_alive(), quiet.incarnation) == (True, 1)
 
 
 def test_nobody_can_terminate_the_child_of_another_supervisor(system: ActorSystem) -> None:
