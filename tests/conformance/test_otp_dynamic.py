@@ -211,7 +211,7 @@ def test_o_58_counts_and_list_agree_with_thousands_in_the_core() -> None:
 
 @case("O-64")
 def test_o_64_ending_ten_times_as_many_temporary_children_costs_about_ten_times_as_much() -> None:
-    few, many = Crowd(200, Restart.TEMPORARY), Crowd(2000, Restart.TEMPORARY)
+    few, many = Crowd(50, Restart.TEMPORARY), Crowd(500, Restart.TEMPORARY)
     assert steps(many.stop) < 15 * steps(few.stop)
 
     def terminate_all(crowd_of_them: Crowd) -> None:
@@ -219,7 +219,7 @@ def test_o_64_ending_ten_times_as_many_temporary_children_costs_about_ten_times_
             crowd_of_them.terminate()
             crowd_of_them.lives.popitem()
 
-    few, many = Crowd(200, Restart.TEMPORARY), Crowd(2000, Restart.TEMPORARY)
+    few, many = Crowd(50, Restart.TEMPORARY), Crowd(500, Restart.TEMPORARY)
     assert steps(lambda: terminate_all(many)) < 15 * steps(lambda: terminate_all(few))
 
 

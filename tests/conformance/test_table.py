@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "conformance.md"
 ROW = re.compile(r"^\| ([A-Z]+(?:-\d+)?) \| (.*?) \| (.*?) \|$")
 FILE = re.compile(r"`(test_\w+\.py)`")
+MARK = re.compile(r"^ *@case\(([^()]*)\)", re.MULTILINE)
+QUOTED = re.compile(r'"([^"]+)"')
 REASON = re.compile(r"^Not applicable: \w.{10,}")
 SECTION_OF = {"OTP": "Conformance: OTP"}
 
@@ -37,17 +38,10 @@ def marked() -> dict[str, set[str]]:
     """By case: the files that have a test for it."""
     found: dict[str, set[str]] = {}
     for path in HERE.glob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                for case_id in _ids_of(node):
-                    found.setdefault(case_id, set()).add(path.name)
+        for mark in MARK.finditer(path.read_text(encoding="utf-8")):
+            for case_id in QUOTED.findall(mark[1]):
+                found.setdefault(case_id, set()).add(path.name)
     return found
-
-
-def _ids_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[str]:
-    calls = [mark for mark in node.decorator_list if isinstance(mark, ast.Call)]
-    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "case"]
-    return [str(arg.value) for call in named for arg in call.args if isinstance(arg, ast.Constant)]
 
 
 @pytest.mark.parametrize("suite", SUITES)
