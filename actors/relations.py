@@ -88,8 +88,9 @@ class Relations:
         Differs from OTP, where a child may cut it; its supervisor then learns of its end only when it stops it.
         """
         with self._lock:
-            self._ties[child] = supervisor
-            (self._orphans.discard if self.is_living(supervisor) else self._orphans.add)(child)
+            if self.is_living(child):  # else it was killed before it began, and nobody would clear its row
+                self._ties[child] = supervisor
+                (self._orphans.discard if self.is_living(supervisor) else self._orphans.add)(child)
         self.link(child, supervisor)
 
     def untie(self, child: ActorRef, parent: ActorRef) -> None:

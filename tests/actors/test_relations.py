@@ -320,3 +320,11 @@ def test_a_child_that_is_begun_below_a_dead_supervisor_does_not_stay(system: Act
     probe.expect(Started)
     probe.monitor(child)
     assert probe.expect(Down).reason == NOPROC
+
+
+def test_one_that_was_killed_before_it_was_tied_leaves_no_tie(system: ActorSystem) -> None:
+    child, supervisor = system.spawn(Puppet), system.spawn(Puppet)
+    child.kill()
+    system.relations.tie(child, supervisor)
+    assert not system.relations.tied(child, supervisor)
+    assert system.relations.links(supervisor) == ()
