@@ -127,9 +127,10 @@ class Reloader:
             reload.changes = list(changes_of(self._follow(self._prepare(spec)), self._target.root))
             self._target = replace(self._target, spec=spec)
             self._report(reload.changes)
-        except RegrowError as error:
+        except Exception as error:  # noqa: BLE001 - the one of this thread: whoever asked has to hear of it
             reload.usage = isinstance(error, PolicyError)
-            reload.mistakes = str(error).splitlines()
+            known = isinstance(error, RegrowError)
+            reload.mistakes = (str(error) if known else f"{type(error).__name__}: {error}").splitlines()
             self._say("ERROR", f"{why}: nothing has changed: {reload.mistakes[0]}")
             for line in reload.mistakes[1:]:
                 self._say("ERROR", line)

@@ -168,3 +168,12 @@ def test_changes_are_told_parents_first_with_what_went_wrong() -> None:
 def test_nobody_to_reload_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert main(["reload"]) == exit_codes.UNREACHABLE
+
+
+def test_whatever_else_goes_wrong_is_told_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("regrow.cli.targets.load_policy", broken)
+    reload = shop.reload(FILE)
+    assert (reload.mistakes, reload.usage) == (["KeyError: 'x'"], False)

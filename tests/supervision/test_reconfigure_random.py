@@ -101,7 +101,8 @@ class Play:
         elif how == "cannot":
             self.stage.follow(child_id)
         else:
-            self.stage.follow(child_id, *((Reconfigured(),) if how == "follow" else (None, "no")))
+            follows = how == "follow"
+            self.stage.follow(child_id, Reconfigured() if follows else None, None if follows else "no")
 
     def reconfigure(self, spec: SupervisorSpec) -> None:
         stage, before = self.stage, dict(self.stage.lives)
