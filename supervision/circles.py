@@ -11,14 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from ..actors.control import Reply
 from ..actors.errors import CallingSelf
-from ..actors.lineage import way_down
+from ..actors.lineage import lineage, way_down
 from ..actors.replies import waiting_asker
 
 if TYPE_CHECKING:
     from ..actors.life import Life
     from ..actors.ref import ActorRef
 
-__all__ = ("refuse_circle",)
+__all__ = ("asking_branch", "refuse_circle")
+
+
+def asking_branch(life: Life) -> ActorRef[Any] | None:
+    """Which child of a supervisor's `life` has sent the ask in hand, or has somebody below it that has; None: nobody.
+
+    Runs in: the supervisor's own thread. Never blocks. Shape: O(depth).
+    """
+    envelope = life.mailbox.in_hand
+    asker = None if envelope is None or envelope.reply_to is None else envelope.reply_to.asker
+    below: ActorRef[Any] | None = None
+    for ref in lineage(asker) if asker is not None else ():
+        if ref is life.ref:
+            return below
+        below = ref
+    return None
 
 
 def refuse_circle(life: Life, ending: ActorRef[Any] | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from . import commands as do
 from .api import answer
@@ -19,11 +20,14 @@ from .ending import advance_ending
 from .groups import advance_stopping, begin_starting, start_next
 from .mind import Mind
 from .plans import Boot, Ending, GroupPhase, GroupRestart
-from .reconfigure import advance_reconfiguration
-from .requests import Request
+from .reconfigure import advance_reconfiguration, ending_with
+from .requests import Reconfigure, Request
 from .restarts import count_attempt, give_up
 from .spec import SupervisorSpec
 from .validate import check_supervisor_spec, raise_problems
+
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
 
 __all__ = ("SupervisorCore",)
 
@@ -48,6 +52,12 @@ class SupervisorCore(Mind[CoreState]):
             **asdict(spec.intensity),
             "auto_shutdown": str(spec.auto_shutdown),
         }
+
+    def awaited_end(self, request: Request, branch: ActorRef[Any] | None = None) -> ActorRef[Any] | None:
+        """As of every mind; a new spec may end any child, or something below it."""
+        if isinstance(request, Reconfigure) and branch is not None and isinstance(request.spec, SupervisorSpec):
+            return branch if branch in ending_with(self._state, request.spec) else None
+        return super().awaited_end(request)
 
     def _boot(self) -> None:
         self._state.plan = Boot(list(self._state.children))

@@ -76,8 +76,11 @@ class Mind(ABC, Generic[S]):
         commands, state.out = state.out, []
         return commands
 
-    def awaited_end(self, request: Request) -> ActorRef[Any] | None:
-        """Whose end the answer to this request has to wait for, as things are; None if it waits for none."""
+    def awaited_end(self, request: Request, branch: ActorRef[Any] | None = None) -> ActorRef[Any] | None:  # noqa: ARG002
+        """Whose end the answer to this request has to wait for, as things are; None if it waits for none.
+
+        It may wait for several; then it is `branch` if that is one of them: the child that the asker is, or is below.
+        """
         if not isinstance(request, TerminateChild):
             return None
         child = self._state.find(request.child_id)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..actors.child_spec import ChildSpec, Restart
 from . import commands as do
@@ -38,7 +39,10 @@ from .spec import SupervisorSpec
 from .states import ALIVE, ChildState, Step
 from .validate import check_dynamic_spec, check_supervisor_spec
 
-__all__ = ("advance_reconfiguration", "note_answer", "note_failed_start", "reconfigure")
+if TYPE_CHECKING:
+    from ..actors.ref import ActorRef
+
+__all__ = ("advance_reconfiguration", "ending_with", "note_answer", "note_failed_start", "reconfigure")
 
 
 def reconfigure(state: CoreState, new: SupervisorSpec, to: Hashable) -> None:
@@ -63,6 +67,18 @@ def reconfigure(state: CoreState, new: SupervisorSpec, to: Hashable) -> None:
     _renew(state, job, new)
     _order(state, job, new)
     _hurry_group(state, job)
+
+
+def ending_with(state: CoreState, new: SupervisorSpec) -> tuple[ActorRef[Any] | None, ...]:
+    """Give the refs of those that end, or below which something may end, when this spec is followed; none if it is bad.
+
+    Shape: as of `difference`.
+    """
+    if tuple(_problems(state.spec, new)):
+        return ()
+    change = difference(_in_force(state, new), new)
+    children = (state.children.get(child_id) for child_id in (*change.removed, *change.restarted, *change.inside))
+    return tuple(child.ref for child in children if child is not None)
 
 
 def _problems(old: SupervisorSpec, new: SupervisorSpec) -> Iterator[SpecProblem]:

@@ -25,7 +25,7 @@ from ..actors.signals import Exit
 from ..protocol.exits import ExitReason
 from . import commands as do
 from . import core_events as ev
-from .circles import refuse_circle
+from .circles import asking_branch, refuse_circle
 from .description import describe_supervisor
 from .errors import FailedToStartChild, SupervisionError
 from .follow import SpecFound, ask_to_follow, find_spec
@@ -149,7 +149,8 @@ class SupervisorShell(Actor):
         return describe_supervisor(super().describe(), self._core, self.system.clock.now())
 
     def _requested(self, request: Request) -> None:
-        ending = self._core.awaited_end(request)
+        branch = asking_branch(self._alive()) if isinstance(request, Reconfigure) else None
+        ending = self._core.awaited_end(request, branch)
         refuse_circle(self._alive(), ending)
         number = next(self._numbers)
         self._replies[number] = reply = self.defer_reply()

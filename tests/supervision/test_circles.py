@@ -175,6 +175,28 @@ def test_waiting_for_a_sent_stop_is_refused_although_it_is_done(system: ActorSys
     assert facts.wait(ActorExited, ref=handle.ref).reason == SHUTDOWN
 
 
+def test_a_new_spec_that_ends_the_branch_one_sits_on_is_refused_and_another_one_is_followed(
+    system: ActorSystem,
+) -> None:
+    leaf, other = nested("a", leaf=puppet("leaf")), puppet("other")
+    handle = start(system, leaf, other)
+    ref = below(handle, "a", "leaf")
+
+    def spec(*children: ChildSpec) -> SupervisorSpec:
+        return SupervisorSpec(children=children, backoff=NO_BACKOFF, name="top")
+
+    for ends_it in (spec(other), spec(nested("a", leaf=puppet("another")), other)):
+        caught = Caught(lambda top, ends_it=ends_it: top.reconfigure(ends_it, timeout=SOON))  # type: ignore[misc]
+        ref.ask(caught, timeout=SOON)
+        assert isinstance(caught.error, CallingSelf)
+        assert handle.count_children().active == 2
+    caught = Caught(lambda top: top.reconfigure(spec(leaf, puppet("new")), timeout=SOON))
+    ref.ask(caught, timeout=SOON)
+    assert caught.error is None
+    assert [info.id for info in handle.which_children()] == ["new", "a"]
+    assert below(handle, "a", "leaf") is ref
+
+
 # What is no circle
 
 
