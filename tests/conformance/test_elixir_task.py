@@ -173,8 +173,9 @@ def test_et_06_a_child_is_restarted_as_it_is_told_to_be(
     system: ActorSystem, facts: Facts, tasks: TaskSupervisorHandle, restart: Restart, crashes: bool, lives: int
 ) -> None:
     turns = iter([boom if crashes else int])
-    tasks.start_child(lambda: next(turns, int)(), restart=restart)
+    ref = tasks.start_child(lambda: next(turns, int)(), restart=restart)
     facts.wait(ActorExited, times=lives)
+    assert ref.actor_stopped.wait(WAIT)  # from then on its supervisor knows
     assert tasks.count_children().specs == 0
     assert len(facts.all(ChildStarted)) == lives
 

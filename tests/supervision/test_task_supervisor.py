@@ -317,6 +317,27 @@ def test_what_does_not_end_in_time_is_killed_and_reported(
     assert events.get(timeout=WAIT) == AbandonedEnded(task.ref, 1)
 
 
+def test_a_kill_at_once_is_not_asked_for_first_and_does_not_harm_the_caller(
+    system: ActorSystem, probe: Probe, tasks: TaskSupervisorHandle
+) -> None:
+    running, told = threading.Event(), threading.Event()
+    reasons: list[object] = []
+
+    def function(stop: StopToken) -> None:
+        running.set()
+        assert stop.wait(WAIT)
+        reasons.append(stop.reason)
+        told.set()
+
+    ref, task = in_actor(system, lambda puppet: tasks.async_(function))
+    assert running.wait(WAIT)
+    assert ref.ask(lambda puppet: task.shutdown(0)) == TaskExited(KILLED)
+    assert told.wait(WAIT)
+    assert reasons == [KILLED]
+    probe.sync(ref)
+    assert ref.is_alive()
+
+
 def test_a_task_is_terminated_by_its_supervisor_once(tasks: TaskSupervisorHandle, facts: Facts) -> None:
     task = tasks.async_(until_stopped)
     assert tasks.children() == (task.ref,)
