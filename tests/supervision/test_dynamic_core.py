@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from regrow.actors.child_spec import ChildType, Grace, Restart, Start
+from regrow.actors.child_spec import ChildSpec, ChildType, Grace, Restart, Start
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, ExitReason, Shutdown
 from regrow.supervision import (
     Backoff,
@@ -119,6 +121,14 @@ def test_a_template_gets_each_childs_own_arguments_behind_its_own() -> None:
     assert starts == [("extra", "template", "one", 1), ("extra", "template"), ("extra", "template", "one", 1)]
     assert stage.ask(ask.GetChildSpec(first)) is template
     assert stage.counts() == (1, 2, 0, 2)
+
+
+def test_of_temporary_children_the_template_is_kept_and_their_arguments_are_not() -> None:
+    template = ChildSpec(id="t", start=Start(object, ("template",)), restart=Restart.TEMPORARY)
+    stage = DynamicStage(template=template)
+    assert stage.ask(ask.GetChildSpec(stage.add_with("own"))) is template
+    free = DynamicStage()
+    assert free.ask(ask.GetChildSpec(free.add(template))) == replace(template, start=Start(object))
 
 
 def test_a_template_is_all_that_is_started() -> None:

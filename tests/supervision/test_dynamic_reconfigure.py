@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from regrow.supervision import (
+    NO_BACKOFF,
     Backoff,
+    FailureDecay,
     InvalidSpec,
     MaxChildren,
     RestartIntensity,
@@ -88,3 +90,20 @@ def test_a_new_spec_holds_for_restarts_and_later_starts() -> None:
     last = [command for command in stage.commands if isinstance(command, do.StartLife)][-1]
     assert (last.spec.id, last.spec.start.args) == (first, ("extra", "own"))
     assert isinstance(stage.ask(ask.StartChildWith(())), MaxChildren)
+
+
+def test_restarts_that_have_been_still_count_unless_they_are_counted_in_another_way() -> None:
+    stage = DynamicStage(intensity=RestartIntensity(5, 60.0))
+    crashing = stage.add(child("w"))
+    stage.crash(crashing)
+    stage.crash(crashing)
+    stage.ask(ask.Reconfigure(DynamicSpec(FailureDecay(threshold=1.0), NO_BACKOFF, name="top")))
+    stage.crash(crashing)
+    assert stage.states() == {crashing: "running"}
+    stage.ask(ask.Reconfigure(DynamicSpec(RestartIntensity(2, 60.0), NO_BACKOFF, name="top")))
+    stage.crash(crashing)
+    stage.crash(crashing)
+    assert stage.states() == {crashing: "running"}
+    stage.ask(ask.Reconfigure(DynamicSpec(RestartIntensity(2, 59.0), NO_BACKOFF, name="top")))
+    stage.crash(crashing)
+    assert stage.over
