@@ -6,13 +6,15 @@ What lives here: the methods that all handles have. Those of one kind are in han
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from ..actors.describe import Description
 from ..actors.errors import ActorDeadError
 from ..actors.lineage import way_down
 from ..protocol.exits import SHUTDOWN, ExitReason
+from ..protocol.remote_error import RemoteError
 from . import requests as ask
+from .remote_errors import local_error
 from .results import ChildCounts, ChildInfo, Children
 from .tree import DescribeTree, FlatTree
 
@@ -85,10 +87,16 @@ class AnyHandle:
         return tuple(ref for ref in self.ref.system.abandoned.refs() if way_down(self.ref, ref))
 
     def _ask(self, request: object, kind: type[T], timeout: float | None) -> T:
-        answer = self.ref.ask(request, timeout=timeout)
+        answer = self._answer(request, timeout)
         if not isinstance(answer, kind):
             raise AssertionError(f"{self.ref}: expected a {kind.__name__} for {request}, got {answer!r}")
         return answer
+
+    def _answer(self, request: object, timeout: float | None) -> object:
+        try:
+            return cast(object, self.ref.ask(request, timeout=timeout))
+        except RemoteError as error:
+            raise local_error(error) from error
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.ref!r})"

@@ -79,7 +79,7 @@ class DynamicSupervisorHandle(AnyHandle):
         Errors: ChildNotFound, also for a child that is over already (with a template that is no error, as in OTP);
         CallingSelf at or below that child.
         """
-        self.ref.ask(ask.TerminateChild(child), timeout=timeout)
+        self._answer(ask.TerminateChild(child), timeout)
 
     def reconfigure(self, spec: DynamicSpec, *, timeout: float = ASK_TIMEOUT) -> Reconfigured:
         """Become what `spec` describes. The children that are there stay, also those beyond a lower max_children.

@@ -73,11 +73,11 @@ class SupervisorHandle(AnyHandle):
 
         The spec is kept, unless the child is temporary. Errors: ChildNotFound; CallingSelf at or below that child.
         """
-        self.ref.ask(ask.TerminateChild(child_id), timeout=timeout)
+        self._answer(ask.TerminateChild(child_id), timeout)
 
     def delete_child(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> None:
         """Forget a stopped child. Errors: ChildNotFound; ChildRunning; ChildRestarting."""
-        self.ref.ask(ask.DeleteChild(child_id), timeout=timeout)
+        self._answer(ask.DeleteChild(child_id), timeout)
 
     def get_childspec(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
         """Look a child's spec up. Errors: ChildNotFound."""

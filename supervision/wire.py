@@ -11,7 +11,7 @@ from typing import Final
 
 from ..actors import child_spec
 from ..protocol.records import record
-from . import requests, results
+from . import errors, requests, results
 from .backoff import (
     AkkaBackoff,
     Backoff,
@@ -61,6 +61,7 @@ TAGS: Final[dict[str, type]] = {
     "regrow.restart": child_spec.Restart,
     "regrow.restart_child": requests.RestartChild,
     "regrow.restart_intensity": RestartIntensity,
+    "regrow.spec_problem": errors.SpecProblem,
     "regrow.start": child_spec.Start,
     "regrow.start_child": requests.StartChild,
     "regrow.start_child_with": requests.StartChildWith,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,14 @@ from regrow.actors.child_spec import BrutalKill, Infinity
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitReason, ExitStatus, Shutdown, Signaled
 from regrow.supervision import (
     NO_BACKOFF,
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildNotFound,
+    ChildRunning,
     ChildStarted,
     ChildTerminated,
+    FailedToStartChild,
+    InvalidSpec,
     ShutdownError,
     Strategy,
     SupervisorHandle,
@@ -178,6 +185,36 @@ def test_o_57_a_killed_supervisor_takes_the_processes_below_it_along(system: Act
     assert is_gone(pid)
     assert pid_of(below(top, "inner"), "worker") != pid
     top.stop(timeout=STOP_TIMEOUT)
+
+
+@case("O-24", "O-26", "O-10", "O-77")
+def test_o_24_a_supervisor_in_another_process_refuses_with_the_same_errors(system: ActorSystem, facts: Facts) -> None:
+    spec = ChildSpec(id="a", start=TOLD, name="server")
+    inner = supervisor_child("inner", SupervisorSpec(children=[spec]), isolation=Isolation.PROCESS, start_timeout=60.0)
+    handle = below(start(system, inner), "inner")
+    with pytest.raises(AlreadyStarted, match="child 'a' is already started") as started:
+        handle.start_child(spec)
+    assert started.value.ref is not None
+    assert started.value.ref.urn == ref_of(handle, "a").urn
+    with pytest.raises(AlreadyStarted, match="child 'b' is already started: server "):
+        handle.start_child(replace(spec, id="b"))
+    with pytest.raises(ChildRunning, match="child 'a' is running"):
+        handle.restart_child("a")
+    with pytest.raises(ChildRunning):
+        handle.delete_child("a")
+    for call in (handle.terminate_child, handle.restart_child, handle.delete_child, handle.get_childspec):
+        with pytest.raises(ChildNotFound, match="child 'b' is not known to this supervisor"):
+            call("b")
+    handle.terminate_child("a")
+    with pytest.raises(AlreadyPresent):
+        handle.start_child(spec)
+    with pytest.raises(FailedToStartChild, match=r"child 'c' failed to start: crash: .*NotImportable") as failed:
+        handle.start_child(ChildSpec(id="c", start=Start("nowhere:Nobody")))
+    assert isinstance(failed.value.reason, Crash)
+    with pytest.raises(InvalidSpec) as invalid:
+        handle.start_child(replace(spec, id="", shutdown=Grace(-1)))
+    assert [problem.where for problem in invalid.value.problems] == ["child ('').id", "child ('').shutdown.seconds"]
+    handle.ref.shutdown()
 
 
 @case("O-65")
