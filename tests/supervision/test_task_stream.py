@@ -333,6 +333,16 @@ def test_an_iteration_that_is_given_up_leaves_nothing(
     assert system.abandoned.refs() == ()
 
 
+def test_an_iteration_that_is_given_up_leaves_no_timer(clock: NotingClock, tasks: TaskSupervisorHandle) -> None:
+    gates = Gates()
+    gates.open(0)
+    stream: Any = tasks.stream(gates, range(9), max_concurrency=3, timeout=9.0)
+    next(stream)
+    stream.close()
+    assert tasks.count_children().specs == 0
+    assert clock.pending == 0
+
+
 def test_a_stream_that_was_never_begun_has_started_nothing(tasks: TaskSupervisorHandle, facts: Facts) -> None:
     stream: Any = tasks.stream(lambda item: item, range(3), max_concurrency=3)
     stream.close()
