@@ -32,6 +32,7 @@ def test_it_follows_another_spec_and_keeps_its_children() -> None:
         own=("intensity", "backoff", "max_children", "extra_arguments")
     )
     assert stage.states() == dict.fromkeys(children, "running")
+    assert stage.ask(ask.GetChildSpec(children[0])) == child("w")
     assert isinstance(stage.ask(ask.StartChild(child("w"))), MaxChildren)
     stage.crash(children[0])
     stage.pass_time(1.0)

@@ -34,3 +34,4 @@ def test_nothing_of_a_temporary_child_is_kept() -> None:
     assert gone() is None, "its arguments are kept while it runs"
     crowd.finish()
     assert crowd.core.children(0.0) == ()
+    assert not crowd.core._state._by_urn, "its ref is kept"
