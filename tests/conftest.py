@@ -31,7 +31,7 @@ SETTLE_TIMEOUT: Final = 3.0 * TIMEOUT_FACTOR
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile(
     "soak",
-    max_examples=2000,
+    max_examples=1000,
     stateful_step_count=40,
     deadline=None,
     database=None,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regrow.actors.child_spec import ChildType, Restart
-from regrow.protocol.exits import ExitReason, Normal, Shutdown
+from regrow.protocol.exits import ExitReason
 from regrow.supervision import commands as do
 from regrow.supervision import core_events as ev
 from regrow.supervision import errors as err
 from regrow.supervision import events as fact
 from regrow.supervision import requests as ask
 from regrow.supervision.dynamic_spec import DynamicSpec
-from regrow.supervision.results import ChildCounts, ChildInfo, Children
+from regrow.supervision.results import ChildInfo, Children
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.states import ChildState
-from tests.supervision.judge import ALIVE, READY, Judge
+from tests.supervision.judge import Judge
+from tests.supervision.naive import ALIVE, comes_back, count_children
 
 if TYPE_CHECKING:
     from tests.supervision.world import Node
@@ -64,8 +65,7 @@ class DynamicJudge(Judge):
 
     def _check_verdict(self, info: ChildInfo, reason: ExitReason, commands: list[do.Command]) -> None:
         said = [command.event for command in commands if isinstance(command, do.Announce)]
-        clean = isinstance(reason, Normal | Shutdown)
-        restart = info.restart is Restart.PERMANENT or (info.restart is Restart.TRANSIENT and not clean)
+        restart = comes_back(info.restart, reason)
         given_up = any(isinstance(event, fact.IntensityReached) for event in said)
         assert (any(isinstance(event, fact.RestartScheduled) for event in said) or given_up) == restart
         assert (do.ForgetChild(info.id) in commands) == (given_up or not restart)
@@ -80,11 +80,8 @@ class DynamicJudge(Judge):
                 assert isinstance(got, Children)
                 assert [info.id for info in got.children] == list(self.seen)[::-1]
             case ask.CountChildren():
-                infos = self.seen.values()
-                supervisors = sum(info.type is ChildType.SUPERVISOR for info in infos)
-                active = sum(info.state in READY for info in infos)
-                specs = 1 if template else len(infos)
-                assert got == ChildCounts(specs, active, supervisors, len(infos) - supervisors)
+                counts = count_children(self.seen.values())
+                assert got == (replace(counts, specs=1) if template else counts)
             case ask.StartChild() | ask.StartChildWith():
                 full = len(self.seen) == self.dynamic.max_children
                 wrong = template != isinstance(request, ask.StartChildWith)

@@ -8,28 +8,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
-from regrow.actors.child_spec import BrutalKill, ChildType, Grace, Infinity, Restart
-from regrow.protocol.exits import ExitReason, Normal, Shutdown
+from regrow.actors.child_spec import BrutalKill, Grace, Infinity, Restart
+from regrow.protocol.exits import ExitReason
 from regrow.supervision import commands as do
 from regrow.supervision import core_events as ev
 from regrow.supervision import errors as err
 from regrow.supervision import events as fact
 from regrow.supervision import requests as ask
-from regrow.supervision.decay import FailureDecay
-from regrow.supervision.results import ChildCounts, ChildInfo, Children, Done
+from regrow.supervision.results import ChildInfo, Children, Done
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
-from regrow.supervision.states import TRANSITIONS, ChildState
+from regrow.supervision.states import ChildState
 from regrow.supervision.strategy import Strategy
+from tests.supervision.naive import ALIVE, READY, comes_back, count_children, excess, within_one_life
 
 if TYPE_CHECKING:
     from tests.supervision.world import Node
 
 __all__ = ("Judge",)
 
-ALIVE = {ChildState.STARTING, ChildState.RUNNING, ChildState.STOPPING}
-READY = {ChildState.RUNNING, ChildState.STOPPING}
 A_HAIR = 1e-9  # seconds; sums of floats
 
 
@@ -57,6 +56,8 @@ class Judge:
         self.event: ev.CoreEvent = ev.Booted()
         self.seen: dict[str, ChildInfo] = {}
         self.was_calm = False
+        self.following = False  # a new spec: until it has said that it does
+        self.has_followed = self.to_reorder = False
 
     @property
     def now(self) -> float:
@@ -76,18 +77,39 @@ class Judge:
                 self.not_before.pop(named, None)
                 self.owed.discard(named)
                 self.withdrawn.add(named)
+            elif isinstance(event.request, ask.Reconfigure):
+                self._may_follow(event.request.spec)
         elif isinstance(event, ev.StopRequested):
             self.ending = True
 
     def after(self, commands: list[do.Command]) -> None:
         table = self._table()
         if not self.node.core.ended:
+            if self.to_reorder:
+                self._reorder(table)
             assert list(table) == self.order, f"{self.node.name}: expected {self.order}, got {list(table)}"
             self._check_moves(table)
         self._check_news(commands)
         if isinstance(self.event, ev.Requested):
             self._check_answer(self.event.request, self.event.reply_to, commands)
         assert self.ending == (self.node.core.phase == "stopping")
+
+    def _may_follow(self, spec: object) -> None:
+        """From now on it may stop and start what it likes, in any order, but never two of one, and it comes to rest."""
+        if not isinstance(spec, SupervisorSpec) or not self.booted or self.following or self.ending:
+            return
+        self.spec = spec
+        self.following = self.has_followed = self.to_reorder = True
+        self.attempts.clear()
+        self.failures.clear()
+        self.not_before.clear()
+        self.specs |= {child.id: child for child in spec.children}
+
+    def _reorder(self, table: dict[str, ChildInfo]) -> None:
+        """A spec that was taken over gives the order; what is not in it stands behind."""
+        self.to_reorder = False
+        static = [child.id for child in self.spec.children if child.id in table]
+        self.order = [*static, *(child_id for child_id in self.order if child_id in table and child_id not in static)]
 
     def command(self, command: do.Command) -> None:
         match command:
@@ -104,10 +126,14 @@ class Judge:
                 if isinstance(request, ask.TerminateChild):
                     assert value == Done()
                     assert not self.node.living(str(request.child_id)), "said to be done with a child that lives"
+                elif isinstance(request, ask.Reconfigure):
+                    self.following = False
             case do.Refuse(to, error):
                 request = self.open.pop(to)
                 if isinstance(error, err.SupervisorStopping):
                     assert self.ending
+                elif isinstance(request, ask.Reconfigure):
+                    assert isinstance(error, err.CannotReconfigure)
                 elif isinstance(error, err.FailedToStartChild) and isinstance(request, ask.RestartChild):
                     self.withdrawn.add(request.child_id)  # whoever asked knows, and nobody tries again
             case do.Announce(event):
@@ -115,7 +141,8 @@ class Judge:
             case do.ForgetChild(child_id):
                 assert not self.node.living(child_id)
                 self.order.remove(child_id)
-                del self.specs[child_id], self.failures[child_id]
+                self.specs.pop(child_id)
+                del self.failures[child_id]
                 self.not_before.pop(child_id, None)
             case do.ConfirmStart():
                 assert not self.booted
@@ -142,11 +169,13 @@ class Judge:
             self.specs[child_id] = spec
         elif asked == ask.RestartChild(child_id):
             pass
+        elif self.following:
+            self.specs[child_id] = spec
         elif not self.booted:
             self._start_at_boot(order)
         else:
             self._restart(order)
-        assert self.specs[child_id] is spec
+        assert self.specs[child_id] is spec or self.has_followed
         self.withdrawn.discard(child_id)
         self.not_before.pop(child_id, None)
 
@@ -171,6 +200,8 @@ class Judge:
             assert self._excess(-A_HAIR) <= 0, "more restarts than the intensity allows"
 
     def _stop(self, order: do.StopLife) -> None:
+        if self.has_followed:  # and so has its spec
+            return
         shutdown = self.specs[order.child_id].effective_shutdown
         expected = self.now + shutdown.seconds if isinstance(shutdown, Grace) else None
         assert not isinstance(shutdown, BrutalKill)
@@ -180,6 +211,8 @@ class Judge:
         self._check_victim(order.child_id)
 
     def _kill(self, order: do.KillLife) -> None:
+        if self.has_followed:
+            return
         shutdown = self.specs[order.child_id].effective_shutdown
         assert not isinstance(shutdown, Infinity)
         if isinstance(shutdown, Grace):
@@ -216,10 +249,10 @@ class Judge:
             case fact.BackoffWasReset():
                 delays = self.specs[event.child_id].backoff or self.spec.backoff
                 assert self.now >= self.ready_at[event.life] + delays.reset_after - A_HAIR
-                assert self.failures.pop(event.child_id) > 0
+                assert self.failures.pop(event.child_id, 0) > 0 or self.has_followed
             case fact.IntensityReached():
                 self.attempts.append(self.now)  # the one that is not made
-                assert self._excess(A_HAIR) > 0, "gives up too early"
+                assert self._excess(A_HAIR) > 0 or self.has_followed, "gives up too early"
                 self.ending = True
             case fact.SignificantChildEnded():
                 self.ending = True
@@ -231,7 +264,7 @@ class Judge:
     def _scheduled(self, event: fact.RestartScheduled) -> None:
         assert not self.ending
         assert event.delay >= 0
-        self.failures[event.child_id] += 1
+        self.failures[event.child_id] = event.failures if self.has_followed else self.failures[event.child_id] + 1
         assert event.failures == self.failures[event.child_id]
         assert event.child_id in event.group
         match self.spec.strategy:
@@ -262,7 +295,7 @@ class Judge:
                 self.owed.add(info.id)
             assert self.told[fact.ChildTerminated, event.life] == 1
             assert self.told[fact.ChildStarted, event.life] == 1 or info.state is ChildState.STOPPING
-            if self.booted and self.was_calm and info.state is not ChildState.STOPPING:
+            if self.booted and self.was_calm and not self.following and info.state is not ChildState.STOPPING:
                 self._check_verdict(info, event.reason, commands)
         elif isinstance(event, ev.LifeFailed) and info.state is ChildState.STARTING:
             assert self.told[fact.ChildStartFailed, event.life] == 1
@@ -270,8 +303,7 @@ class Judge:
     def _check_verdict(self, info: ChildInfo, reason: ExitReason, commands: list[do.Command]) -> None:
         """A child has ended on its own while the supervisor had nothing else in hand: the table of restart types."""
         said = [command.event for command in commands if isinstance(command, do.Announce)]
-        clean = isinstance(reason, Normal | Shutdown)
-        restart = info.restart is Restart.PERMANENT or (info.restart is Restart.TRANSIENT and not clean)
+        restart = comes_back(info.restart, reason)
         given_up = any(isinstance(event, fact.IntensityReached) for event in said)
         assert (any(isinstance(event, fact.RestartScheduled) for event in said) or given_up) == restart
         forgotten = do.ForgetChild(info.id) in commands
@@ -293,7 +325,7 @@ class Judge:
                 continue
             assert info.life >= seen.life
             if info.life == seen.life:
-                assert info.state in _within_one_life(seen.state), f"{child_id}: {seen.state} -> {info.state}"
+                assert info.state in within_one_life(seen.state), f"{child_id}: {seen.state} -> {info.state}"
 
     def _check_answer(self, request: ask.Request, to: object, commands: list[do.Command]) -> None:
         answer = next((c for c in commands if isinstance(c, do.Reply | do.Refuse) and c.to == to), None)
@@ -303,10 +335,7 @@ class Judge:
             assert [info.id for info in got.children] == list(self.seen)[::-1]
             return
         if isinstance(request, ask.CountChildren):
-            infos = self.seen.values()
-            supervisors = sum(info.type is ChildType.SUPERVISOR for info in infos)
-            active = sum(info.state in READY for info in infos)
-            assert got == ChildCounts(len(infos), active, supervisors, len(infos) - supervisors)
+            assert got == count_children(self.seen.values())
             return
         if isinstance(request, ask.StartChildWith | ask.Reconfigure):
             return
@@ -320,12 +349,17 @@ class Judge:
         if info is None and not isinstance(request, ask.StartChild):
             return err.ChildNotFound
         if isinstance(request, ask.GetChildSpec):
+            if self.has_followed:
+                return ANY
             spec = self.specs[str(request.child_id)]
             started = info is not None and info.life and info.state is not ChildState.STARTING
             let_go = started and spec.restart is Restart.TEMPORARY  # of what it was started with
             return replace(spec, start=replace(spec.start, args=(), kwargs={})) if let_go else spec
         if self.was_ending:
             return err.SupervisorStopping
+        never = self.spec.auto_shutdown is AutoShutdown.NEVER
+        if isinstance(request, ask.StartChild) and request.spec.significant and never:
+            return err.InvalidSpec  # it was drawn for the spec before
         if info is None:
             return None
         if isinstance(request, ask.StartChild):
@@ -346,6 +380,7 @@ class Judge:
             return
         assert self.node.core.phase == "running", f"{self.node.name} is still {self.node.core.phase}"
         assert not self.open
+        assert not self.following
         for info in self._table().values():
             assert info.state in {ChildState.RUNNING, ChildState.STOPPED}, f"{info.id} is {info.state} for ever"
             assert len(self.node.living(info.id)) == (info.state is ChildState.RUNNING)
@@ -358,18 +393,4 @@ class Judge:
         return {info.id: info for info in self.node.core.children(self.now)}
 
     def _excess(self, slack: float) -> float:
-        """By how much the restarts until now are too many; positive `slack` counts what is on the edge."""
-        intensity = self.spec.intensity
-        if isinstance(intensity, FailureDecay):
-            weights = (0.5 ** ((self.now - at) / intensity.decay) for at in self.attempts)
-            return sum(weights) - intensity.threshold + slack
-        recent = sum(self.now - at <= intensity.max_seconds + slack for at in self.attempts)
-        return recent - intensity.max_restarts
-
-
-def _within_one_life(state: ChildState) -> set[ChildState]:
-    """Where the table leads without a new life."""
-    found = {state}
-    while more := {to for at in found for step, to in TRANSITIONS[at].items() if step != "begin"} - found:
-        found |= more
-    return found
+        return excess(self.spec.intensity, self.attempts, self.now, slack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -320,6 +321,24 @@ class Trees(Supervision):
     DEPTH = 2
 
 
+class Followers(Supervision):
+    """Trees that are told to become other ones, at any moment."""
+
+    DEPTH = 1
+
+    @precondition(lambda self: self.world.open_nodes())
+    @rule(data=st.data())
+    def somebody_changes_the_spec(self, data: st.DataObject) -> None:
+        node = self.node(data)
+        new = data.draw(supervisors(1 if node is self.world.root else 0))
+        old = {child.id: child for child in node.judge.spec.children}
+        same = data.draw(st.sets(st.sampled_from(IDS)))  # of these, those that were there before
+        kept = [old.get(child.id, child) if child.id in same else child for child in new.children]
+        significant = new.auto_shutdown is not AutoShutdown.NEVER
+        kept = [replace(child, significant=child.significant and significant) for child in kept]
+        node.request(ask.Reconfigure(replace(new, children=kept)))
+
+
 class Crowds(Supervision):
     """A supervisor of children that come and go, some of them supervisors."""
 
@@ -340,4 +359,5 @@ def sized(machine: type[Supervision]) -> type[unittest.TestCase]:
 
 TestSupervision = sized(Supervision)
 TestTrees = sized(Trees)
+TestFollowers = sized(Followers)
 TestCrowds = sized(Crowds)

@@ -20,7 +20,8 @@ from regrow.supervision import requests as ask
 from regrow.supervision.core import SupervisorCore
 from regrow.supervision.dynamic_core import DynamicCore
 from regrow.supervision.dynamic_spec import DynamicSpec
-from regrow.supervision.errors import SupervisionError
+from regrow.supervision.errors import SupervisionError, SupervisorStopping
+from regrow.supervision.results import Reconfigured
 from regrow.supervision.spec import SupervisorSpec
 from tests.supervision.dynamic_judge import DynamicJudge
 from tests.supervision.judge import Judge
@@ -200,6 +201,13 @@ class Node:
                 assert key in self.timers or key in self.spent, f"{key} was never set"
                 if key in self.timers:
                     self.spent[key] = self.timers.pop(key)
+            case do.ReconfigureLife(child_id, number, message):
+                self._pass_on(self.life_of(child_id, number), message)
+            case do.Reply(to, value) if isinstance(to, Life):  # the supervisor above has asked
+                result = value if isinstance(value, Reconfigured) else None
+                to.owner.send(ev.LifeReconfigured(to.child_id, to.number, result))
+            case do.Refuse(to, error) if isinstance(to, Life) and not isinstance(error, SupervisorStopping):
+                to.owner.send(ev.LifeReconfigured(to.child_id, to.number, None, str(error)))
             case do.ConfirmStart():
                 if self.life is not None:
                     self.life.say_ready()
@@ -217,6 +225,12 @@ class Node:
             life.under = Node(self.world, inner[0], f"{self.name}/{life.child_id}#{life.number}", life)
         ref = cast(Any, FakeRef(f"urn:{life.child_id}"))
         return ev.LifeBegun(life.child_id, life.number, ref, life.number)
+
+    def _pass_on(self, life: Life, message: ask.Reconfigure | ask.ReconfigureFrom) -> None:
+        if life.under is None or isinstance(message, ask.ReconfigureFrom):
+            self.send(ev.LifeReconfigured(life.child_id, life.number, None))
+        else:
+            life.under.send(ev.Requested(message, life))
 
     def _exit(self, reason: ExitReason) -> None:
         assert not self.living(), f"{self.name} ends and leaves {self.living()} alive"
