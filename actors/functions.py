@@ -73,8 +73,8 @@ class StopToken:
             if self._reason is not None:
                 return
             self._reason = reason
+            self._event.set()  # with the lock held: a callback that comes now must find it set
             callback = self._callback
-        self._event.set()
         if callback is not None:
             callback()
 

@@ -155,6 +155,22 @@ def test_a_request_that_comes_before_the_function_runs_is_not_missed() -> None:
     assert token.wait(0.0)
 
 
+def test_whoever_is_called_back_finds_the_token_set_also_while_it_is_being_set() -> None:
+    token, seen = StopToken(), []
+
+    class Slow(threading.Event):
+        def set(self) -> None:
+            other.start()
+            other.join(0.05)  # it gets here in the meantime
+            super().set()
+
+    other = threading.Thread(target=token.on_set, args=(lambda: seen.append(token.is_set()),))
+    token._event = Slow()
+    token.set(SHUTDOWN)
+    other.join(WAIT)
+    assert seen == [True]
+
+
 def test_a_link_that_breaks_tells_the_function_to_end_but_a_normal_end_of_the_other_does_not(
     system: ActorSystem, probe: Probe
 ) -> None:
