@@ -43,8 +43,10 @@ class CrowdRun:
     start: float  # each, one after the other
     memory: float  # each
     restart: list[float]  # from the raise to ready, one at a time
-    restart_cpu: float  # of the whole process, for each of these
-    thread_cpu: float  # the same for a bare thread that ends and one that starts instead, beside the crowd
+    restart_user: float  # CPU of the whole process outside of the kernel, for each of these
+    restart_kernel: float  # and in it
+    thread_user: float  # the same for a bare thread that ends and one that starts instead, beside the crowd
+    thread_kernel: float
     storm: list[float]  # the same while 1 % of them crash each second
     storm_cpu: float  # share of a core while they do
     stop: float  # each, all at once
@@ -80,11 +82,13 @@ def be_crowd(children: int, seconds: float) -> CrowdRun:
         memory = (_resident_kib() - before) / len(refs)
         readies: SimpleQueue[float] = SimpleQueue()
         unsubscribe = system.bus.subscribe(lambda _event: readies.put(time.perf_counter()), ChildStarted)
-        cpu = time.process_time()
+        used = _Used()
         single = [_restart(refs[-1 - number % len(refs)], readies) for number in range(SINGLE)]
-        restart_cpu = (time.process_time() - cpu) / SINGLE * 1e6
+        restart_user, restart_kernel = used.since()
         unsubscribe()
-        thread_cpu = _bare_threads()
+        used = _Used()
+        _bare_threads()
+        thread_user, thread_kernel = used.since()
         storm, storm_cpu = _storm(system, refs, seconds)
         began = time.perf_counter()
         handle.stop(timeout=WAIT)
@@ -94,8 +98,10 @@ def be_crowd(children: int, seconds: float) -> CrowdRun:
         start=start,
         memory=memory,
         restart=single,
-        restart_cpu=restart_cpu,
-        thread_cpu=thread_cpu,
+        restart_user=restart_user,
+        restart_kernel=restart_kernel,
+        thread_user=thread_user,
+        thread_kernel=thread_kernel,
         storm=storm,
         storm_cpu=storm_cpu,
         stop=stop,
@@ -123,9 +129,21 @@ def _restart(ref: ActorRef[Member], readies: SimpleQueue[float]) -> float:
     return (ready - _crashed_at[ref.urn]) * 1e6
 
 
-def _bare_threads() -> float:
-    """What the machine takes for one thread that ends and one that starts, microseconds of CPU."""
-    cpu = time.process_time()
+class _Used:
+    """The CPU that the process has used up to now."""
+
+    def __init__(self) -> None:
+        self._before = resource.getrusage(resource.RUSAGE_SELF)
+
+    def since(self) -> tuple[float, float]:
+        """Give the microseconds since then outside of the kernel and in it, for each of SINGLE deeds."""
+        now = resource.getrusage(resource.RUSAGE_SELF)
+        user, kernel = now.ru_utime - self._before.ru_utime, now.ru_stime - self._before.ru_stime
+        return user / SINGLE * 1e6, kernel / SINGLE * 1e6
+
+
+def _bare_threads() -> None:
+    """End a thread and start another one, again and again: what the machine takes for that."""
     for _ in range(SINGLE):
         gate = threading.Lock()
         gate.acquire()
@@ -134,7 +152,6 @@ def _bare_threads() -> float:
         gate.release()
         thread.join()
         time.sleep(0.0005)
-    return (time.process_time() - cpu) / SINGLE * 1e6
 
 
 def _storm(system: ActorSystem, refs: list[ActorRef[Member]], seconds: float) -> tuple[list[float], float]:
