@@ -67,6 +67,7 @@ class Gates:
             stop.on_set(self._wake)
             assert self._condition.wait_for(lambda: item in self._open or stop.is_set(), WAIT)
             self.running.discard(item)
+            self._condition.notify_all()
         return item
 
     def open(self, *items: object) -> None:
