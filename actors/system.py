@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..protocol.host.messages import LogRecord
     from .hosting.host import Hosting
 
-__all__ = ("ActorSystem", "HostLink")
+__all__ = ("ActorSystem", "HostLink", "Part")
 
 DEFAULT_OPTIONS: Final = SpawnOptions()
 
