@@ -6,13 +6,15 @@ from typing import Any, cast
 
 import pytest
 
+from regrow.actors.child_spec import ChildSpec, Restart, Start
 from regrow.protocol.exits import NORMAL, Crash
 from regrow.supervision import core_events as ev
 from regrow.supervision import errors as err
 from regrow.supervision import events as fact
 from regrow.supervision import requests as ask
 from regrow.supervision.backoff import Backoff
-from regrow.supervision.commands import BackoffReset, GroupDue, WaveDeadline
+from regrow.supervision.commands import BackoffReset, CancelTimer, GroupDue, WaveDeadline
+from regrow.supervision.dynamic_spec import DynamicSpec
 from regrow.supervision.intensity import RestartIntensity
 from regrow.supervision.results import Children, Done
 from regrow.supervision.states import ChildState
@@ -107,3 +109,57 @@ def test_whose_end_an_answer_waits_for() -> None:
     assert core.awaited_end(ask.TerminateChild("w")) is None
     assert core.awaited_end(ask.TerminateChild("x")) is None
     assert core.awaited_end(ask.RestartChild("a")) is None
+
+
+def test_what_a_supervisor_of_fixed_children_does_not_offer() -> None:
+    stage = Stage(child("a")).boot()
+    refused = stage.ask(ask.StartChildWith((1,)))
+    assert isinstance(refused, err.NotOffered)
+    assert str(refused) == str(err.NotOffered("top", "start_child_with", "it has no template"))
+    wrong = stage.ask(ask.Reconfigure(DynamicSpec()))
+    assert isinstance(wrong, err.InvalidSpec)
+    assert wrong.problems == (err.SpecProblem("supervisor", "a SupervisorSpec", repr(DynamicSpec())),)
+
+
+def test_the_boot_goes_on_without_a_child_that_was_terminated_before_its_turn() -> None:
+    stage = Stage(child("a"), child("b"), child("c"))
+    stage.starts["a"] = ["hang"]
+    stage.boot()
+    assert stage.ask(ask.TerminateChild("b")) == Done()
+    stage.become_ready("a")
+    assert stage.states() == {"a": "running", "b": "stopped", "c": "running"}
+
+
+def test_a_temporary_child_keeps_nothing_of_its_arguments() -> None:
+    start = Start(object, ("large",), {"larger": 1})
+    stage = Stage(ChildSpec(id="t", start=start, restart=Restart.TEMPORARY)).boot()
+    spec = stage.ask(ask.GetChildSpec("t"))
+    assert isinstance(spec, ChildSpec)
+    assert (spec.start.args, spec.start.kwargs) == ((), {})
+
+
+def test_the_end_cancels_the_time_of_a_group() -> None:
+    stage = Stage(child("a"), strategy="one_for_all", backoff=SLOW).boot()
+    stage.crash("a")
+    stage.stop()
+    assert CancelTimer(GroupDue(1)) in stage.commands
+    assert stage.timers == {}
+
+
+def test_a_start_that_fails_while_it_is_being_stopped_says_why() -> None:
+    stage = Stage(child("a")).boot()
+    stage.starts["b"], stage.stops["b"] = ["hang"], "hang"
+    stage.request(ask.StartChild(child("b")))
+    stage.request(ask.TerminateChild("b"))
+    stage.fail_start("b")
+    assert stage.info("b").last_reason == str(BOOM)
+
+
+def test_a_member_whose_start_is_under_way_belongs_to_the_next_group() -> None:
+    stage = Stage(child("a"), child("b"), child("c"), strategy="rest_for_one").boot()
+    stage.starts["b"] = ["hang", "ready"]
+    stage.crash("a")
+    assert stage.states() == {"a": "running", "b": "starting", "c": "backoff"}
+    stage.feed(ev.LifeFailed("b", stage.lives.pop("b"), BOOM))
+    assert stage.saw(fact.RestartScheduled)[-1].group == ("b", "c")
+    assert stage.states() == {"a": "running", "b": "running", "c": "running"}
