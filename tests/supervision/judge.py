@@ -55,6 +55,7 @@ class Judge:
         self.open: dict[object, ask.Request] = {}  # requests that wait for their answer
         self.event: ev.CoreEvent = ev.Booted()
         self.seen: dict[str, ChildInfo] = {}
+        self.readied: set[int] = set()  # lives that have said that they are ready
         self.was_calm = False
         self.following = False  # a new spec: until it has said that it does
         self.has_followed = self.to_reorder = False
@@ -70,6 +71,8 @@ class Judge:
         self.seen = self._table()
         self.was_calm = self.node.core.phase == "running"
         self.was_ending = self.ending
+        if isinstance(event, ev.LifeReady):
+            self.readied.add(event.life)
         if isinstance(event, ev.Requested):
             self.open[event.reply_to] = event.request
             if isinstance(event.request, ask.TerminateChild):
@@ -335,7 +338,7 @@ class Judge:
             assert [info.id for info in got.children] == list(self.seen)[::-1]
             return
         if isinstance(request, ask.CountChildren):
-            assert got == count_children(self.seen.values())
+            assert got == count_children(self.seen.values(), self.readied)
             return
         if isinstance(request, ask.StartChildWith | ask.Reconfigure):
             return
@@ -352,8 +355,8 @@ class Judge:
             if self.has_followed:
                 return ANY
             spec = self.specs[str(request.child_id)]
-            started = info is not None and info.life and info.state is not ChildState.STARTING
-            let_go = started and spec.restart is Restart.TEMPORARY  # of what it was started with
+            was_ready = info is not None and info.life in self.ready_at
+            let_go = was_ready and spec.restart is Restart.TEMPORARY  # of what it was started with
             return replace(spec, start=replace(spec.start, args=(), kwargs={})) if let_go else spec
         if self.was_ending:
             return err.SupervisorStopping
