@@ -61,6 +61,7 @@ from .events import (
     ShutdownErrors,
     SignificantChildEnded,
     SupervisionEvent,
+    SupervisorReconfigured,
     SupervisorStarted,
     Unstopped,
 )
@@ -155,6 +156,7 @@ __all__ = (
     "SupervisionEvent",
     "Supervisor",
     "SupervisorHandle",
+    "SupervisorReconfigured",
     "SupervisorRequests",
     "SupervisorSpec",
     "SupervisorStarted",

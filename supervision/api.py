@@ -101,10 +101,14 @@ def list_children(state: CoreState, to: Hashable) -> None:
 
 
 def count_children(state: CoreState) -> ChildCounts:
-    """Count the table. A child that is being restarted counts as what it is, but not as active."""
+    """Count the table. A child that is being restarted counts as what it is, but not as active.
+
+    Source: OTP supervisor count_child/2, which counts the pids that are alive, and knows a pid when its start is over:
+    so a child that is being stopped is active if it had been ready, and not if it was still starting.
+    """
     children = state.children.values()
     supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
-    alive = sum(child.state in {ChildState.RUNNING, ChildState.STOPPING} for child in children)
+    alive = sum(child.ready and child.state in {ChildState.RUNNING, ChildState.STOPPING} for child in children)
     return ChildCounts(len(children), alive, supervisors, len(children) - supervisors)
 
 

@@ -50,6 +50,7 @@ class Child:
     turn: int = 0  # number of the wait in hand; 0 when it does not wait for a time of its own
     due: float | None = None  # when that wait is over
     reset_armed: bool = False  # a BackoffReset timer is set for this life
+    ready: bool = False  # this life has been ready, so that it counts for as long as it lives
     withdrawn: bool = False  # this stop was asked for by name, so no group may start the child again
     killed: bool = False  # this life was killed, at once or past its deadline
     patience: TimerKey | None = None  # the timer that ends the wait for this life's end, where it has one of its own

@@ -16,10 +16,10 @@ from ..protocol.exits import ExitReason
 from . import commands as do
 from .child import Child, StartCause, is_shutdown_error
 from .errors import SupervisionError
-from .events import ShutdownError, SupervisionEvent, Unstopped
+from .events import ShutdownError, SupervisionEvent, SupervisorReconfigured, Unstopped
 from .intensity import RestartLog
 from .plans import GroupPhase, GroupRestart, Plan, Reconfiguration
-from .results import Done, StartedChild
+from .results import Done, Reconfigured, StartedChild
 from .spec import SupervisorSpec
 from .states import ALIVE, ChildState, Step
 
@@ -113,7 +113,7 @@ class CoreState:
         child.life = self._lives
         child.cause = cause
         child.due, child.turn = None, 0
-        child.withdrawn = child.killed = False
+        child.ready = child.withdrawn = child.killed = False
         if cause is StartCause.RESTART:
             child.restarts += 1
         if isinstance(self.plan, GroupRestart):
@@ -181,6 +181,11 @@ class CoreState:
     def report_unstopped(self, child: Child) -> None:
         """Have it known that a life that is over as far as we are concerned may still be running."""
         self.announce(Unstopped(supervisor=self.name, child_id=child.id, life=child.life))
+
+    def announce_followed(self, result: Reconfigured) -> None:
+        """Have it known that a new spec has been followed, unless there was nothing to do."""
+        if not result.unchanged:
+            self.announce(SupervisorReconfigured(supervisor=self.name, result=result))
 
     def cancel_wait(self, child: Child) -> None:
         """Give up a restart that has been decided but not begun."""

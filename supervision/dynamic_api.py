@@ -134,4 +134,5 @@ def _follow(state: DynamicState, new: SupervisorSpec | DynamicSpec, to: Hashable
         return
     changed = tuple(one.name for one in fields(old) if not same(getattr(old, one.name), getattr(new, one.name)))
     state.follow(new)
-    state.say(do.Reply(to, Reconfigured(own=changed)))
+    state.announce_followed(result := Reconfigured(own=changed))
+    state.say(do.Reply(to, result))

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from ..protocol.exits import ExitReason
 from .decay import FailureDecay
 from .intensity import RestartIntensity
+from .results import Reconfigured
 
 __all__ = (
     "BackoffWasReset",
@@ -28,6 +29,7 @@ __all__ = (
     "ShutdownErrors",
     "SignificantChildEnded",
     "SupervisionEvent",
+    "SupervisorReconfigured",
     "SupervisorStarted",
     "Unstopped",
 )
@@ -38,6 +40,17 @@ class SupervisorStarted:
     """All children of the spec have been started, or have asked to be ignored."""
 
     supervisor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorReconfigured:
+    """A new spec has been followed, and was not the old one. `result`: what was done, also below this supervisor.
+
+    The supervisors below that had something to do say so themselves, before.
+    """
+
+    supervisor: str
+    result: Reconfigured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +179,7 @@ class Unstopped:
 
 SupervisionEvent: TypeAlias = (
     SupervisorStarted
+    | SupervisorReconfigured
     | ChildStarted
     | ChildStartFailed
     | ChildTerminated

@@ -39,9 +39,7 @@ def join_group(state: CoreState, child: Child, due: float) -> GroupRestart:
             due = max(due, plan.due)
     first = next(member for member in ids if member in down)
     members = tuple(
-        member
-        for member in affected(state.spec.strategy, ids, first)
-        if not _is_over(state, state.children[member])
+        member for member in affected(state.spec.strategy, ids, first) if not _is_over(state, state.children[member])
     )
     for member in members:
         sibling = state.children[member]

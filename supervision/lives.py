@@ -37,6 +37,7 @@ def ready(state: CoreState, event: ev.LifeReady) -> None:
         return
     starting = child.state is ChildState.STARTING
     child.move(Step.READY)
+    child.ready = True
     if starting:
         _now_running(state, child, event.info)
 

@@ -195,7 +195,8 @@ def advance_reconfiguration(state: CoreState, job: Reconfiguration) -> None:
         else:
             break
     state.reconfiguration = None
-    state.say(do.Reply(job.asker, _result(state, job)))
+    state.announce_followed(result := _result(state, job))
+    state.say(do.Reply(job.asker, result))
 
 
 def _awaited(state: CoreState, job: Reconfiguration) -> bool:

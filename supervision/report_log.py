@@ -9,6 +9,7 @@ Source: OTP's supervisor reports; the levels of progress reports since OTP 25.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, get_args
 
 from ..actors.log_limit import LimitedLog
@@ -24,9 +25,11 @@ from .events import (
     ShutdownErrors,
     SignificantChildEnded,
     SupervisionEvent,
+    SupervisorReconfigured,
     SupervisorStarted,
     Unstopped,
 )
+from .results import Reconfigured
 
 if TYPE_CHECKING:
     from ..actors.system import ActorSystem
@@ -35,6 +38,9 @@ __all__ = ("level_of", "log_reports", "text_of")
 
 REASON_MAX_CHARS: Final = 300
 """Of a reason's text on one line; the whole of it is in the event, its traceback in the log of `regrow.actors`."""
+
+NAMES_MAX: Final = 8
+"""Of the children in one line; all of them are in the event."""
 
 _logger: Final = logging.getLogger("regrow.supervision")
 
@@ -59,10 +65,12 @@ def level_of(event: object) -> int:
     """Give the level that an event is logged at."""
     if isinstance(event, ChildTerminated):
         return logging.INFO if is_abnormal(event.reason) and not event.expected else logging.DEBUG
+    if isinstance(event, SupervisorReconfigured):
+        return logging.WARNING if event.result.failed or event.result.refused else logging.INFO
     return _LEVELS[type(event)]
 
 
-def text_of(event: object) -> str:
+def text_of(event: object) -> str:  # noqa: C901 - one flat case an event
     """Give the words for an event, on one line.
 
     >>> text_of(SupervisorStarted(supervisor="root/pool"))
@@ -71,6 +79,8 @@ def text_of(event: object) -> str:
     match event:
         case SupervisorStarted(supervisor=at):
             return f"{at}: all children are started"
+        case SupervisorReconfigured(supervisor=at, result=result):
+            return f"{at}: follows a new spec: {_done(result)}"
         case ChildStarted(supervisor=at, child_id=child, life=life, restarts=restarts):
             return f"{at}/{child}: running, life {life}, restarts so far: {restarts}"
         case BackoffWasReset(supervisor=at, child_id=child, life=life):
@@ -113,6 +123,25 @@ def _restart(event: RestartScheduled) -> str:
     group = "" if not others else f" with {others[0]}" if len(others) == 1 else f" with {len(others)} others"
     why = "" if event.reason is None else f": life {event.life} ended with {_short(event.reason)}"
     return f"{event.supervisor}/{event.child_id}: restarts {when}{group}, failure {event.failures} in a row{why}"
+
+
+def _done(result: Reconfigured) -> str:
+    words = {
+        "new": result.own,
+        "new policy of": result.changed,
+        "restarted": result.restarted,
+        "added": result.added,
+        "removed": result.removed,
+        "changed below": tuple(result.inside),
+        "refused by": tuple(result.refused),
+    }
+    parts = [f"{word} {_few(names)}" for word, names in words.items() if names]
+    return "; ".join([*parts, "new order"] if result.reordered else parts)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_MAX
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:NAMES_MAX])} and {more} more"
 
 
 def _short(reason: ExitReason) -> str:

@@ -61,7 +61,7 @@ class Children:
 
 @dataclass(frozen=True, slots=True)
 class ChildCounts:
-    """`specs`: in the table; `active`: alive (ready and not yet ended); then by type, alive or not."""
+    """`specs`: in the table; `active`: ready and not yet ended; then by type, alive or not."""
 
     specs: int
     active: int

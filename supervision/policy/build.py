@@ -34,7 +34,7 @@ from .kinds import changed_backoff, changed_intensity, plain_backoff
 from .stop_signal import signal_number
 
 if TYPE_CHECKING:
-    from ...actors.hosting.command import Readiness
+    from ...actors.hosting.readiness import Readiness
 
 __all__ = (
     "READY_MARGIN",

@@ -80,7 +80,7 @@ class DynamicJudge(Judge):
                 assert isinstance(got, Children)
                 assert [info.id for info in got.children] == list(self.seen)[::-1]
             case ask.CountChildren():
-                counts = count_children(self.seen.values())
+                counts = count_children(self.seen.values(), self.readied)
                 assert got == (replace(counts, specs=1) if template else counts)
             case ask.StartChild() | ask.StartChildWith():
                 full = len(self.seen) == self.dynamic.max_children

@@ -22,9 +22,10 @@ def comes_back(restart: Restart, reason: ExitReason) -> bool:
     return restart is Restart.PERMANENT or (restart is Restart.TRANSIENT and not clean)
 
 
-def count_children(infos: Collection[ChildInfo]) -> ChildCounts:
+def count_children(infos: Collection[ChildInfo], readied: Collection[int]) -> ChildCounts:
+    """Count those in a table. `readied`: the lives that are known to have been ready."""
     supervisors = sum(info.type is ChildType.SUPERVISOR for info in infos)
-    active = sum(info.state in READY for info in infos)
+    active = sum(info.state in READY and info.life in readied for info in infos)
     return ChildCounts(len(infos), active, supervisors, len(infos) - supervisors)
 
 

@@ -161,6 +161,29 @@ def test_terminating_a_child_that_is_being_added_refuses_the_start_and_keeps_the
     assert stage.states() == {"a": "stopped"}
 
 
+def test_a_child_that_is_being_stopped_is_active_only_if_it_has_been_ready() -> None:
+    stage = Stage(child("a"), child("b")).boot()
+    stage.stops = {"a": "hang", "b": "hang"}
+    stage.request(ask.TerminateChild("a"))
+    assert stage.counts() == (2, 2, 0, 2)
+    stage.pass_time(5.0)  # a is killed
+    stage.starts["a"] = ["hang"]
+    stage.request(ask.RestartChild("a"))
+    assert stage.counts() == (2, 1, 0, 2)
+    stage.request(ask.TerminateChild("a"))
+    assert (stage.states()["a"], stage.counts()) == ("stopping", (2, 1, 0, 2))
+
+
+def test_a_start_that_is_faster_than_the_wish_to_stop_it_makes_active() -> None:
+    stage = Stage(child("a"))
+    stage.starts["a"], stage.stops["a"] = ["hang"], "hang"
+    stage.boot()
+    stage.request(ask.TerminateChild("a"))
+    assert stage.counts() == (1, 0, 0, 1)
+    stage.become_ready("a")
+    assert (stage.states()["a"], stage.counts()) == ("stopping", (1, 1, 0, 1))
+
+
 def test_everyone_who_asked_for_the_end_of_a_child_is_told() -> None:
     stage = Stage(child("a"))
     stage.stops["a"] = "hang"

@@ -17,6 +17,7 @@ from regrow.supervision import commands as do
 from regrow.supervision import requests as ask
 from regrow.supervision.dynamic_core import DynamicCore
 from regrow.supervision.dynamic_spec import DynamicSpec
+from regrow.supervision.events import SupervisorReconfigured
 from regrow.supervision.results import Reconfigured
 from tests.supervision.dynamic_stage import DynamicStage
 from tests.supervision.stage import child
@@ -31,6 +32,9 @@ def test_it_follows_another_spec_and_keeps_its_children() -> None:
     assert stage.ask(ask.Reconfigure(new)) == Reconfigured(
         own=("intensity", "backoff", "max_children", "extra_arguments")
     )
+    assert [event.result.own for event in stage.saw(SupervisorReconfigured)] == [
+        ("intensity", "backoff", "max_children", "extra_arguments")
+    ]
     assert stage.states() == dict.fromkeys(children, "running")
     assert stage.ask(ask.GetChildSpec(children[0])) == child("w")
     assert isinstance(stage.ask(ask.StartChild(child("w"))), MaxChildren)
@@ -46,6 +50,7 @@ def test_a_spec_that_is_the_same_changes_nothing() -> None:
     stage = DynamicStage(template=child("t"))
     assert isinstance(stage.core, DynamicCore)
     assert stage.ask(ask.Reconfigure(stage.core.spec)) == Reconfigured()
+    assert stage.saw(SupervisorReconfigured) == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from regrow.supervision import (
     InvalidSpec,
     Strategy,
     SupervisorHandle,
+    SupervisorReconfigured,
     SupervisorSpec,
     supervisor_child,
 )
@@ -63,6 +64,10 @@ class TestInThisProcess:
             removed=("gone",),
             inside={"pool": Reconfigured(changed=("x",), restarted=("y",), added=("z",))},
         )
+        assert [(event.supervisor, event.result) for event in facts.all(SupervisorReconfigured)] == [
+            ("root/pool", result.inside["pool"]),
+            ("root", result),
+        ]
         assert all(ref.is_alive() and ref.incarnation == life for ref, life in kept)
         assert sorted(facts.ids(ChildTerminated)) == ["b", "gone", "y"]
         assert [info.id for info in reversed(pool.which_children())] == ["x", "z", "y"]
@@ -70,6 +75,7 @@ class TestInThisProcess:
         assert system.whereis("bee") is ref_of(top, "b")
         assert [child.child_id for child in top.describe_tree().children] == ["a", "b", "pool", "new"]
         assert top.reconfigure(replace(spec, children=changed), timeout=5.0).unchanged
+        assert len(facts.all(SupervisorReconfigured)) == 2
 
     def test_mistakes_in_a_tree_inside_are_refused_before_anything_is_touched(
         self, system: ActorSystem, facts: Facts

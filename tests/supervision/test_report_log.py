@@ -29,8 +29,9 @@ from regrow.supervision import (
     Unstopped,
     supervisor_child,
 )
-from regrow.supervision.events import ShutdownErrors
+from regrow.supervision.events import ShutdownErrors, SupervisorReconfigured
 from regrow.supervision.report_log import REASON_MAX_CHARS, level_of, log_reports, text_of
+from regrow.supervision.results import Reconfigured
 from tests.supervision.facts import Facts
 
 POOL = "root/pool"
@@ -38,6 +39,28 @@ DISK = Crash("ValueError", "no\n  disk", "a traceback")
 
 LINES = [
     ("DEBUG", "root/pool: all children are started", SupervisorStarted(supervisor=POOL)),
+    (
+        "INFO",
+        "root/pool: follows a new spec: new intensity, backoff; restarted db; added web; changed below in; new order",
+        SupervisorReconfigured(
+            supervisor=POOL,
+            result=Reconfigured(
+                own=("intensity", "backoff"),
+                restarted=("db",),
+                added=("web",),
+                reordered=True,
+                inside={"in": Reconfigured(own=("strategy",))},
+            ),
+        ),
+    ),
+    (
+        "WARNING",
+        "root/pool: follows a new spec: new policy of a, b, c, d, e, f, g, h and 2 more; removed db; refused by in",
+        SupervisorReconfigured(
+            supervisor=POOL,
+            result=Reconfigured(changed=tuple("abcdefghij"), removed=("db",), refused={"in": "no"}),
+        ),
+    ),
     (
         "DEBUG",
         "root/pool/db: running, life 2, restarts so far: 1",
