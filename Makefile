@@ -23,7 +23,7 @@ BENCHMARKS ?= heartbeat recovery supervision
 SOAK_ROUNDS ?= 10
 STATE_MACHINES := tests/supervision/test_core_stateful.py
 
-.PHONY: help demo test lint types bench docs soak clean
+.PHONY: help demo test lint types bench docs soak mutate clean
 
 help: ## say what can be made (this)
 	@echo "make VERB [ARGS=...] [PYTHON=python3.12] [VENV=.venv]"
@@ -60,6 +60,9 @@ soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, and th
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \
 	done
 
+mutate: $(STAMP)/mutation ## change the pure core in small ways and count what no test minds; ARGS="regrow.supervision.lives.*"
+	@.ci/mutate $(VENV) $(ARGS)
+
 clean: ## remove what make made
 	@if [ -e "$(VENV)/.made-with" ]; then rm -rf "$(VENV)"; else rm -rf "$(STAMP)"; fi
 	@rm -rf build dist site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info .coverage .coverage.*
@@ -81,7 +84,7 @@ $(STAMP)/core: $(MANIFESTS) | $(STAMP)/venv
 	@$(PIP) --editable .
 	@touch $@
 
-$(STAMP)/test $(STAMP)/lint $(STAMP)/docs: $(STAMP)/%: $(STAMP)/core
+$(STAMP)/test $(STAMP)/lint $(STAMP)/docs $(STAMP)/mutation: $(STAMP)/%: $(STAMP)/core
 	@echo "installing the $* group into $(VENV)"
 	@$(PIP) --group $*
 	@touch $@

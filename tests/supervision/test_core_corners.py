@@ -163,3 +163,13 @@ def test_a_member_whose_start_is_under_way_belongs_to_the_next_group() -> None:
     stage.feed(ev.LifeFailed("b", stage.lives.pop("b"), BOOM))
     assert stage.saw(fact.RestartScheduled)[-1].group == ("b", "c")
     assert stage.states() == {"a": "running", "b": "running", "c": "running"}
+
+
+def test_a_member_that_is_the_last_to_start_belongs_to_the_next_group() -> None:
+    stage = Stage(child("a"), child("b"), strategy="rest_for_one").boot()
+    stage.starts["b"] = ["hang", "ready"]
+    stage.crash("b")
+    stage.ask(ask.StartChild(child("c")))
+    stage.crash("c")
+    assert stage.saw(fact.RestartScheduled)[-1].group == ("b", "c")
+    assert stage.states() == {"a": "running", "b": "running", "c": "running"}
