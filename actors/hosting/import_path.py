@@ -88,7 +88,7 @@ def resolve(target: str) -> object:
     except ModuleNotFoundError as error:
         where = f"{error.name!r} is not on sys.path" if error.name else str(error)
         raise NotImportable(target, f"no module: {where}") from error
-    except Exception as error:  # whatever the module's own top level raises
+    except (Exception, SystemExit) as error:  # whatever its own top level raises, as a script does
         raise NotImportable(target, f"importing {module_name!r} raised {type(error).__name__}: {error}") from error
     for depth, part in enumerate(qualname.split("."), start=1):
         try:

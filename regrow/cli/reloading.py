@@ -2,12 +2,14 @@
 
 What lives here: one reload at a time, from the files to what has changed, and the log of it. What must not: signals and
 sockets (runner.py); how a supervisor follows (supervision/reconfigure.py).
+One that is asked for while another is under way may be about an edit that the other has not read, so it is done next.
 A mistake anywhere in the files, also a start of this process that cannot be imported, and nothing at all changes.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -26,10 +28,13 @@ from regrow.supervision.spec import SupervisorSpec
 if TYPE_CHECKING:
     from regrow.actors.ref import ActorRef
 
-__all__ = ("CLOSE_TIMEOUT", "Change", "Reload", "Reloader", "changes_of")
+__all__ = ("CLOSE_TIMEOUT", "KNOWN_MAX", "Change", "Reload", "Reloader", "changes_of")
 
 CLOSE_TIMEOUT: Final = 1.0
 """Seconds that a reload gets to notice that its tree has ended."""
+
+KNOWN_MAX: Final = 16
+"""Reloads that can be asked about: whoever waits for one asks for it several times a second."""
 
 _WORDS: Final = {
     "changed": "new policy",
@@ -56,6 +61,8 @@ class Reload:
     """One reload, under way until `over` is set; then there are `mistakes`, or `changes`, which may be none."""
 
     number: int
+    why: str = "reload"
+    begun: bool = False  # guarded by the lock of its Reloader
     over: threading.Event = field(default_factory=threading.Event)
     mistakes: list[str] = field(default_factory=list)
     usage: bool = False  # the mistakes are those of the files
@@ -89,32 +96,52 @@ class Reloader:
         self._prepare = prepare
         self._say = say
         self._lock = threading.Lock()
-        self._last: Reload | None = None
+        self._known: deque[Reload] = deque(maxlen=KNOWN_MAX)  # by number; the latest may be waiting for its turn
         self._thread: threading.Thread | None = None
 
     def begin(self, why: str) -> Reload:
-        """Begin a reload, unless one is under way: then that one is given. Never blocks."""
+        """Begin a reload; while one is under way, give the one that follows it, for all who ask. Never blocks."""
         with self._lock:
-            if self._last is not None and not self._last.over.is_set():
-                self._say("WARNING", f"{why}: a reload is under way already")
-                return self._last
-            reload = Reload(1 if self._last is None else self._last.number + 1)
-            self._last = reload
-            self._thread = threading.Thread(target=self._run, args=(reload, why), name="regrow-reload", daemon=True)
+            last = self._known[-1] if self._known else None
+            if last is not None and not last.over.is_set() and not last.begun:
+                return last
+            reload = Reload(1 if last is None else last.number + 1, why)
+            self._known.append(reload)
+            if last is not None and not last.over.is_set():
+                self._say("INFO", f"{why}: a reload is under way, this one comes after it")
+                return reload
+            reload.begun = True
+            self._thread = threading.Thread(target=self._run, args=(reload,), name="regrow-reload", daemon=True)
             self._thread.start()
             return reload
 
     def find(self, number: int) -> Reload | None:
-        """Look up the latest reload, if it has this number."""
-        last = self._last
-        return last if last is not None and last.number == number else None
+        """Look up one of the latest reloads by its number."""
+        with self._lock:
+            return next((reload for reload in self._known if reload.number == number), None)
 
     def close(self) -> None:
         """Wait for the reload in hand; its tree has ended, so that it ends too."""
         if self._thread is not None:
             self._thread.join(CLOSE_TIMEOUT)
 
-    def _run(self, reload: Reload, why: str) -> None:
+    def _run(self, reload: Reload) -> None:
+        following: Reload | None = reload
+        while following is not None:
+            try:
+                self._do(following)
+            finally:
+                following = self._next_after(following)
+
+    def _next_after(self, done: Reload) -> Reload | None:
+        with self._lock:  # so that nobody who asks sees this thread busy when it is about to end
+            done.over.set()
+            latest = self._known[-1]
+            latest.begun = True
+            return None if latest is done else latest
+
+    def _do(self, reload: Reload) -> None:
+        why = reload.why
         files = ", ".join(str(path) for path in self._target.files)
         try:
             if not files:
@@ -134,8 +161,6 @@ class Reloader:
             self._say("ERROR", f"{why}: nothing has changed: {reload.mistakes[0]}")
             for line in reload.mistakes[1:]:
                 self._say("ERROR", line)
-        finally:
-            reload.over.set()
 
     def _follow(self, spec: SupervisorSpec) -> Reconfigured:
         if self.root is None:

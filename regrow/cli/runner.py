@@ -85,6 +85,7 @@ class Runner:
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._signal: signal.Signals | None = None  # the first one that asked for the end
         self._stopping = False
+        self._hung_up = False  # while the tree started: what it starts may be older than the file
         self._hurried = False
         self._reloader = Reloader(target, prepare=lambda spec: _named(spec, target.root), say=self._say)
 
@@ -114,6 +115,8 @@ class Runner:
             return self._not_started(outcome, history)
         self._say("INFO", f"{self._target.root} is up")
         self._reloader.root = outcome.ref
+        if self._hung_up:
+            self._reloader.begin("SIGHUP")
         while True:
             match self._news.get():
                 case signal.SIGHUP:
@@ -130,7 +133,10 @@ class Runner:
         while True:
             news = self._news.get()
             if isinstance(news, signal.Signals):
-                if news is not signal.SIGHUP:
+                if news is signal.SIGHUP:
+                    self._hung_up = True
+                    self._say("INFO", "SIGHUP while the tree starts: reading the files again when it is up")
+                else:
                     self._signal = self._signal or news
                     self._say("WARNING", f"{news.name} while the tree starts: killing it")
                     _kill_all(system)

@@ -11,7 +11,7 @@ import pytest
 from regrow.actors import Actor, ActorSystem
 from regrow.cli import exit_codes
 from regrow.cli.main import main
-from regrow.cli.reloading import Change, Reload, Reloader, changes_of
+from regrow.cli.reloading import KNOWN_MAX, Change, Reload, Reloader, changes_of
 from regrow.cli.targets import load_target
 from regrow.supervision import Reconfigured, SupervisorHandle
 
@@ -119,18 +119,43 @@ def test_a_mistake_anywhere_and_nothing_has_changed(shop: Shop, text: str, said:
     assert shop.children() == ["a"]
 
 
-def test_while_one_is_under_way_there_is_no_other(shop: Shop) -> None:
+def test_what_is_asked_for_while_one_is_under_way_follows_it_and_reads_the_last_edit(shop: Shop) -> None:
     Stuck.go_on.clear()
     shop.path.write_text(FILE + STUCK)
     first = shop.reloader.begin("one")
-    assert shop.reloader.begin("two") is first
-    assert shop.said[-1] == ("WARNING", "two: a reload is under way already")
-    assert shop.reloader.find(1) is first
-    assert first.plain()["over"] is False
+    while len(shop.children()) < 2:
+        assert not first.over.is_set()
+    second = shop.reloader.begin("two")
+    assert second is not first
+    assert shop.said[-1] == ("INFO", "two: a reload is under way, this one comes after it")
+    assert shop.reloader.begin("three") is second
+    assert (shop.reloader.find(1), shop.reloader.find(2)) == (first, second)
+    assert first.plain()["over"] is second.plain()["over"] is False
+    shop.path.write_text(FILE + SECOND)
+    Stuck.go_on.set()
+    assert second.over.wait(5.0)
+    assert first.changes == [Change("shop/stuck", "added")]
+    assert second.changes == [Change("shop/b", "added"), Change("shop/stuck", "removed")]
+    assert shop.children() == ["a", "b"]
+    assert shop.reload(FILE).number == 3
+
+
+def test_the_end_of_the_tree_ends_all_reloads_that_were_asked_for(shop: Shop) -> None:
+    Stuck.go_on.clear()
+    shop.path.write_text(FILE + STUCK)
+    first, second = shop.reloader.begin("one"), shop.reloader.begin("two")
+    shop.tree.ref.shutdown()
     Stuck.go_on.set()
     assert first.over.wait(5.0)
-    assert shop.reload(FILE).number == 2
+    assert second.over.wait(5.0)
+    assert second.mistakes
+
+
+def test_only_the_latest_reloads_are_known(shop: Shop) -> None:
+    for _ in range(KNOWN_MAX + 1):
+        shop.reload(FILE)
     assert shop.reloader.find(1) is None
+    assert shop.reloader.find(KNOWN_MAX + 1) is not None
 
 
 def test_the_end_of_the_tree_ends_a_reload(shop: Shop) -> None:

@@ -88,6 +88,9 @@ def test_a_module_that_raises_while_it_is_imported_is_named_with_its_error(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(NotImportable, match="raised OSError: no disk"):
         resolve("broken_at_import:thing")
+    (tmp_path / "script_at_import.py").write_text("raise SystemExit(0)")
+    with pytest.raises(NotImportable, match="raised SystemExit: 0"):
+        resolve("script_at_import:thing")
 
 
 def test_the_search_path_is_absolute_and_without_doubles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

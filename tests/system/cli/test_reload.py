@@ -173,3 +173,38 @@ def test_a_tree_in_a_module_follows_the_policy_laid_over_it_and_without_one_ther
     )
     bare.signal(signal.SIGTERM)
     assert bare.end() == 0, bare.text()
+
+
+def test_a_sighup_that_comes_while_the_tree_starts_or_reloads_is_not_lost(app: App) -> None:
+    go = app.directory / "go"
+    slow = f"""\
+[tree]
+[[tree.child]]
+id = "slow"
+command = ["sleep", "1000"]
+[[tree.child]]
+id = "waits"
+command = ["sh", "-c", "echo waits; while [ ! -e {go} ]; do sleep 0.05; done; echo here; sleep 1001"]
+ready = {{ line = "here" }}
+"""
+    run = app.run(app.policy(slow))
+    run.wait_for("waits")
+    app.policy(slow.replace("1000", "2000"))
+    run.signal(signal.SIGHUP)
+    run.wait_for("SIGHUP while the tree starts: reading the files again when it is up")
+    go.touch()
+    run.wait_for("root/slow: restarted")
+
+    go.unlink()
+    edit = slow.replace("1000", "2000").replace("echo waits", "echo waits again")
+    app.policy(edit)
+    run.signal(signal.SIGHUP)
+    run.wait_for("waits again")
+    app.policy(edit + '[[tree.child]]\nid = "last"\ncommand = ["sleep", "1002"]\n')
+    run.signal(signal.SIGHUP)
+    run.wait_for("SIGHUP: a reload is under way, this one comes after it")
+    go.touch()
+    run.wait_for("root/waits: restarted")
+    run.wait_for("root/last: added")
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
