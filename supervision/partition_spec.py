@@ -20,7 +20,7 @@ from .spec import SupervisorSpec
 from .strategy import Strategy
 from .validate import check_child_spec, check_supervisor_spec
 
-__all__ = ("PartitionSpec", "WithArguments", "check_partition_spec", "partition_id")
+__all__ = ("PARTITIONS_MAX", "PartitionSpec", "WithArguments", "check_partition_spec", "partition_id")
 
 WithArguments: TypeAlias = Callable[[tuple[object, ...], int], tuple[object, ...]]
 

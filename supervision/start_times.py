@@ -9,6 +9,8 @@ import math
 from typing import Final
 
 from ..actors.child_spec import Isolation, Start
+from .dynamic_spec import DynamicSpec
+from .partition_spec import PartitionSpec
 from .spec import SupervisorSpec
 
 __all__ = ("boot_timeout", "start_seconds")
@@ -18,7 +20,7 @@ BOOT_MARGIN: Final = 10.0
 for starting the process, and for stopping them if one fails."""
 
 
-def boot_timeout(spec: SupervisorSpec, isolation: Isolation = Isolation.THREAD) -> float:
+def boot_timeout(spec: SupervisorSpec | DynamicSpec | PartitionSpec, isolation: Isolation = Isolation.THREAD) -> float:
     """Seconds after which a supervisor that is not ready never will be; none in this process, as in OTP.
 
     Here each child has a limit of its own, and a sum of them would fail trees that are only deep, or whose limits are
@@ -28,17 +30,22 @@ def boot_timeout(spec: SupervisorSpec, isolation: Isolation = Isolation.THREAD) 
     if isolation is Isolation.THREAD:
         return math.inf
     seconds = 0.0
-    inside: list[object] = [spec]
+    inside: list[tuple[object, int]] = [(spec, 1)]  # and how many there will be of it
     while inside:
-        seconds += BOOT_MARGIN
-        children: object = getattr(inside.pop(), "children", ())
+        here, times = inside.pop()
+        seconds += BOOT_MARGIN * times
+        children: object = getattr(here, "children", ())
+        if isinstance(here, PartitionSpec):
+            copies: object = here.partitions
+            times *= here.size if copies is None or isinstance(copies, int) else 1
+            children = (here.child,)
         for child in children if isinstance(children, tuple) else ():
             start: object = getattr(child, "start", None)
             below = start.args[0] if isinstance(start, Start) and start.args else None
-            if isinstance(below, SupervisorSpec):
-                inside.append(below)
+            if isinstance(below, SupervisorSpec | DynamicSpec | PartitionSpec):
+                inside.append((below, times))
             else:
-                seconds += start_seconds(child)
+                seconds += start_seconds(child) * times
     return seconds
 
 

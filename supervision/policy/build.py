@@ -26,12 +26,15 @@ from ...actors.child_spec import (
     Start,
 )
 from ..backoff import Backoff
+from ..dynamic_spec import DynamicSpec
 from ..intensity import RestartIntensity
+from ..partition_spec import PartitionSpec
 from ..significance import AutoShutdown
 from ..spec import SupervisorSpec
 from ..strategy import Strategy
 from .kinds import changed_backoff, changed_intensity, plain_backoff
 from .stop_signal import signal_number
+from .supervisors import KEYS, AnySpec, ImportedArguments, max_children_of, partitions_of, start_of
 
 if TYPE_CHECKING:
     from ...actors.hosting.readiness import Readiness
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = (
     "READY_MARGIN",
     "TREE_START",
+    "any_spec",
     "changed_limits",
     "shutdown_of",
     "supervisor_spec",
@@ -74,6 +78,38 @@ def supervisor_spec(table: Mapping[str, object], *, path: str, backoff: Delays |
     )
 
 
+def any_spec(table: Mapping[str, object], *, path: str, backoff: Delays | None = None) -> AnySpec:
+    """Build a supervisor of the kind that its `type` says, and all below it."""
+    kind = table.get("type", "supervisor")
+    if kind == "supervisor":
+        return supervisor_spec(table, path=path, backoff=backoff)
+    inherited = changed_backoff(backoff or Backoff(), _table(table, "backoff"))
+    intensity = changed_intensity(RestartIntensity(), _table(table, "intensity"))
+    template = _child(_table(table, "template"), path, inherited) if "template" in table else None
+    if kind != "partition_supervisor":
+        extra = table.get("extra_arguments")
+        return DynamicSpec(
+            intensity,
+            inherited,
+            max_children_of(table["max_children"]) if "max_children" in table else None,
+            tuple(extra) if isinstance(extra, list) else (),
+            template,
+            path,
+        )
+    if template is None:
+        raise AssertionError("unchecked partition supervisor without a template")
+    arguments = table.get("with_arguments")
+    return PartitionSpec(
+        child=template,
+        name=str(table["name"]),
+        partitions=partitions_of(table["partitions"]) if "partitions" in table else None,
+        with_arguments=ImportedArguments(arguments) if isinstance(arguments, str) else None,
+        strategy=Strategy(str(table.get("strategy", Strategy.ONE_FOR_ONE))),
+        intensity=intensity,
+        backoff=inherited,
+    )
+
+
 def changed_limits(limits: Limits, fields: Mapping[str, object]) -> Limits:
     """Give limits with some fields replaced."""
     return replace(limits, **fields)  # type: ignore[arg-type]  # the model has checked each field
@@ -93,7 +129,7 @@ def shutdown_of(word: object) -> Shutdown:
 def _child(table: Mapping[str, object], parent: str, inherited: Delays) -> ChildSpec:
     path = f"{parent}/{table['id']}"
     isolation = Isolation(str(table.get("isolation", Isolation.THREAD)))
-    supervisor = table.get("type") == "supervisor"
+    supervisor = table.get("type") in KEYS
     own = _table(table, "backoff")
     spec = ChildSpec(
         id=str(table["id"]),
@@ -120,7 +156,11 @@ def _child(table: Mapping[str, object], parent: str, inherited: Delays) -> Child
 
 
 def _inner(table: Mapping[str, object]) -> dict[str, object]:
-    return {key: table[key] for key in ("strategy", "intensity", "auto_shutdown", "child") if key in table}
+    """Give what a supervisor is told itself, without what it is as a child; of a partition supervisor also its name."""
+    kind = str(table["type"])
+    named = ("name",) if kind == "partition_supervisor" else ()
+    keys = ("type", *(key for key in KEYS[kind] if key != "child_backoff"), *named)
+    return {key: table[key] for key in keys if key in table}
 
 
 def _supervisor_start(table: Mapping[str, object], path: str, inherited: Delays, isolation: Isolation) -> Start:
@@ -128,9 +168,7 @@ def _supervisor_start(table: Mapping[str, object], path: str, inherited: Delays,
     if isolation is Isolation.PROCESS:
         # Only plain values reach the other process, so what is inherited is written out.
         return Start(TREE_START, (_inner(table) | {"backoff": plain_backoff(below), "name": path},))
-    from ..supervisor import Supervisor  # here, because reading and showing a policy needs no runtime
-
-    return Start(Supervisor, (supervisor_spec(_inner(table), path=path, backoff=below),))
+    return start_of(any_spec(_inner(table), path=path, backoff=below))
 
 
 def _boot_timeout(table: Mapping[str, object], path: str, isolation: Isolation) -> float:
@@ -138,7 +176,7 @@ def _boot_timeout(table: Mapping[str, object], path: str, isolation: Isolation) 
         return math.inf  # each child has a limit
     from ..child_specs import boot_timeout
 
-    return boot_timeout(supervisor_spec(_inner(table), path=path), isolation)
+    return boot_timeout(any_spec(_inner(table), path=path), isolation)
 
 
 def _worker_start(table: Mapping[str, object]) -> Start:

@@ -15,6 +15,7 @@ from .faults import Fault
 from .kind_checks import backoff_faults, intensity_faults
 from .kinds import laid_over
 from .mistakes import KeyPath
+from .supervisors import KEYS, OF_SUPERVISORS, kinds_with
 
 __all__ = ("check_empty", "check_file")
 
@@ -22,11 +23,10 @@ Table: TypeAlias = dict[str, object]
 
 _OF_ACTORS: Final = ("start", "args", "kwargs")
 _OF_COMMANDS: Final = ("command", "env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")
-_OF_SUPERVISORS: Final = ("strategy", "intensity", "child_backoff", "auto_shutdown", "child")
 _OF_PROCESSES: Final = ("limits", "launcher")
 _OF_CHILDREN: Final = (
     *("restart", "shutdown", "significant", "isolation", "limits", "launcher", "start_timeout", "child_backoff"),
-    *("env", "cwd", "ready_timeout", "normal_exit_codes", "stop_signal"),
+    *("env", "cwd", "ready_timeout", "normal_exit_codes", "stop_signal", "max_children", "partitions"),
 )
 """What a preset may say, but not of a root."""
 
@@ -82,12 +82,14 @@ def _supervisor(path: KeyPath, table: Table, delays: Table) -> Iterator[Fault]:
 
 
 def _child(path: KeyPath, child: Table, delays: Table) -> Iterator[Fault]:
-    if child.get("type") == "supervisor":
-        yield from _supervisor(path, child, _inherited(delays, child.get("child_backoff")))
-        yield from _strangers(
-            path, child, (*_OF_ACTORS, *_OF_COMMANDS), 'no such key at a child with type = "supervisor"'
-        )
-    else:
+    kind = child.get("type", "worker")
+    if isinstance(kind, str) and kind in KEYS:
+        expected = f'no such key at a child with type = "{kind}"'
+        strangers = (key for key in OF_SUPERVISORS if key not in KEYS[kind])
+        yield from _strangers(path, child, (*_OF_ACTORS, *_OF_COMMANDS, *strangers), expected)
+        below = _inherited(delays, child.get("child_backoff"))
+        yield from _supervisor(path, child, below) if kind == "supervisor" else _of_one(path, child, below)
+    elif kind == "worker":
         yield from _worker(path, child)
     if child.get("significant") is True and child.get("restart", "permanent") == "permanent":
         default = "" if "restart" in child else " (permanent is the default)"
@@ -99,8 +101,35 @@ def _child(path: KeyPath, child: Table, delays: Table) -> Iterator[Fault]:
     yield from backoff_faults((*path, "child_backoff"), child.get("child_backoff"), delays)
 
 
+def _of_one(path: KeyPath, table: Table, delays: Table) -> Iterator[Fault]:
+    """Check a supervisor whose children are all of its template, or of no description at all."""
+    kind, template = table["type"], table.get("template")
+    yield from intensity_faults((*path, "intensity"), table.get("intensity"), {})
+    if isinstance(template, dict):
+        unmarked = {key: value for key, value in template.items() if key != "significant"}
+        yield from _child((*path, "template"), unmarked, delays)
+        if template.get("significant") is True:
+            expected = f'no significant template at a child with type = "{kind}", which has no auto_shutdown'
+            yield Fault((*path, "template", "significant"), expected, True)
+    if kind != "partition_supervisor":
+        return
+    if "template" not in table:
+        yield Fault(path, "a `template`, the child that there is a copy of in every partition")
+    elif isinstance(template, dict) and "name" in template:
+        expected = "no name at a template of partitions, which are named after their supervisor"
+        yield Fault((*path, "template", "name"), expected, template["name"])
+    if "name" not in table:
+        yield Fault(path, "a `name`, by which the partitions are found")
+    if table.get("isolation") == "process":
+        expected = "no isolation at a partition supervisor (the partitions are found in its own process alone)"
+        yield Fault((*path, "isolation"), expected, "process", 'template.isolation = "process"')
+
+
 def _worker(path: KeyPath, child: Table) -> Iterator[Fault]:
-    yield from _strangers(path, child, _OF_SUPERVISORS, 'type = "supervisor" beside it')
+    for key in OF_SUPERVISORS:
+        kinds = " or ".join(f'"{kind}"' for kind in kinds_with(key)[:2])
+        usual = '"supervisor"' if "supervisor" in kinds_with(key) else kinds
+        yield from _strangers(path, child, (key,), f"type = {usual} beside it")
     if "command" in child:
         yield from _strangers(path, child, _OF_ACTORS, "no such key at a child with a command")
         if child.get("isolation") == "process":
@@ -109,7 +138,7 @@ def _worker(path: KeyPath, child: Table) -> Iterator[Fault]:
         yield from _command(path, child)
         return
     yield from _strangers(path, child, _OF_COMMANDS, "`command` beside it")
-    if "start" not in child and not any(key in child for key in _OF_SUPERVISORS):
+    if "start" not in child and not any(key in child for key in OF_SUPERVISORS):
         yield Fault(path, 'start = "package.module:Name", command = ["program"], or type = "supervisor" with children')
 
 

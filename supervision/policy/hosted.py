@@ -10,9 +10,9 @@ from typing import cast
 
 from ...actors.child_spec import Start
 from ..spec import SupervisorSpec
-from ..supervisor import Supervisor
 from .apply import Rule, apply_rules
-from .build import supervisor_spec
+from .build import any_spec
+from .supervisors import start_of
 
 __all__ = ("start_changed", "tree_start")
 
@@ -21,7 +21,7 @@ PlainRules = Sequence[Mapping[str, object]]
 
 def tree_start(table: Mapping[str, object]) -> Start:
     """Start the supervisor that a policy file describes in `table`. Runs in: the hosted process."""
-    return Start(Supervisor, (supervisor_spec(table, path=str(table.get("name", "supervisor"))),))
+    return start_of(any_spec(table, path=str(table.get("name", "supervisor"))))
 
 
 def start_changed(

@@ -18,6 +18,7 @@ __all__ = ("KeyPath", "Mistake", "PolicyError", "key_text", "nearest", "value_te
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 _SHOWN_MAX: Final = 60  # characters of a given value: enough to recognize it, short enough for one line
+PREFIX_MIN: Final = 3  # characters of a beginning that are enough to tell what it begins
 _BARE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -84,13 +85,19 @@ def value_text(value: object) -> str:
 
 
 def nearest(given: object, names: Iterable[str]) -> str:
-    """Give the name that was probably meant, or "".
+    """Give the name that was probably meant, or "": one that is written much like it, or the only one that begins so.
 
     >>> nearest("one_for_oen", ["one_for_one", "one_for_all"]), nearest("Permanent", ["permanent"]), nearest(3, ["a"])
     ('one_for_one', 'permanent', '')
+    >>> nearest("dynamic", ["supervisor", "dynamic_supervisor"])
+    'dynamic_supervisor'
     """
     if not isinstance(given, str):
         return ""
     folded = {name.lower().replace("-", "_"): name for name in names}
-    close = difflib.get_close_matches(given.lower().replace("-", "_"), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else ""
+    wanted = given.lower().replace("-", "_")
+    close = difflib.get_close_matches(wanted, list(folded), n=1, cutoff=0.6)
+    if close:
+        return folded[close[0]]
+    longer = [name for word, name in folded.items() if word.startswith(wanted)] if len(wanted) >= PREFIX_MIN else []
+    return longer[0] if len(longer) == 1 else ""

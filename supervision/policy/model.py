@@ -23,7 +23,9 @@ from .scalars import (
     ImportPath,
     IsolationWord,
     LongerThanZero,
+    MaxChildren,
     NotifyWord,
+    Partitions,
     PresetNames,
     RestartWord,
     ShutdownWord,
@@ -32,6 +34,7 @@ from .scalars import (
     Steps,
     StrategyWord,
 )
+from .supervisors import OF_SUPERVISORS, kinds_with
 
 __all__ = (
     "BackoffModel",
@@ -124,31 +127,38 @@ class ReadyModel(_Table):
 
 
 _OF_PROGRAMS: Final = ("env", "cwd", "ready", "ready_timeout", "normal_exit_codes", "stop_signal")
-_A_SUPERVISOR: Final[dict[str, JsonValue]] = {
-    "properties": {"type": {"const": "supervisor"}},
-    "required": ["type"],
-}
+
+
+def _of_type(*kinds: str, needs: tuple[str, ...] = ()) -> JsonValue:
+    """Say to an editor that a child is a supervisor of one of some kinds."""
+    return {"properties": {"type": {"enum": list(kinds)}}, "required": ["type", *needs]}
 
 
 class ChildModel(_Table):
-    """One child: an actor by import path, an external program, or a supervisor with children of its own."""
+    """One child: an actor by import path, an external program, or a supervisor with children of its own.
+
+    `template` stands for all the children of a dynamic supervisor, or for the partitions of a partition supervisor.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [{"required": ["start"]}, {"required": ["command"]}, _A_SUPERVISOR],
+            "anyOf": [
+                {"required": ["start"]},
+                {"required": ["command"]},
+                _of_type("supervisor", "dynamic_supervisor", "task_supervisor"),
+                _of_type("partition_supervisor", needs=("name", "template")),
+            ],
             "dependentRequired": {
                 **{key: ["start"] for key in ("args", "kwargs")},
                 **{key: ["command"] for key in _OF_PROGRAMS},
             },
-            "dependentSchemas": dict.fromkeys(
-                ("strategy", "intensity", "child_backoff", "auto_shutdown", "child"), _A_SUPERVISOR
-            ),
+            "dependentSchemas": {key: _of_type(*kinds_with(key)) for key in OF_SUPERVISORS},
         }
     )
 
     id: Identity
     preset: PresetNames | None = None
-    type: Literal["worker", "supervisor"] = "worker"
+    type: Literal["worker", "supervisor", "dynamic_supervisor", "partition_supervisor", "task_supervisor"] = "worker"
     restart: RestartWord | None = None
     shutdown: ShutdownWord | None = None
     significant: bool | None = None
@@ -176,6 +186,11 @@ class ChildModel(_Table):
     child_backoff: BackoffModel | None = None
     auto_shutdown: AutoShutdownWord | None = None
     child: list[ChildModel] | None = None
+    max_children: MaxChildren | None = None
+    extra_arguments: list[object] | None = None
+    partitions: Partitions | None = None
+    with_arguments: ImportPath | None = None
+    template: ChildModel | None = None
 
 
 class TreeModel(_Table):
@@ -214,6 +229,8 @@ class _Settings(_Table):
     intensity: IntensityModel | None = None
     child_backoff: BackoffModel | None = None
     auto_shutdown: AutoShutdownWord | None = None
+    max_children: MaxChildren | None = None
+    partitions: Partitions | None = None
 
 
 class PresetModel(_Settings):

@@ -5,7 +5,7 @@ What lives here: `Policy` and `Rule`. What must not: reading (`load.py`), pydant
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..spec import SupervisorSpec
@@ -55,17 +55,17 @@ class Policy:
         return self.origins.get(key, key)
 
     def starts(self) -> tuple[tuple[KeyPath, int, str], ...]:
-        """Give key path, line and import path of every `start` in the file."""
+        """Give key path, line and import path of every `start`, and every `with_arguments`, in the file."""
         found: list[tuple[KeyPath, int, str]] = []
 
         def visit(table: Mapping[str, object], path: KeyPath) -> None:
-            start = table.get("start")
-            if isinstance(start, str):
-                key = (*path, "start")
-                found.append((key, self.positions.line(key), start))
-            children = table.get("child")
-            for index, child in enumerate(children if isinstance(children, list) else ()):
-                visit(child, (*path, "child", index))
+            for name in ("start", "with_arguments"):
+                named = table.get(name)
+                if isinstance(named, str):
+                    key = (*path, name)
+                    found.append((key, self.positions.line(key), named))
+            for key, child in _below(table):
+                visit(child, (*path, *key))
 
         visit(self.tables or {}, ("tree",))
         return tuple(found)
@@ -81,11 +81,19 @@ class Policy:
                 if isinstance(wait, str):
                     key = (*path, name, "wait")
                     found.append((key, self.positions.line(key), wait))
-            children = table.get("child")
-            for index, child in enumerate(children if isinstance(children, list) else ()):
-                visit(child, (*path, "child", index))
+            for key, child in _below(table):
+                visit(child, (*path, *key))
 
         visit(self.tables or {}, ("tree",))
         for rule in self.rules:
             visit(rule.values, ("policy", rule.pattern))
         return tuple(found)
+
+
+def _below(table: Mapping[str, object]) -> Iterator[tuple[KeyPath, Mapping[str, object]]]:
+    """Give the tables of the children that a supervisor's table describes, with their keys in it."""
+    children, template = table.get("child"), table.get("template")
+    for index, child in enumerate(children if isinstance(children, list) else ()):
+        yield ("child", index), child
+    if isinstance(template, Mapping):
+        yield ("template",), template

@@ -89,6 +89,8 @@ class _Expanding:
                 self.tree(child, (*path, "child", index)) if isinstance(child, dict) else child
                 for index, child in enumerate(children)
             ]
+        if isinstance(template := table.get("template"), dict):
+            found["template"] = self.tree(template, (*path, "template"))
         return found
 
     def used(self, table: object, path: KeyPath) -> Table:

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ..partition_spec import PARTITIONS_MAX
 from .durations import (
     DURATION_EXPECTED,
     DURATION_PATTERN,
@@ -23,6 +24,14 @@ from .durations import (
 from .kinds import NO_INITIAL
 from .mistakes import nearest
 from .stop_signal import signal_names, signal_number
+from .supervisors import (
+    MAX_CHILDREN_EXPECTED,
+    NO_LIMIT,
+    PARTITIONS_EXPECTED,
+    PROCESSORS,
+    max_children_of,
+    partitions_of,
+)
 
 __all__ = (
     "Argv",
@@ -33,7 +42,9 @@ __all__ = (
     "ImportPath",
     "IsolationWord",
     "LongerThanZero",
+    "MaxChildren",
     "NotifyWord",
+    "Partitions",
     "PresetNames",
     "RestartWord",
     "ShutdownWord",
@@ -81,6 +92,20 @@ def _steps(value: object) -> object:
     if isinstance(value, list) and value:
         return value
     raise _mistake('a non-empty array of durations, as in [0, "100ms", "1s", "5s"]')
+
+
+def _counting(parse: Callable[[object], int | None], word: str, expected: str) -> Callable[[object], object]:
+    """A number, or the one word that stands for none."""
+
+    def read(value: object) -> object:
+        try:
+            parse(value)
+        except ValueError:
+            guess = nearest(value, [word])
+            raise _mistake(expected, f'"{guess}"' if guess else "") from None
+        return value
+
+    return read
 
 
 def _shutdown(value: object) -> float | str:
@@ -161,6 +186,16 @@ Size: TypeAlias = Annotated[
     int,
     BeforeValidator(_reading(parse_size, SIZE_EXPECTED)),
     WithJsonSchema(_schema({"type": "integer", "minimum": 0}, pattern=SIZE_PATTERN)),
+]
+MaxChildren: TypeAlias = Annotated[
+    int | str,
+    BeforeValidator(_counting(max_children_of, NO_LIMIT, MAX_CHILDREN_EXPECTED)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"enum": [NO_LIMIT]}]}),
+]
+Partitions: TypeAlias = Annotated[
+    int | str,
+    BeforeValidator(_counting(partitions_of, PROCESSORS, PARTITIONS_EXPECTED)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": PARTITIONS_MAX}, {"enum": [PROCESSORS]}]}),
 ]
 ShutdownWord: TypeAlias = Annotated[
     float | str,

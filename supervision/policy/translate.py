@@ -57,6 +57,8 @@ def _fault(detail: ErrorDetails) -> Fault:
             return Fault(path, f"a number of at most {context['le']}", given)
         case "list_type" if path[-1] == "child":
             return Fault(path, "an array of tables, [[...child]]", given)
+        case "model_type" if path[-1] == "template":
+            return Fault(path, "a table, [...template], as there is only one", given)
         case _:
             return Fault(path, _WORDS.get(kind, detail["msg"]), given)
 
