@@ -43,13 +43,16 @@ def ready(state: CoreState, event: ev.LifeReady) -> None:
 
 
 def _now_running(state: CoreState, child: Child, info: object) -> None:
+    reset_after = state.delays(child.spec).reset_after
     if child.failures:
         child.reset_armed = True
-        at = state.now + state.delays(child.spec).reset_after
-        state.say(do.SetTimer(do.BackoffReset(child.id, child.life), at))
+        if reset_after > 0:
+            state.say(do.SetTimer(do.BackoffReset(child.id, child.life), state.now + reset_after))
     if child.spec.restart is Restart.TEMPORARY:
         state.drop_arguments(child)
     state.announce(ChildStarted(supervisor=state.name, child_id=child.id, life=child.life, restarts=child.restarts))
+    if child.reset_armed and reset_after <= 0:  # no timer for what is so at once: it would wake the clock for nothing
+        reset_backoff(state, do.BackoffReset(child.id, child.life))
     state.tell_starter(child, info)
 
 
