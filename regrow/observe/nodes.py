@@ -12,8 +12,11 @@ from typing import cast
 from regrow.actors.child_spec import BrutalKill, ChildSpec, ChildType, Grace, Infinity, Shutdown, Start
 from regrow.actors.describe import Description
 from regrow.observe.allowance import allowance_text
+from regrow.supervision.dynamic_spec import DynamicSpec
+from regrow.supervision.partition_spec import PartitionSpec
 from regrow.supervision.policy import format_duration
 from regrow.supervision.policy.apply import inner_spec
+from regrow.supervision.policy.supervisors import AnySpec, described_children, word_of
 from regrow.supervision.spec import SupervisorSpec
 
 __all__ = ("Node", "node_from_json", "node_of_description", "node_of_spec", "start_text", "walk")
@@ -85,14 +88,16 @@ def node_of_spec(spec: SupervisorSpec, *, root: str) -> Node:
     return Node(path=root, name=root, kind="supervisor", notes=_notes(spec), children=_children(spec, root))
 
 
-def _children(spec: SupervisorSpec, path: str) -> tuple[Node, ...]:
-    return tuple(_child(child, f"{path}/{child.id}") for child in spec.children)
+def _children(spec: AnySpec, path: str) -> tuple[Node, ...]:
+    template = not isinstance(spec, SupervisorSpec)
+    return tuple(_child(child, f"{path}/{child.id}", template=template) for child in described_children(spec))
 
 
-def _child(child: ChildSpec, path: str) -> Node:
+def _child(child: ChildSpec, path: str, *, template: bool) -> Node:
     inner = inner_spec(child)
-    kind = "supervisor" if inner is not None else start_text(child.start)
-    notes = [child.restart.value, child.isolation.value, f"shutdown {_shutdown(child.effective_shutdown)}"]
+    kind = word_of(inner).replace("_", " ") if inner is not None else start_text(child.start)
+    notes = ["template"] if template else []
+    notes += [child.restart.value, child.isolation.value, f"shutdown {_shutdown(child.effective_shutdown)}"]
     if child.significant:
         notes.append("significant")
     if inner is None and child.type is ChildType.SUPERVISOR:
@@ -103,9 +108,22 @@ def _child(child: ChildSpec, path: str) -> Node:
     return Node(path=path, name=child.id, kind=kind, notes=tuple(notes), children=children)
 
 
-def _notes(spec: SupervisorSpec) -> tuple[str, ...]:
-    notes = (spec.strategy.value, allowance_text(spec.intensity))
-    return notes if spec.auto_shutdown.value == "never" else (*notes, f"auto_shutdown {spec.auto_shutdown.value}")
+def _notes(spec: AnySpec) -> tuple[str, ...]:
+    allowance = allowance_text(spec.intensity)
+    match spec:
+        case SupervisorSpec():
+            notes = (spec.strategy.value, allowance)
+            auto_shutdown = spec.auto_shutdown.value
+            return notes if auto_shutdown == "never" else (*notes, f"auto_shutdown {auto_shutdown}")
+        case DynamicSpec():
+            return (allowance,) if spec.max_children is None else (f"at most {spec.max_children} children", allowance)
+        case PartitionSpec():
+            partitions = "as many partitions as processors" if spec.partitions is None else _partitions(spec.partitions)
+            return (partitions, spec.strategy.value, allowance)
+
+
+def _partitions(number: int) -> str:
+    return f"{number} partition{'' if number == 1 else 's'}"
 
 
 def start_text(start: Start) -> str:

@@ -15,9 +15,10 @@ from ..spec import SupervisorSpec
 from .apply import Rule, inner_spec, reaching
 from .mistakes import KeyPath, Mistake, PolicyError, key_text, nearest, value_text
 from .overrides import program_of
-from .policy import Policy
+from .policy import Policy, tables_below
 from .presets import NESTED, overlay
 from .setting_values import child_values, supervisor_values
+from .supervisors import AnySpec, described_children
 
 __all__ = ("CODE", "DEFAULT", "Origin", "Setting", "explain", "paths_of")
 
@@ -52,7 +53,7 @@ class _Place:
     """A supervisor or child on the way to a path; `table` is the key path of its table in the file, if it has one."""
 
     path: str
-    spec: SupervisorSpec | None
+    spec: AnySpec | None
     child: ChildSpec | None
     table: KeyPath | None
 
@@ -81,15 +82,16 @@ def explain(
     def origin(key: KeyPath) -> Origin:
         return fold.origins.get(key) or (CODE if key[0] in written else DEFAULT)
 
-    return tuple(Setting(key=".".join(map(str, key)), value=value, origin=origin(key)) for key, value in _values(way))
+    values = {key: fold.values.get("type", value) if key == ("type",) else value for key, value in _values(way)}
+    return tuple(Setting(key=".".join(map(str, key)), value=value, origin=origin(key)) for key, value in values.items())
 
 
 def paths_of(spec: SupervisorSpec, root: str) -> Iterator[tuple[str, ChildSpec | None]]:
     """Give every path of a tree with its child, the root first and without one."""
     yield root, None
-    todo = [(root, spec)]
+    todo: list[tuple[str, AnySpec]] = [(root, spec)]
     for path, supervisor in todo:
-        for child in supervisor.children:
+        for child in described_children(supervisor):
             here = f"{path}/{child.id}"
             yield here, child
             inner = inner_spec(child)
@@ -105,21 +107,22 @@ def _way(spec: SupervisorSpec, policy: Policy | None, path: str, root: str) -> l
     way = [_Place(root, spec, None, None if tables is None else ("tree",))]
     for child_id in path.removeprefix(root).split("/")[1:]:
         above = way[-1]
-        children = () if above.spec is None else above.spec.children
+        children = () if above.spec is None else described_children(above.spec)
         child = next((child for child in children if child.id == child_id), None)
         if child is None:
             return None
-        tables, index = _child_table(tables, child_id)
-        table = None if above.table is None or index is None else (*above.table, "child", index)
+        tables, key = _child_table(tables, child_id)
+        table = None if above.table is None or key is None else (*above.table, *key)
         way.append(_Place(f"{above.path}/{child_id}", inner_spec(child), child, table))
     return way
 
 
-def _child_table(table: Mapping[str, object] | None, child_id: str) -> tuple[Mapping[str, object] | None, int | None]:
-    children = None if table is None else table.get("child")
-    for index, child in enumerate(children if isinstance(children, list) else ()):
+def _child_table(
+    table: Mapping[str, object] | None, child_id: str
+) -> tuple[Mapping[str, object] | None, KeyPath | None]:
+    for key, child in tables_below(table or {}):
         if child.get("id") == child_id:
-            return child, index
+            return child, key
     return None, None
 
 
@@ -128,7 +131,7 @@ def _values(way: Sequence[_Place]) -> Iterator[tuple[KeyPath, object]]:
     if here.child is not None:
         above = way[-2].spec
         assert above is not None
-        yield from child_values(here.child, above)
+        yield from child_values(here.child, above, here.spec)
     if here.spec is not None:
         yield from supervisor_values(here.spec, "backoff" if here.child is None else "child_backoff")
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from ...actors.child_spec import Start
+from ..dynamic_spec import DynamicSpec
+from ..partition_spec import PartitionSpec
 from ..spec import SupervisorSpec
 from .apply import Rule, apply_rules
 from .build import any_spec
-from .supervisors import start_of
+from .supervisors import AnySpec, start_of
 
 __all__ = ("start_changed", "tree_start")
 
@@ -41,12 +43,12 @@ def start_changed(
     given = cast("Callable[..., object]", target)(*args, **kwargs)
     if not isinstance(given, Start):
         raise TypeError(f"start of {path}: expected a Start from {target!r}, got {given!r}")
-    if given.args and isinstance(given.args[0], SupervisorSpec):
+    if given.args and isinstance(given.args[0], SupervisorSpec | DynamicSpec | PartitionSpec):
         return Start(given.target, (_changed(given.args[0], rules, path), *given.args[1:]), given.kwargs)
     return given
 
 
-def _changed(spec: SupervisorSpec, rules: PlainRules, path: str) -> SupervisorSpec:
+def _changed(spec: AnySpec, rules: PlainRules, path: str) -> AnySpec:
     known = [
         Rule(
             pattern=str(rule["pattern"]),

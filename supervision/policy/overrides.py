@@ -13,19 +13,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from ...actors.child_spec import ChildSpec, Isolation, Limits, Restart
+from ..dynamic_spec import DynamicSpec
+from ..partition_spec import PartitionSpec
 from ..significance import AutoShutdown
 from ..spec import SupervisorSpec
 from ..strategy import Strategy
 from .build import READY_MARGIN, changed_limits, shutdown_of
 from .stop_signal import signal_number
+from .supervisors import max_children_of, partitions_of
 
 if TYPE_CHECKING:
     from ...actors.hosting.command import Command
 
 __all__ = (
+    "OF_ONE_KIND",
     "OF_PROGRAMS",
     "OF_SUPERVISORS",
     "changed_child",
+    "changed_of_one",
     "changed_supervisor",
     "fields_of",
     "needs_a_process",
@@ -34,6 +39,9 @@ __all__ = (
 
 OF_SUPERVISORS: Final = ("strategy", "intensity", "child_backoff", "auto_shutdown")
 """Keys that mean something only at a supervisor."""
+
+OF_ONE_KIND: Final = ("max_children", "partitions")
+"""Keys that mean something only at one kind of supervisor."""
 
 OF_PROGRAMS: Final = ("env", "cwd", "ready_timeout", "normal_exit_codes", "stop_signal")
 """Keys that mean something only at an external program."""
@@ -47,6 +55,18 @@ def changed_supervisor(spec: SupervisorSpec, values: Values) -> SupervisorSpec:
         spec = replace(spec, strategy=Strategy(str(values["strategy"])))
     if "auto_shutdown" in values:
         spec = replace(spec, auto_shutdown=AutoShutdown(str(values["auto_shutdown"])))
+    return spec
+
+
+def changed_of_one(spec: DynamicSpec | PartitionSpec, values: Values) -> DynamicSpec | PartitionSpec:
+    """Give the spec of a supervisor of one kind of child with its own words replaced; see `changed_supervisor`."""
+    if isinstance(spec, DynamicSpec):
+        known = "max_children" in values
+        return replace(spec, max_children=max_children_of(values["max_children"])) if known else spec
+    if "partitions" in values:
+        spec = replace(spec, partitions=partitions_of(values["partitions"]))
+    if "strategy" in values:
+        spec = replace(spec, strategy=Strategy(str(values["strategy"])))
     return spec
 
 

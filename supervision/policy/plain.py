@@ -11,17 +11,20 @@ from ...actors.child_spec import BrutalKill, ChildSpec, ChildType, Delays, Grace
 from ...actors.hosting.command import Command
 from ...actors.hosting.errors import NotImportable
 from ...actors.hosting.import_path import path_of
-from ...actors.hosting.readiness import FileReady, LineReady, NotifyReady, PortReady
+from ...actors.hosting.readiness import FileReady, LineReady, NotifyReady, PortReady, Readiness
+from ..dynamic_spec import DynamicSpec
+from ..partition_spec import PartitionSpec
 from ..spec import SupervisorSpec
 from .apply import inner_spec
 from .build import TREE_START
 from .deep import Deep, run_deep
 from .kinds import plain_backoff, plain_intensity
+from .supervisors import NO_LIMIT, PROCESSORS, AnySpec, ImportedArguments, word_of
 
-__all__ = ("plain_spec",)
+__all__ = ("plain_readiness", "plain_spec")
 
 
-def plain_spec(spec: SupervisorSpec) -> dict[str, object]:
+def plain_spec(spec: AnySpec) -> dict[str, object]:
     """Write a supervisor and all below it as plain tables.
 
     Errors: ValueError naming the child that cannot be written: a start without an import path, delays of one's own.
@@ -29,18 +32,43 @@ def plain_spec(spec: SupervisorSpec) -> dict[str, object]:
     return run_deep(_supervisor(spec))
 
 
-def _supervisor(spec: SupervisorSpec) -> Deep[dict[str, object]]:
-    children: list[dict[str, object]] = []
-    for child in spec.children:
-        table = yield _child(child)
-        children.append(table)
-    return {
-        "strategy": spec.strategy.value,
+def _supervisor(spec: AnySpec) -> Deep[dict[str, object]]:
+    table: dict[str, object] = {
+        "type": word_of(spec),
         "intensity": plain_intensity(spec.intensity),
         "backoff": _delays(spec.backoff, spec.name or "supervisor"),
-        "auto_shutdown": spec.auto_shutdown.value,
-        "child": children,
     }
+    match spec:
+        case SupervisorSpec():
+            children: list[dict[str, object]] = []
+            for child in spec.children:
+                described = yield _child(child)
+                children.append(described)
+            table |= {"strategy": spec.strategy.value, "auto_shutdown": spec.auto_shutdown.value, "child": children}
+        case DynamicSpec():
+            table["max_children"] = NO_LIMIT if spec.max_children is None else spec.max_children
+            table["extra_arguments"] = list(spec.extra_arguments)
+            if spec.template is not None:
+                table["template"] = yield _child(spec.template)
+        case PartitionSpec():
+            table |= {"strategy": spec.strategy.value, "name": spec.name}
+            table["partitions"] = PROCESSORS if spec.partitions is None else spec.partitions
+            table["template"] = yield _child(spec.child)
+            if spec.with_arguments is not None:
+                table["with_arguments"] = _with_arguments(spec)
+    return table
+
+
+def _with_arguments(spec: PartitionSpec) -> str:
+    if isinstance(spec.with_arguments, ImportedArguments):
+        return spec.with_arguments.target
+    try:
+        target = path_of(spec.with_arguments)
+    except NotImportable as error:
+        raise ValueError(f"with_arguments of {spec.name!r}: {error}") from error
+    if target.entry is not None:
+        raise ValueError(f"with_arguments of {spec.name!r} is defined in a script; move it into a module")
+    return target.target
 
 
 def _child(child: ChildSpec) -> Deep[dict[str, object]]:
@@ -69,7 +97,7 @@ def _child(child: ChildSpec) -> Deep[dict[str, object]]:
 def _start(child: ChildSpec) -> Deep[dict[str, object]]:
     start = child.start
     first = start.args[0] if start.args else None
-    if isinstance(first, SupervisorSpec):
+    if isinstance(first, SupervisorSpec | DynamicSpec | PartitionSpec):
         return _nested((yield _supervisor(first)))
     if start.target == TREE_START and isinstance(first, Mapping):
         return _nested(dict(first))
@@ -99,23 +127,33 @@ def _command(command: Command) -> dict[str, object]:
     }
     if command.cwd is not None:
         table["cwd"] = command.cwd
-    match command.ready:
-        case LineReady(pattern):
-            table["ready"] = {"line": pattern}
-        case PortReady(port):
-            table["ready"] = {"port": port}
-        case FileReady(path):
-            table["ready"] = {"file": path}
-        case NotifyReady(abstract):
-            table["ready"] = {"sd_notify": "abstract" if abstract else True}
-        case None:
-            pass
+    ready = plain_readiness(command.ready)
+    if ready is not None and len(ready) > 1:  # a stream or a host, which tables have no key for
+        raise ValueError(f"{command.argv[0]!r} is ready by {command.ready}")
+    if ready is not None:
+        table["ready"] = ready
     return table
 
 
+def plain_readiness(ready: Readiness | None) -> dict[str, object] | None:
+    """Write when a program is ready as the table it could have come from."""
+    match ready:
+        case LineReady(pattern, stream):
+            return {"line": pattern} if stream == "any" else {"line": pattern, "stream": stream}
+        case PortReady(port, host):
+            return {"port": port} if host == PortReady(port).host else {"port": port, "host": host}
+        case FileReady(path):
+            return {"file": path}
+        case NotifyReady(abstract):
+            return {"sd_notify": "abstract" if abstract else True}
+        case None:
+            return None
+
+
 def _nested(table: dict[str, object]) -> dict[str, object]:
-    """At a child, `backoff` is how it is restarted itself; a `name` is not needed, as it follows from the path."""
-    table.pop("name", None)
+    """At a child, `backoff` is how it is restarted itself; most need no `name` inside, as it follows from the path."""
+    if table.get("type") != "partition_supervisor":
+        table.pop("name", None)
     table["child_backoff"] = table.pop("backoff")
     return table
 

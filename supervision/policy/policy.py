@@ -14,7 +14,7 @@ from .build import supervisor_spec
 from .mistakes import KeyPath, Mistake, PolicyError
 from .positions import Positions
 
-__all__ = ("Policy", "Rule")
+__all__ = ("Policy", "Rule", "tables_below")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Policy:
                 if isinstance(named, str):
                     key = (*path, name)
                     found.append((key, self.positions.line(key), named))
-            for key, child in _below(table):
+            for key, child in tables_below(table):
                 visit(child, (*path, *key))
 
         visit(self.tables or {}, ("tree",))
@@ -81,7 +81,7 @@ class Policy:
                 if isinstance(wait, str):
                     key = (*path, name, "wait")
                     found.append((key, self.positions.line(key), wait))
-            for key, child in _below(table):
+            for key, child in tables_below(table):
                 visit(child, (*path, *key))
 
         visit(self.tables or {}, ("tree",))
@@ -90,7 +90,7 @@ class Policy:
         return tuple(found)
 
 
-def _below(table: Mapping[str, object]) -> Iterator[tuple[KeyPath, Mapping[str, object]]]:
+def tables_below(table: Mapping[str, object]) -> Iterator[tuple[KeyPath, Mapping[str, object]]]:
     """Give the tables of the children that a supervisor's table describes, with their keys in it."""
     children, template = table.get("child"), table.get("template")
     for index, child in enumerate(children if isinstance(children, list) else ()):

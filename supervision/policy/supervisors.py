@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
-from ...actors.child_spec import Start
+from ...actors.child_spec import ChildSpec, Start
 from ..dynamic_spec import DynamicSpec
 from ..partition_spec import PARTITIONS_MAX, PartitionSpec
 from ..spec import SupervisorSpec
@@ -25,6 +25,7 @@ __all__ = (
     "PROCESSORS",
     "AnySpec",
     "ImportedArguments",
+    "described_children",
     "kinds_with",
     "max_children_of",
     "partitions_of",
@@ -79,6 +80,17 @@ def kinds_with(key: str) -> tuple[str, ...]:
     ('dynamic_supervisor', 'task_supervisor')
     """
     return tuple(kind for kind, keys in KEYS.items() if key in keys)
+
+
+def described_children(spec: AnySpec) -> tuple[ChildSpec, ...]:
+    """Give the specs of what is below a supervisor; where all its children are of one kind that is its template."""
+    match spec:
+        case SupervisorSpec():
+            return tuple(spec.children)
+        case DynamicSpec():
+            return () if spec.template is None else (spec.template,)
+        case PartitionSpec():
+            return (spec.child,)
 
 
 def word_of(spec: AnySpec) -> str:

@@ -10,6 +10,7 @@ from regrow.actors import Actor
 from regrow.actors.child_spec import ChildSpec, Grace, Isolation, Restart, Start
 from regrow.supervision import Backoff, DynamicSpec, RestartIntensity, SupervisorSpec, dynamic_supervisor_child
 from regrow.supervision.policy import PolicyError, parse_policy
+from regrow.supervision.policy.apply import inner_spec
 
 TEMPLATE = ChildSpec(id="visitor", start=Start(Actor))
 
@@ -64,18 +65,18 @@ def test_without_a_template_nothing_below_it_has_a_path() -> None:
 def test_it_may_live_in_a_process_of_its_own() -> None:
     child = applied('[policy."root/crowd"]\nisolation = "process"\nshutdown = "9s"', DynamicSpec(max_children=5))
     assert (child.isolation, child.shutdown) == (Isolation.PROCESS, Grace(9.0))
-    assert child.start.args == (DynamicSpec(max_children=5),)
+    assert inner_spec(child) == DynamicSpec(max_children=5, name="root/crowd")
 
 
 def test_what_it_cannot_be_is_refused_unless_a_glob_says_it_of_others() -> None:
     wrong = 'strategy = "one_for_all"\nauto_shutdown = "any_significant"'
     assert refusals(f'[policy."root/crowd"]\n{wrong}', DynamicSpec()) == [
         (
-            'p.toml:1: policy."root/crowd".strategy: expected "one_for_one", the only one of a DynamicSupervisor, '
+            'p.toml:2: policy."root/crowd".strategy: expected "one_for_one", the only one of a DynamicSupervisor, '
             'got "one_for_all"'
         ),
         (
-            'p.toml:1: policy."root/crowd".auto_shutdown: expected "never", the only one of a DynamicSupervisor, '
+            'p.toml:3: policy."root/crowd".auto_shutdown: expected "never", the only one of a DynamicSupervisor, '
             'got "any_significant"'
         ),
     ]
