@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regrow.supervision.decay import FailureDecay
     from regrow.supervision.intensity import RestartIntensity
     from regrow.supervision.policy import Policy
-    from regrow.supervision.spec import SupervisorSpec
+    from regrow.supervision.policy.supervisors import AnySpec
 
 __all__ = ("command",)
 
@@ -249,20 +249,16 @@ def _in_policy(file: Path, path: str) -> tuple[Delays, RestartIntensity | Failur
 def _children(policy: Policy) -> dict[str, tuple[Delays, RestartIntensity | FailureDecay]]:
     """Give, by path, the backoff of every child of the tree and the intensity of its supervisor."""
     from regrow.supervision.policy.apply import inner_spec
-    from regrow.supervision.policy.build import TREE_START
-    from regrow.supervision.policy.hosted import tree_start
-    from regrow.supervision.spec import SupervisorSpec
+    from regrow.supervision.policy.supervisors import described_children
 
     found: dict[str, tuple[Delays, RestartIntensity | FailureDecay]] = {}
 
-    def visit(spec: SupervisorSpec, above: str) -> None:
-        for child in spec.children:
+    def visit(spec: AnySpec, above: str) -> None:
+        for child in described_children(spec):
             path = f"{above}/{child.id}"
             found[path] = (child.backoff or spec.backoff, spec.intensity)
-            inner: object = inner_spec(child)
-            if child.start.target == TREE_START:  # the rules for what is inside travel with it
-                inner = tree_start(*cast("Any", child.start.args)).args[0]
-            if isinstance(inner, SupervisorSpec):
+            inner = inner_spec(child)
+            if inner is not None:
                 visit(inner, path)
 
     visit(policy.tree(), policy.root)

@@ -20,7 +20,10 @@ from regrow.cli.importing import wrong_starts, wrong_waits
 from regrow.cli.targets import Target
 from regrow.protocol.errors import RegrowError
 from regrow.supervision.difference import differences
+from regrow.supervision.dynamic_spec import DynamicSpec
+from regrow.supervision.partition_spec import PartitionSpec
 from regrow.supervision.policy import Mistake, Policy, PolicyError
+from regrow.supervision.policy.supervisors import described_children
 from regrow.supervision.requests import Reconfigure
 from regrow.supervision.results import Reconfigured
 from regrow.supervision.spec import SupervisorSpec
@@ -177,7 +180,8 @@ class Reloader:
         """Check waits, and the starts that are new in this process; those of others are imported there alone."""
         new = {child.start.target for child in _new_children(self._target.spec, spec, self._target.root)}
         for policy in policies:
-            yield from wrong_starts(policy.file, [start for start in policy.starts() if start[2] in new])
+            named = [one for one in policy.starts() if one[2] in new or one[0][-1] == "with_arguments"]
+            yield from wrong_starts(policy.file, named)
             yield from wrong_waits(policy.file, policy.waits())
 
     def _report(self, changes: list[Change]) -> None:
@@ -200,6 +204,8 @@ def _new_children(old: SupervisorSpec, new: SupervisorSpec, root: str) -> Iterat
             inner = child.start.args[0] if child.start.args else None
             if isinstance(inner, SupervisorSpec):
                 todo.append((f"{path}/{child.id}", inner))
+            elif child.isolation is Isolation.THREAD and isinstance(inner, DynamicSpec | PartitionSpec):
+                yield from (one for one in described_children(inner) if one.isolation is Isolation.THREAD)
             elif child.id in fresh and child.isolation is Isolation.THREAD:
                 yield child
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...actors.child_spec import ChildSpec, ChildType, Start
+from ..dynamic_spec import DynamicSpec
+from ..partition_spec import PartitionSpec
 from ..spec import SupervisorSpec
 from .apply import Rule, inner_spec, reaching
 from .mistakes import KeyPath, Mistake, PolicyError, key_text, nearest, value_text
@@ -218,8 +220,13 @@ def _written_in_code(code: SupervisorSpec, path: str, root: str) -> frozenset[st
         return frozenset()
     plain = ChildSpec(id="", start=Start(object), type=ChildType.WORKER)
     values = dict(_values(way))
-    defaults = dict(child_values(plain, SupervisorSpec())) | dict(supervisor_values(SupervisorSpec(), "child_backoff"))
-    defaults |= dict(supervisor_values(SupervisorSpec(), "backoff")) if way[-1].child is None else {}
+    unsaid: AnySpec = SupervisorSpec()
+    if isinstance(way[-1].spec, DynamicSpec):
+        unsaid = DynamicSpec()
+    elif isinstance(way[-1].spec, PartitionSpec):
+        unsaid = PartitionSpec(child=plain, name="")
+    defaults = dict(child_values(plain, unsaid)) | dict(supervisor_values(unsaid, "child_backoff"))
+    defaults |= dict(supervisor_values(unsaid, "backoff")) if way[-1].child is None else {}
     child = way[-1].child
     if child is not None and program_of(child) is not None:
         defaults = {key: value for key, value in defaults.items() if key[0] != "start"}

@@ -94,7 +94,7 @@ def shown(key: str, value: object) -> str:
     ('250ms', 'false', 'none')
     """
     last = key.rpartition(".")[2]
-    if value is None:
+    if value is None or value == []:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
@@ -103,7 +103,7 @@ def shown(key: str, value: object) -> str:
     if isinstance(value, int | float) and last in _SECONDS:
         return format_duration(value)
     if isinstance(value, dict):
-        return " ".join(f"{name}={item}" for name, item in value.items())
+        return " ".join(f"{name}={shown('', item)}" for name, item in value.items())
     if isinstance(value, list):
         return " ".join(format_duration(item) if last == "steps" else str(item) for item in value)
     return str(value)
