@@ -47,7 +47,7 @@ class Target:
         spec = self.base
         if spec is None:
             first = found.pop(0)
-            if first.root != self.root:
+            if first.tables is not None and first.root != self.root:
                 line = first.positions.line(("tree", "name"))
                 expected = f'"{self.root}", as a running tree keeps its name'
                 mistake = Mistake(

@@ -165,6 +165,8 @@ def _env(path: KeyPath, child: Table) -> Iterator[Fault]:
     for name, value in env.items():
         if not name or "=" in name or "\0" in f"{name}{value}":
             yield Fault((*path, "env", name), "a name without = and a value, both without NUL", value)
+        elif name == "NOTIFY_SOCKET" and path[0] == "policy":
+            yield Fault((*path, "env", name), "no such name, which ready.sd_notify of a program sets", value)
         elif name == "NOTIFY_SOCKET" and isinstance(ready, dict) and "sd_notify" in ready:
             yield Fault((*path, "env", name), "no such name beside ready.sd_notify, which sets it", value)
 
@@ -189,6 +191,7 @@ def _settings(path: KeyPath, table: object) -> Iterator[Fault]:
         return
     yield from backoff_faults((*path, "child_backoff"), table.get("child_backoff"), None)
     yield from _exit_codes(path, table)
+    yield from _env(path, table)
     yield from backoff_faults((*path, "backoff"), table.get("backoff"), None)
     yield from intensity_faults((*path, "intensity"), table.get("intensity"), None)
     if table.get("isolation") == "thread" and "limits" in table:

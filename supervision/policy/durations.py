@@ -59,7 +59,7 @@ def parse_duration(value: object) -> float:
                 break
             seconds += float(part[1]) * _SECONDS[part[2]]
             end = part.end()
-        if not text or end != len(text):
+        if not text or end != len(text) or not math.isfinite(seconds):
             raise ValueError(f"expected {DURATION_EXPECTED}, got {value!r}")
         # 0.1 * 1e-3 and its like leave noise in the last digits that a report would show.
         return round(seconds, 9)
@@ -79,7 +79,10 @@ def parse_size(value: object) -> int:
         found = _SIZE.fullmatch(value.strip())
         if found is None:
             raise ValueError(f"expected {SIZE_EXPECTED}, got {value!r}")
-        return round(float(found[1]) * _BYTES[found[2].lower()])
+        size = float(found[1]) * _BYTES[found[2].lower()]
+        if not math.isfinite(size):
+            raise ValueError(f"expected {SIZE_EXPECTED}, got {value!r}")
+        return round(size)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"expected {SIZE_EXPECTED}, got {value!r}")
     return value

@@ -5,17 +5,18 @@ What lives here: `load_policy` and the way from a text to checked plain tables. 
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from .checks import check_empty, check_file
 from .faults import Fault
-from .mistakes import Mistake, PolicyError, key_text, value_text
+from .mistakes import KeyPath, Mistake, PolicyError, key_text, value_text
 from .policy import Policy, Rule
 from .positions import Positions
 from .presets import Expansion, expand
-from .syntax import read_toml
+from .syntax import DEPTH_MAX, read_toml, too_deep
 
 __all__ = ("load_policy", "parse_policy")
 
@@ -28,13 +29,15 @@ def load_policy(path: str | Path) -> Policy:
     """
     file = str(path)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        data = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         given = error.strerror or type(error).__name__
         raise PolicyError([Mistake(file=file, line=0, key="", given=given, expected="a readable file")]) from error
     except UnicodeDecodeError as error:
         given = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
-        raise PolicyError([Mistake(file=file, line=0, key="", given=given, expected="UTF-8 text")]) from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise PolicyError([Mistake(file=file, line=line, key="", given=given, expected="UTF-8 text")]) from error
     return parse_policy(text, file=file)
 
 
@@ -50,6 +53,9 @@ def parse_policy(text: str, *, file: str = "policy.toml") -> Policy:
     if reading.tables is None:
         raise PolicyError(reading.mistakes)
     positions = Positions(reading.text)
+    deepest = _beyond(reading.tables, DEPTH_MAX)
+    if deepest is not None:
+        raise PolicyError([*reading.mistakes, too_deep(file, positions.line(deepest))])
     expansion = expand(reading.tables)
     faults: list[Fault] = [*check_empty(reading.tables), *expansion.faults]
     faults += _at_origins(check_file(expansion.tables), expansion, positions)
@@ -66,7 +72,13 @@ def parse_policy(text: str, *, file: str = "policy.toml") -> Policy:
     plain: dict[str, object] = model.model_dump(mode="python", exclude_none=True)
     tree, overrides = plain.get("tree"), plain.get("policy")
     rules = [
-        Rule(pattern=pattern, values=values, file=file, line=positions.line(("policy", pattern)))
+        Rule(
+            pattern=pattern,
+            values=values,
+            file=file,
+            line=positions.line(("policy", pattern)),
+            lines={key: positions.line(("policy", pattern, key)) for key in values},
+        )
         for pattern, values in (overrides.items() if isinstance(overrides, dict) else ())
     ]
     return Policy(
@@ -76,6 +88,19 @@ def parse_policy(text: str, *, file: str = "policy.toml") -> Policy:
         positions=positions,
         origins=expansion.origins,
     )
+
+
+def _beyond(tables: object, depth: int) -> KeyPath | None:
+    """Give the path of the first table or array that is deeper than that, without going down there by recursion."""
+    todo: list[tuple[KeyPath, object]] = [((), tables)]
+    while todo:
+        path, value = todo.pop()
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        inner = [((*path, key), item) for key, item in items if isinstance(item, dict | list)]
+        if inner and len(path) >= depth:
+            return inner[0][0]
+        todo += reversed(inner)
+    return None
 
 
 def _at_origins(faults: list[Fault], expansion: Expansion, positions: Positions) -> Iterator[Fault]:

@@ -33,6 +33,7 @@ from .scalars import (
     Size,
     Steps,
     StrategyWord,
+    Text,
 )
 from .supervisors import OF_SUPERVISORS, kinds_with
 
@@ -75,7 +76,7 @@ class IntensityModel(_Table):
     max_restarts: int | None = Field(None, ge=0)
     max_seconds: LongerThanZero | None = None
     # a decay
-    threshold: float | None = Field(None, ge=0)
+    threshold: float | None = Field(None, ge=0, allow_inf_nan=False)
     decay: LongerThanZero | None = None
 
 
@@ -89,7 +90,7 @@ class BackoffModel(_Table):
     reset_after: Duration | None = None
     # exponential; of decorrelated base and cap, of tenacity cap
     base: Duration | None = None
-    factor: float | None = Field(None, ge=1)
+    factor: float | None = Field(None, ge=1, allow_inf_nan=False)
     cap: Duration | None = None
     jitter: Literal["full", "equal", "none"] | None = None
     # constant
@@ -99,7 +100,7 @@ class BackoffModel(_Table):
     # akka
     min_backoff: Duration | None = None
     max_backoff: Duration | None = None
-    random_factor: float | None = Field(None, ge=0, le=1)
+    random_factor: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     # tenacity
     wait: ImportPath | None = None
 
@@ -122,7 +123,7 @@ class ReadyModel(_Table):
 
     line: str | None = Field(None, min_length=1)
     port: int | None = Field(None, ge=1, le=65535)
-    file: str | None = Field(None, min_length=1)
+    file: Text | None = None
     sd_notify: NotifyWord | None = None  # it says so itself, as to systemd
 
 
@@ -175,7 +176,7 @@ class ChildModel(_Table):
     # an external program
     command: Argv | None = None
     env: dict[str, str] | None = None
-    cwd: str | None = Field(None, min_length=1)
+    cwd: Text | None = None
     ready: ReadyModel | None = None
     ready_timeout: LongerThanZero | None = None
     normal_exit_codes: list[int] | None = None
@@ -220,7 +221,7 @@ class _Settings(_Table):
     backoff: BackoffModel | None = None
     # of external programs
     env: dict[str, str] | None = None
-    cwd: str | None = Field(None, min_length=1)
+    cwd: Text | None = None
     ready_timeout: LongerThanZero | None = None
     normal_exit_codes: list[int] | None = None
     stop_signal: SignalWord | None = None

@@ -52,6 +52,7 @@ __all__ = (
     "Size",
     "Steps",
     "StrategyWord",
+    "Text",
 )
 
 T = TypeVar("T")
@@ -141,8 +142,16 @@ def _preset_names(value: object) -> object:
 
 def _argv(value: object) -> object:
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value) and value[0]:
+        if any("\0" in item for item in value):
+            raise _mistake("words without NUL, which no program can be given")
         return value
     raise _mistake('a non-empty array of strings, as in ["redis-server", "--port", "0"]')
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str) and value and "\0" not in value:
+        return value
+    raise _mistake("a non-empty string without NUL")
 
 
 def _notify(value: object) -> object:
@@ -222,6 +231,10 @@ Argv: TypeAlias = Annotated[
     list[str],
     BeforeValidator(_argv),
     WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
+
+Text: TypeAlias = Annotated[
+    str, BeforeValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"^[^\u0000]+$"})
 ]
 
 NotifyWord: TypeAlias = Annotated[bool | str, BeforeValidator(_notify), WithJsonSchema({"enum": [True, "abstract"]})]

@@ -22,6 +22,7 @@ _WORDS: Final[dict[str, str]] = {
     "int_type": "an integer",
     "int_from_float": "an integer",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "model_type": "a table",
     "dict_type": "a table",

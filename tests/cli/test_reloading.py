@@ -107,6 +107,7 @@ def test_the_file_s_difference_is_applied_and_told(shop: Shop) -> None:
             '1 mistake in {file}|  {file}:2: tree.name: expected "shop", as a running tree',
         ),
         ("", "1 mistake in {file}|  {file}:1: expected a [tree] table"),
+        ('[policy."shop/a"]\nrestart = "transient"\n', "1 mistake in {file}|  {file}: tree: expected a [tree] table"),
     ],
 )
 def test_a_mistake_anywhere_and_nothing_has_changed(shop: Shop, text: str, said: str) -> None:

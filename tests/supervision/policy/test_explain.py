@@ -125,6 +125,28 @@ def test_a_program_has_its_own_keys() -> None:
     ]
 
 
+def test_what_a_child_starts_with_and_when_it_is_ready_is_told_too() -> None:
+    text = """\
+[tree]
+name = "shop"
+[[tree.child]]
+id = "db"
+start = "shop.db:Database"
+args = ["a", 2020-01-01]
+kwargs = { port = 5432, wait = true }
+[[tree.child]]
+id = "cache"
+command = ["redis-server"]
+ready = { port = 6379 }
+"""
+    assert lines(explained(text, "shop/db"), "args", "kwargs") == [
+        "args = a datetime.date(2020, 1, 1)  p.toml:6  tree.child[0].args",
+        "kwargs = port=5432 wait=true  p.toml:7  tree.child[0].kwargs",
+    ]
+    assert lines(explained(text, "shop/cache"), "ready") == ["ready = port=6379  p.toml:11  tree.child[1].ready"]
+    assert lines(explained(FILE, "shop/cache"), "ready") == ["ready = none  default"]
+
+
 def test_a_policy_that_is_laid_over_the_file_wins_however_general_its_patterns_are() -> None:
     over = '[policy."shop/**"]\nrestart = "temporary"\nbackoff = { base = "9s" }\n'
     found = explained(FILE, "shop/pool/reader", over)

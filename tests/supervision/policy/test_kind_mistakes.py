@@ -232,6 +232,6 @@ def test_a_rule_that_does_not_fit_its_child_is_refused_with_the_tree(tree: str, 
 def test_an_intensity_that_does_not_fit_its_supervisor_is_refused_with_the_tree() -> None:
     [mistake] = mistakes_of('[tree]\n[policy."root"]\nintensity = { threshold = 1 }\n', apply=True)
     assert mistake == (
-        "p.toml:2: policy.root.intensity: expected an intensity that fits together at root: threshold: expected a key"
+        "p.toml:3: policy.root.intensity: expected an intensity that fits together at root: threshold: expected a key"
         ' of kind "window" (max_restarts, max_seconds)'
     )

@@ -192,3 +192,70 @@ def test_the_examples_of_the_documentation_have_no_mistakes(page: str) -> None:
     assert examples
     for example in examples:
         parse_policy(example, file=page)
+
+
+def test_the_mark_of_windows_editors_and_their_line_ends_are_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b'\xef\xbb\xbf[tree]\r\nname = "shop"\r\n')
+    assert load_policy(path).root == "shop"
+    path.write_bytes(b'\xef\xbb\xbf[tree]\r\nname = ""\r\n')
+    with pytest.raises(PolicyError, match=r"windows\.toml:2: tree\.name: expected a non-empty name"):
+        load_policy(path)
+
+
+def nested(levels: int) -> str:
+    headers = ["tree" + ".child" * level for level in range(1, levels + 1)]
+    return "[tree]\n" + "".join(f'[[{header}]]\nid = "s"\ntype = "supervisor"\n' for header in headers)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (f"args = {'[' * 5000}{']' * 5000}", "p.toml: expected tables and arrays at most 200 levels deep, got deeper"),
+        (f"args = {'[' * 210}{']' * 210}", "p.toml:4: expected tables and arrays at most 200 levels deep, got deeper"),
+        (f"kwargs = {{ a = {'9' * 5000} }}", "p.toml:4: expected integers of at most 4300 digits, got a longer one"),
+        (f'shutdown = "{"9" * 400}s"', 'p.toml:4: tree.child[0].shutdown: expected "brutal_kill", "infinity" or a'),
+        (
+            f'isolation = "process"\nlimits = {{ memory_bytes = "{"9" * 400}GiB" }}',
+            "p.toml:5: tree.child[0].limits.memory_bytes: expected a size (bytes, or text",
+        ),
+        (
+            "backoff = { factor = inf }",
+            "p.toml:4: tree.child[0].backoff.factor: expected a finite number, got Infinity",
+        ),
+    ],
+)
+def test_what_no_value_can_be_made_of_is_a_mistake_and_no_crash(lines: str, expected: str) -> None:
+    found = mistakes_of(f'[[tree.child]]\nid = "a"\nstart = "m:A"\n{lines}\n')
+    assert [mistake[: len(expected)] for mistake in found] == [expected]
+
+
+def test_supervisors_may_be_nested_as_deep_as_can_be_read() -> None:
+    assert parse_policy(nested(99)).tree().children
+    deepest = 1 + 100 * 3 - 2
+    assert mistakes_of(nested(101)) == [
+        f"p.toml:{deepest}: expected tables and arrays at most 200 levels deep, got deeper ones"
+    ]
+
+
+NUL = "\\u0000"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f'command = ["x", "a{NUL}"]', "tree.child[0].command: expected words without NUL, which no program can be"),
+        (f'command = ["x"]\ncwd = "a{NUL}"', "tree.child[0].cwd: expected a non-empty string without NUL"),
+        (
+            'command = ["x"]\n[policy."root/a"]\nenv = { "A=B" = "1" }',
+            'policy."root/a".env."A=B": expected a name without = and a value, both without NUL',
+        ),
+        (
+            'command = ["x"]\nready = { sd_notify = true }\n[policy."root/a"]\nenv = { NOTIFY_SOCKET = "1" }',
+            'policy."root/a".env.NOTIFY_SOCKET: expected no such name, which ready.sd_notify of a program sets',
+        ),
+    ],
+)
+def test_what_no_program_can_be_given_is_a_mistake(text: str, expected: str) -> None:
+    [found] = mistakes_of(f'[[tree.child]]\nid = "a"\n{text}\n')
+    assert expected in found

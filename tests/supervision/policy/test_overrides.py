@@ -84,39 +84,39 @@ def test_a_supervisor_is_told_everything_by_its_path() -> None:
         (
             '[policy."worker/logger"]\nstrategy = "one_for_all"\n',
             (
-                'p.toml:1: policy."worker/logger".strategy: expected a supervisor at this path,'
+                'p.toml:2: policy."worker/logger".strategy: expected a supervisor at this path,'
                 " but worker/logger has no children"
             ),
         ),
         (
             '[policy."worker/*"]\nenv = { A = "1" }\n',
             (
-                'p.toml:1: policy."worker/*".env: expected a program at this path, but worker/logger, worker/executor,'
+                'p.toml:2: policy."worker/*".env: expected a program at this path, but worker/logger, worker/executor,'
                 " worker/link has no command"
             ),
         ),
         (
             '[policy.worker]\nrestart = "transient"\n',
-            "p.toml:1: policy.worker.restart: expected no such key at the root, which is nobody's child",
+            "p.toml:2: policy.worker.restart: expected no such key at the root, which is nobody's child",
         ),
         (
             '[policy."worker/logger"]\nsignificant = true\n',
             (
-                "p.toml:1: policy.\"worker/logger\".significant: expected false: child 'logger' is permanent,"
+                "p.toml:2: policy.\"worker/logger\".significant: expected false: child 'logger' is permanent,"
                 " and never ends on its own"
             ),
         ),
         (
             '[policy."worker/logger"]\nsignificant = true\nrestart = "transient"\n',
             (
-                'p.toml:1: policy."worker/logger".significant: expected auto_shutdown = "any_significant" or'
+                'p.toml:2: policy."worker/logger".significant: expected auto_shutdown = "any_significant" or'
                 ' "all_significant" at the supervisor of a significant child, got true'
             ),
         ),
         (
             '[policy."worker/logger"]\nlauncher = "zygote"\n',
             (
-                'p.toml:1: policy."worker/logger".launcher: expected isolation = "process" for the launcher of child'
+                'p.toml:2: policy."worker/logger".launcher: expected isolation = "process" for the launcher of child'
                 " 'logger'"
             ),
         ),
@@ -130,7 +130,7 @@ def test_auto_shutdown_cannot_be_turned_off_above_a_significant_child() -> None:
     child = leaf("main", significant=True, restart=Restart.TRANSIENT)
     tree = SupervisorSpec(children=[child], auto_shutdown=AutoShutdown.ANY_SIGNIFICANT)
     assert refusal('[policy.worker]\nauto_shutdown = "never"\n', tree) == (
-        "p.toml:1: policy.worker.auto_shutdown: expected any_significant or all_significant: child 'main' is"
+        "p.toml:2: policy.worker.auto_shutdown: expected any_significant or all_significant: child 'main' is"
         ' significant, got "never"'
     )
 
