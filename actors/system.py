@@ -96,22 +96,25 @@ class ActorSystem:
     ) -> ActorRef[A]:
         """Start an actor and wait until its on_start has returned.
 
+        If the wait is interrupted, as by Ctrl-C, it is asked to end, because nobody has its ref then.
         Errors: what its `__init__` or on_start raised; StartTimeout; StartIgnored; NameTaken; SystemClosed.
         """
         waiter = StartWaiter()
         ref = ActorRef(self, name=options.name or cls.__name__, actor_class=cls)
-        self._begin(
-            ref,
-            Birth(
-                start=Start(cls, args, kwargs),
-                start_timeout=options.start_timeout,
-                parent=options.link,
-                mailbox=options.mailbox,
-                on_outcome=waiter,
-            ),
-            options.name,
+        birth = Birth(
+            start=Start(cls, args, kwargs),
+            start_timeout=options.start_timeout,
+            parent=options.link,
+            mailbox=options.mailbox,
+            on_outcome=waiter,
         )
-        return cast("ActorRef[A]", waiter.wait())
+        try:
+            self._begin(ref, birth, options.name)
+            return cast("ActorRef[A]", waiter.wait())
+        except BaseException:
+            if ref.is_alive():
+                ref.shutdown()
+            raise
 
     def begin(
         self,

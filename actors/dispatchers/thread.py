@@ -26,7 +26,8 @@ class ThreadDispatcher:
         try:
             thread.start()
         except BaseException:
-            del self._threads[thread]
+            if thread.ident is None:  # else it runs, and an interrupt has come while that was waited for
+                self._threads.pop(thread, None)
             raise
 
     def close(self, deadline: float) -> bool:
@@ -43,4 +44,4 @@ class ThreadDispatcher:
                 gate.acquire()
         finally:
             runnable.finished()
-            del self._threads[threading.current_thread()]
+            self._threads.pop(threading.current_thread(), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -15,6 +16,7 @@ from regrow.actors import (
     CallbackFailed,
     CallingSelf,
     ChildSpec,
+    Down,
     SpawnOptions,
     Start,
     Started,
@@ -240,6 +242,26 @@ def test_a_thread_that_does_not_start_is_not_waited_for(
     system.begin(ChildSpec(id="x", start=Script().start), parent=probe.ref, ref=None, on_outcome=probe.outcome)
     monkeypatch.undo()
     assert "new thread" in str(probe.expect(StartFailed).error)
+
+
+def test_an_actor_whose_starter_is_interrupted_is_asked_to_end(system: ActorSystem, probe: Probe) -> None:
+    hold = Hold()
+
+    def interrupt() -> None:
+        hold.wait_reached()
+        ref = system.whereis("orphan")
+        assert ref is not None
+        probe.monitor(ref)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        hold.release()
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    with pytest.raises(KeyboardInterrupt):
+        system.spawn(Puppet, Script(on_start=hang(hold)), options=SpawnOptions(name="orphan"))
+    helper.join(5.0)
+    assert probe.expect(Down).reason == SHUTDOWN
+    assert system.whereis("orphan") is None
 
 
 def test_a_mistake_in_an_on_outcome_is_seen_and_leaves_no_zombie(system: ActorSystem) -> None:
