@@ -42,7 +42,7 @@ def log_ends(bus: EventBus, clock: Clock) -> LimitedLog:
             case ActorExited(ref, incarnation, reason):
                 if _is_news(event):
                     # A link hands on the reason itself: its traceback is shown once, with whom it came from.
-                    told = _Told(reason, brief=reason is last)
+                    told = _Told(reason, brief=reason is last or _is_refusal(event))
                     write(logging.ERROR, ref, "%s ended in life %d: %s", incarnation, told)
                     last = reason
             case HookFailed(ref, incarnation, hook, reason):
@@ -69,6 +69,12 @@ def _is_news(event: ActorExited) -> bool:
     if cell.birth.parent is not None and cell.birth.parent.lives_elsewhere:
         return False  # the root of a hosted process: the one that hosts it tells
     return cell.ready or not isinstance(cell.birth.on_outcome, StartWaiter)  # else spawn() raises it
+
+
+def _is_refusal(event: ActorExited) -> bool:
+    """Say whether it has failed its own start in words: a supervisor of what has not started, whose end is told too."""
+    cell = event.ref.cell
+    return isinstance(cell, Life) and cell.start_refused
 
 
 class _Told:

@@ -31,6 +31,7 @@ class StartHandle:
 
     def fail(self, error: BaseException) -> NoReturn:
         """End, with this error as the outcome of the start. Does not return."""
+        self._life.start_refused = error.__traceback__ is None
         raise error
 
     def end(self, reason: ExitReason) -> NoReturn:

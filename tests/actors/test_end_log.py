@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import queue
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
-from regrow.actors import ActorSystem, StartError
+from regrow.actors import Actor, ActorSystem, ChildSpec, Start, StartError
 from regrow.actors.testing import Hold, Probe, Puppet, PuppetError, Script, crash, exit_with, hang
 from regrow.protocol.exits import KILLED, SHUTDOWN, ExitStatus
 
@@ -67,6 +69,36 @@ def test_the_traceback_is_shown_once_for_all_who_are_linked(
     first, second = logged
     assert "Traceback" in first
     assert second == f"{other} ended in life 1: crash: regrow.actors.testing.puppet.PuppetError: shared"
+
+
+class Refuser(Actor):
+    """Fails its start once it is told with what; the error may have come from elsewhere."""
+
+    def __init__(self) -> None:
+        self._start = self.defer_start()
+
+    def on_receive(self, message: object) -> object:
+        if isinstance(message, Exception):
+            self._start.fail(message)
+        return super().on_receive(message)
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_a_start_that_is_failed_in_words_has_no_traceback_that_anybody_needs(
+    system: ActorSystem, probe: Probe, logged: list[str], raised: bool
+) -> None:
+    error = ValueError("it has no one to talk to")
+    if raised:
+        with suppress(ValueError):
+            raise error
+    outcomes: queue.Queue[object] = queue.Queue()
+    spec = ChildSpec(id="refuser", start=Start(Refuser))
+    ref = system.begin(spec, parent=probe.ref, ref=None, on_outcome=outcomes.put)
+    ref.tell(error)
+    outcomes.get(timeout=5.0)
+    (line,) = logged
+    assert ("Traceback" in line) is raised
+    assert line.endswith("ValueError: it has no one to talk to")
 
 
 def test_what_the_starter_is_told_is_not_logged(system: ActorSystem, logged: list[str]) -> None:
