@@ -216,4 +216,6 @@ class ActorRef(pykka.ActorRef[A]):
 
     def __str__(self) -> str:
         kind = self.actor_class.__name__
-        return f"{kind} ({self.actor_urn})" if self.name == kind else f"{self.name} ({kind} {self.actor_urn})"
+        # Below a supervisor an id says little without the way to it; a registered name is the only one in its system.
+        name = self.path if self.path.endswith(f"/{self.name}") else self.name
+        return f"{kind} ({self.actor_urn})" if name == kind else f"{name} ({kind} {self.actor_urn})"

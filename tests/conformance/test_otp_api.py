@@ -63,7 +63,7 @@ def test_o_24_a_static_child_through_all_that_can_be_asked(
             call("a")
     ref = handle.start_child(spec).ref
     assert ref is not None
-    with pytest.raises(AlreadyStarted, match="child 'a' is already started: a ") as caught:
+    with pytest.raises(AlreadyStarted, match="child 'a' is already started: root/a ") as caught:
         handle.start_child(spec)
     assert caught.value.ref is ref
     assert counts(handle) == (1, 1, 0, 1)

@@ -188,7 +188,7 @@ def test_a_crash_loop_is_its_first_lines_and_a_count_in_the_log_and_complete_on_
     with caplog.at_level(logging.WARNING, logger="regrow"):
         loop(system, facts, 100)
         assert len([line for line in caplog.messages if line.startswith("root/pool/a: restarts now")]) == 5
-        assert len([line for line in caplog.messages if line.startswith("a (Puppet")]) == 5
+        assert len([line for line in caplog.messages if line.startswith("root/pool/a (Puppet")]) == 5
         clock.advance(10.0)
         assert sorted(caplog.messages[-2:]) == [
             "root/pool/a: and 95 more ends in the last 10 s",
