@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import traceback as _traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from .errors import RemoteProtocolError
@@ -76,7 +76,7 @@ class Crash:
 
     type: str
     text: str
-    traceback: str = ""
+    traceback: str = field(default="", repr=False)  # kilobytes on one line, wherever a reason is in a repr
 
     def __str__(self) -> str:
         return f"crash: {self.type}: {self.text}" if self.text else f"crash: {self.type}"
