@@ -49,9 +49,11 @@ def _invalid_spec(problems: tuple[object, ...]) -> refused.InvalidSpec:
 _REBUILT: Final[dict[str, Callable[..., refused.SupervisionError]]] = {
     **{_named(cls): cls for cls in _OF_A_CHILD},
     _named(refused.AlreadyStarted): _already_started,
+    _named(refused.CannotReconfigure): refused.CannotReconfigure,
     _named(refused.FailedToStartChild): _failed_to_start,
     _named(refused.InvalidSpec): _invalid_spec,
     _named(refused.MaxChildren): refused.MaxChildren,
+    _named(refused.NotOffered): refused.NotOffered,
     _named(refused.SupervisorStopping): refused.SupervisorStopping,
 }
 

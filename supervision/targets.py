@@ -163,7 +163,8 @@ def _of_path(path: str, args: tuple[object, ...], kwargs: Kwargs, problems: list
     except NotImportable:
         problems.append(SpecProblem("target", 'an import path "package.module:name"', repr(path)))
         return None
-    return ChildSpec(id=path.rpartition(":")[2], start=Start(start_of, (path, *args), kwargs))
+    # Named by a path itself, so that the spec can be given to a supervisor in another process.
+    return ChildSpec(id=path.rpartition(":")[2], start=Start(f"{__name__}:{start_of.__name__}", (path, *args), kwargs))
 
 
 def _of_function(
@@ -212,7 +213,7 @@ def _check_arguments(
         fits = f"what fits {name}{_without(signature, injected)}"
         if not isinstance(target, type) and is_async(target) and "'stop'" in str(error):
             fits += ", where an async function gets no stop: it is cancelled"
-        problems.append(SpecProblem("arguments", fits, str(error)))
+        problems.append(SpecProblem("arguments", fits, str(error).removeprefix("got ")))
 
 
 def _without(signature: inspect.Signature, names: frozenset[str] | tuple[()]) -> str:

@@ -6,9 +6,11 @@ from regrow.protocol.exits import SHUTDOWN, Crash
 from regrow.protocol.remote_error import RemoteError
 from regrow.supervision import (
     AlreadyStarted,
+    CannotReconfigure,
     ChildRestarting,
     FailedToStartChild,
     InvalidSpec,
+    NotOffered,
     SpecProblem,
     SupervisorStopping,
 )
@@ -31,6 +33,8 @@ def test_refusals_are_the_same_as_those_of_this_process() -> None:
         (ours("FailedToStartChild", "db", SHUTDOWN), FailedToStartChild("db", SHUTDOWN)),
         (ours("InvalidSpec", (problem,)), InvalidSpec([problem])),
         (ours("SupervisorStopping", "top"), SupervisorStopping("top")),
+        (ours("NotOffered", "top", "delete_child", "why"), NotOffered("top", "delete_child", "why")),
+        (ours("CannotReconfigure", "top", "why"), CannotReconfigure("top", "why")),
     ]:
         found = local_error(error)
         assert (type(found), str(found), found.args) == (type(wanted), str(wanted), wanted.args)

@@ -29,6 +29,7 @@ from regrow.actors.functions import FunctionActor
 from regrow.actors.hosting import NotImportable
 from regrow.actors.hosting.command import Command, CommandActor
 from regrow.actors.testing import ManualClock, Puppet
+from regrow.protocol.codec import decode, encode
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN
 from regrow.supervision import (
     NO_BACKOFF,
@@ -294,7 +295,8 @@ def test_a_start_is_a_target_for_arguments_with_the_names_of_fields() -> None:
 
 def test_an_import_path_is_followed_when_the_child_starts(system: ActorSystem) -> None:
     spec = supervise(f"{HERE}:Mine", 5)
-    assert spec == ChildSpec(id="Mine", start=Start(start_of, (f"{HERE}:Mine", 5)))
+    assert spec == ChildSpec(id="Mine", start=Start("regrow.supervision.targets:start_of", (f"{HERE}:Mine", 5)))
+    assert decode(encode(spec)) == spec  # so a supervisor in another process can be given it
     handle = start(system, spec, supervise(f"{HERE}:Theirs", 6), supervise(f"{HERE}:READY_MADE"))
     assert [ask(handle, name, "size") for name in ("Mine", "Theirs", "READY_MADE")] == [5, 6, 4]
 
