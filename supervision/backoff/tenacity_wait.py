@@ -77,9 +77,12 @@ class TenacityBackoff:
     def problem(self) -> str:
         """Say what was expected where an import path names no wait, or nothing; so it is found before the first crash.
 
-        Runs in: the caller's thread; imports, and so runs, the module that the path names.
+        Runs in: the caller's thread; imports, and so runs, the module that the path names, and asks the wait once.
         """
-        return _look_up(self.wait)[1] if isinstance(self.wait, str) else ""
+        if not isinstance(self.wait, str):
+            return ""
+        wait, problem = _look_up(self.wait)
+        return problem or _trial(wait)
 
     def delay(self, restarts: int, rng: random.Random, previous: float = 0.0) -> float:
         """Seconds to wait before restart number `restarts`, after a wait of `previous`.
@@ -110,6 +113,15 @@ def _look_up(path: str) -> tuple[object, str]:
         return None, f"the import path of a wait strategy ({error.why})"
     problem = _problem(wait)
     return wait, f"the import path of {problem}, and not of {wait!r}" if problem else ""
+
+
+def _trial(wait: object) -> str:
+    """Say what was expected of a wait that gives no seconds for the first attempt, or nothing."""
+    try:
+        _evaluate(wait, _State(1, 0.0), random.Random(0))
+    except Exception as error:  # noqa: BLE001 - a function of one's own may raise whatever it likes
+        return f"the import path of what gives seconds for a retry state (it raised {type(error).__name__}: {error})"
+    return ""
 
 
 def _problem(wait: object) -> str:

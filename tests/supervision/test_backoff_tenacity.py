@@ -159,6 +159,18 @@ def test_what_an_import_path_names_is_waited_for(tmp_path: Path, monkeypatch: py
     assert [backoff.delay(n, random.Random()) for n in (1, 2, 3)] == [0.0, 2.0, 5.0]
 
 
+def test_a_function_that_cannot_be_asked_is_found_before_the_first_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "waits_that_raise.py").write_text("def slow():\n    return 1\n\ndef fast(state):\n    return -1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert TenacityBackoff("waits_that_raise:fast").problem() == ""
+    assert TenacityBackoff("waits_that_raise:slow").problem() == (
+        "the import path of what gives seconds for a retry state "
+        "(it raised TypeError: slow() takes 0 positional arguments but 1 was given)"
+    )
+
+
 def test_an_import_path_names_the_strategy() -> None:
     backoff = TenacityBackoff(f"{strategies.__name__}:wait_fixed")
     assert backoff.problem().startswith("the import path of a wait strategy of tenacity (an instance")
