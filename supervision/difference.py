@@ -150,8 +150,13 @@ def _can_follow(old: Start, new: Start) -> bool:
     before, after = _spec_in(old), _spec_in(new)
     if before is not None and after is not None:
         rest = same((old.args[1:], old.kwargs), (new.args[1:], new.kwargs))
-        return rest and same(old.target, new.target) and before.name == after.name
+        return rest and same(old.target, new.target) and before.name == after.name and _same_kind(before, after)
     return _is_function(old.target) and _is_function(new.target)
+
+
+def _same_kind(before: SupervisorSpec | DynamicSpec, after: SupervisorSpec | DynamicSpec) -> bool:
+    """Say whether both have children of a template, or neither; what has begun as the one never is the other."""
+    return (getattr(before, "template", None) is None) is (getattr(after, "template", None) is None)
 
 
 def _is_function(target: object) -> bool:
