@@ -71,8 +71,8 @@ class Judge:
         self.seen = self._table()
         self.was_calm = self.node.core.phase == "running"
         self.was_ending = self.ending
-        if isinstance(event, ev.LifeReady):
-            self.readied.add(event.life)
+        if isinstance(event, ev.LifeReady) and self._is_current(event):
+            self.readied.add(event.life)  # a ghost's word does not count
         if isinstance(event, ev.Requested):
             self.open[event.reply_to] = event.request
             if isinstance(event.request, ask.TerminateChild):
@@ -390,7 +390,8 @@ class Judge:
             if info.restart is Restart.PERMANENT and info.state is ChildState.STOPPED:
                 assert info.id not in self.not_before or info.id in self.withdrawn, f"{info.id} was promised to be back"
 
-    # Small things.
+    def _is_current(self, event: ev.LifeReady) -> bool:
+        return event.child_id in self.seen and self.seen[event.child_id].life == event.life
 
     def _table(self) -> dict[str, ChildInfo]:
         return {info.id: info for info in self.node.core.children(self.now)}
