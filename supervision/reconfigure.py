@@ -304,15 +304,20 @@ def note_answer(state: CoreState, event: LifeReconfigured) -> None:
 def _result(state: CoreState, job: Reconfiguration) -> Reconfigured:
     change: Difference = job.change
     touched = {*job.changed, *job.restarted, *job.added, *job.inside, *job.refused}
-    order = [spec.id for spec in state.spec.children]
+    order = {spec.id: index for index, spec in enumerate(state.spec.children)}
 
     def ordered(ids: list[str]) -> tuple[str, ...]:
-        return tuple(sorted(ids, key=order.index))
+        return tuple(sorted(ids, key=order.__getitem__))
+
+    def is_down(child_id: str) -> bool:
+        child = state.children.get(child_id)
+        return child is not None and child.state is ChildState.STOPPED
 
     return Reconfigured(
         own=change.own,
         kept=tuple(child_id for child_id in order if child_id in state.children and child_id not in touched),
         changed=ordered(job.changed),
+        stopped=tuple(filter(is_down, ordered(job.changed))),
         restarted=ordered(job.restarted),
         added=ordered(job.added),
         removed=tuple(job.removed),

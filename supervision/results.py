@@ -74,14 +74,16 @@ class Reconfigured:
     """What a supervisor has done to follow a new spec; children by id, in start order, `removed` in the old one.
 
     `own`: fields of the supervisor itself. `changed`: their policy was applied to the life that runs, or to the next
-    one if none does. `restarted`: they have a new life. `failed`: of the restarted and added ones those whose first
-    start has failed, with the reason; they are being restarted like any child. `inside`: supervisors that went on and
-    changed below, with what they answered. `refused`: supervisors that could not follow and go on as they were.
+    one if none does. `stopped`: of those the ones that were down and stay down. `restarted`: they have a new life.
+    `failed`: of the restarted and added ones those whose first start has failed, with the reason; they are being
+    restarted like any child. `inside`: supervisors that went on and changed below, with what they answered.
+    `refused`: supervisors that could not follow and go on as they were.
     """
 
     own: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

@@ -222,6 +222,8 @@ def changes_of(result: Reconfigured, path: str) -> Iterator[Change]:
             for child_id in getattr(done, kind):
                 failed = done.failed.get(child_id) if kind in {"restarted", "added"} else None
                 note = "" if failed is None else f", but its first start has failed: {failed}"
+                if kind == "changed" and child_id in done.stopped:
+                    note = ", for its next start: it does not run"
                 yield Change(f"{here}/{child_id}", word + note, trouble=failed is not None)
         for child_id, why in done.refused.items():
             yield Change(f"{here}/{child_id}", f"goes on as it was: {why}", trouble=True)

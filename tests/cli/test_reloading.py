@@ -181,9 +181,16 @@ def test_a_tree_that_has_ended_or_has_not_started_follows_nothing(shop: Shop) ->
 
 def test_changes_are_told_parents_first_with_what_went_wrong() -> None:
     inside = Reconfigured(own=("intensity",), refused={"x": "no such module"}, reordered=True)
-    result = Reconfigured(changed=("a",), restarted=("b",), failed={"b": "crash: boom"}, inside={"pool": inside})
+    result = Reconfigured(
+        changed=("a", "down"),
+        stopped=("down",),
+        restarted=("b",),
+        failed={"b": "crash: boom"},
+        inside={"pool": inside},
+    )
     assert [(str(change), change.trouble) for change in changes_of(result, "shop")] == [
         ("shop/a: new policy", False),
+        ("shop/down: new policy, for its next start: it does not run", False),
         ("shop/b: restarted, but its first start has failed: crash: boom", True),
         ("shop/pool: new intensity", False),
         ("shop/pool: new order of its children", False),

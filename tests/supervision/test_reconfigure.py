@@ -148,7 +148,7 @@ class TestWhatIsTouched:
         stage.take_log()
         result = done(stage, told(stage, other("a"), child("b", "transient"), other("c", restart=Restart.TEMPORARY)))
         assert (stage.log, stage.states()) == ([], {"a": "stopped"})
-        assert result == Reconfigured(changed=("a",))
+        assert result == Reconfigured(changed=("a",), stopped=("a",))
         assert isinstance(stage.ask(ask.RestartChild("a")), StartedChild)
         assert in_force(stage).children[0].start.target is dict
 
@@ -446,5 +446,6 @@ class TestSupervisorsBelow:
             stage.follow("b", Reconfigured(removed=("x",)))
             assert done(stage, number).inside == {"b": Reconfigured(removed=("x",))}
             return
-        assert done(stage, number) == Reconfigured(changed=("b",))
+        stopped = ("b",) if down == "stopped" else ()
+        assert done(stage, number) == Reconfigured(changed=("b",), stopped=stopped)
         assert stage.log == []
