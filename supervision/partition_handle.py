@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ..actors.errors import ActorDeadError
+from ..actors.current import current_life
+from ..actors.errors import ActorDeadError, CallingSelf
+from ..actors.lineage import way_down
 from ..actors.options import SpawnOptions
 from ..protocol.exits import NOPROC, SHUTDOWN, ExitReason
 from .child_specs import boot_timeout
@@ -14,7 +16,8 @@ from .handle import ASK_TIMEOUT, SupervisorHandle
 from .partition_spec import PartitionSpec, check_partition_spec, partition_id
 from .partition_supervisor import AskPartitionTable, PartitionSupervisor
 from .partition_table import PartitionTable
-from .results import ChildCounts, ChildInfo
+from .requests import Reconfigure
+from .results import ChildCounts, ChildInfo, Reconfigured
 from .validate import raise_problems
 
 if TYPE_CHECKING:
@@ -87,7 +90,9 @@ class PartitionHandle:
         Keys are routed to the remaining partitions first, then the others are stopped, the last one first; growing
         starts them anew, one after the other, before keys are routed to them. `timeout` is for each of them: without,
         a stop is waited for as long as it takes, and a start for its start_timeout.
-        Errors: BadPartitionCount; ResizeUnderWay; FailedToStartChild, with those before it in use.
+        Errors: BadPartitionCount; ResizeUnderWay; FailedToStartChild, with those before it in use; AskTimeout, with
+        those after it still there, until they are wanted again; CallingSelf at or below one that would end, and then
+        nothing is done.
         """
         table = self._table()
         given: object = partitions
@@ -96,15 +101,30 @@ class PartitionHandle:
         supervisor = self.supervisor
         with table.resizing(ASK_TIMEOUT if timeout is None else timeout):
             before = table.size
+            _refuse_own_end(supervisor, table, range(min(before, partitions), max(before, partitions)))
             table.size = min(before, partitions)
             for partition in reversed(range(partitions, before)):
-                with suppress(ChildNotFound):  # a temporary one is forgotten as soon as it has ended
-                    supervisor.terminate_child(partition_id(partition), timeout=timeout)
-                    supervisor.delete_child(partition_id(partition))
+                _give_up(supervisor, partition, timeout)
             for partition in range(before, partitions):
+                _give_up(supervisor, partition, timeout)  # if an earlier resize was interrupted before it came to that
                 supervisor.start_child(table.spec.child_of(partition), timeout=timeout)
                 table.size = partition + 1
         return before
+
+    def reconfigure(self, spec: PartitionSpec, *, timeout: float | None = None) -> Reconfigured:
+        """Become what `spec` describes, without touching the partitions that are the same in it, and wait for that.
+
+        With fewer of them keys are routed to those that stay before the others are stopped; with more, to the new ones
+        when all are ready. After a resize the number can only be what it was in the spec before; what `resize` has
+        stopped stays so. Without `timeout` it waits for as long as the stops and starts take.
+        Errors: InvalidSpec with all mistakes, BadPartitionCount, ResizeUnderWay, CannotReconfigure, and whatever
+        `with_arguments` raises: then nothing has changed; SupervisorStopping.
+        """
+        raise_problems(check_partition_spec(spec))
+        answer: object = self.ref.ask(Reconfigure(spec), timeout=timeout)
+        if not isinstance(answer, Reconfigured):
+            raise AssertionError(f"{self.ref}: expected a Reconfigured, got {answer!r}")
+        return answer
 
     def which_children(self, *, timeout: float = ASK_TIMEOUT) -> tuple[ChildInfo, ...]:
         """List the partitions, latest first; their ids are their numbers."""
@@ -132,3 +152,21 @@ class PartitionHandle:
 
     def __repr__(self) -> str:
         return f"PartitionHandle({self.name!r})"
+
+
+def _give_up(supervisor: SupervisorHandle, partition: int, timeout: float | None) -> None:
+    with suppress(ChildNotFound):  # a temporary one is forgotten as soon as it has ended
+        supervisor.terminate_child(partition_id(partition), timeout=timeout)
+        supervisor.delete_child(partition_id(partition))
+
+
+def _refuse_own_end(supervisor: SupervisorHandle, table: PartitionTable, partitions: range) -> None:
+    """Refuse to begin what would end the caller half-way. Errors: CallingSelf."""
+    caller = current_life()
+    if caller is None:
+        return
+    for partition in partitions:
+        ref = table.ref_of(partition)
+        circle = [] if ref is None else way_down(ref, caller.ref, asked=supervisor.ref)
+        if circle:
+            raise CallingSelf(*circle)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..actors.errors import ActorDeadError
 from ..protocol.exits import NOPROC
-from .errors import NoPartitions, ResizeUnderWay
+from .errors import BadPartitionCount, NoPartitions, ResizeUnderWay
 from .routing import partition_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ("PartitionTable",)
 
 
 class PartitionTable:
-    """`most`: partitions at the start; `size`: those in use now, which are numbers 0 to size - 1.
+    """`most`: partitions that the spec says; `size`: those in use now, which are numbers 0 to size - 1.
 
     Runs in: any thread. Reading takes no lock: a ref stays the same through all lives of a partition.
     """
@@ -31,8 +31,8 @@ class PartitionTable:
     __slots__ = ("_refs", "_resizing", "most", "size", "spec")
 
     def __init__(self, spec: PartitionSpec) -> None:
-        self.spec: Final = spec
-        self.most: Final = spec.size
+        self.spec = spec
+        self.most = spec.size
         self.size = self.most
         self._refs: dict[int, ActorRef[Any]] = {}
         self._resizing = threading.Lock()
@@ -40,6 +40,10 @@ class PartitionTable:
     def put(self, partition: int, ref: ActorRef[Any]) -> None:
         """Note the ref of a partition whose life begins."""
         self._refs[partition] = ref
+
+    def ref_of(self, partition: int) -> ActorRef[Any] | None:
+        """Give the ref of a partition, in use or not; None if it was never started."""
+        return self._refs.get(partition)
 
     def route(self, key: object) -> ActorRef[Any]:
         """Give the partition of a key. Errors: NoPartitions; ActorDeadError if it was never started; TypeError."""
@@ -51,6 +55,26 @@ class PartitionTable:
         if ref is None:
             raise ActorDeadError(f"partition {partition} of {self.spec.name!r}", NOPROC)
         return ref
+
+    def begin_following(self, spec: PartitionSpec) -> int:
+        """Route to no partition that a new spec does not have, and let nobody resize until that has been followed.
+
+        Gives the number in use before, for `end_following`. Errors: ResizeUnderWay; BadPartitionCount if another number
+        is wanted than that of a spec that a resize has departed from. Never blocks.
+        """
+        if not self._resizing.acquire(blocking=False):
+            raise ResizeUnderWay(self.spec.name)
+        before = self.size
+        if spec.size != self.most and before != self.most:
+            self._resizing.release()
+            raise BadPartitionCount(self.spec.name, self.most, spec.size)
+        self.size = min(before, spec.size)
+        return before
+
+    def end_following(self, spec: PartitionSpec, size: int) -> None:
+        """Take a spec for what it is from now on: the new one, or the old one if the new one was refused."""
+        self.spec, self.most, self.size = spec, spec.size, size
+        self._resizing.release()
 
     @contextmanager
     def resizing(self, timeout: float) -> Iterator[None]:

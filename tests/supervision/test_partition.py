@@ -12,6 +12,8 @@ from regrow.actors import (
     ActorDeadError,
     ActorRef,
     ActorSystem,
+    AskTimeout,
+    CallingSelf,
     ChildSpec,
     NameTaken,
     Restart,
@@ -266,6 +268,40 @@ def test_keys_go_elsewhere_before_the_partition_has_ended_and_nobody_resizes_mea
 
 
 # Specs
+
+
+def test_what_a_resize_that_was_not_done_in_time_has_left_is_taken_back_by_the_next(system: ActorSystem) -> None:
+    hold = Hold()
+
+    class Slow(Cell):
+        def on_stop(self) -> None:
+            if self.args[1] == 3:
+                hold()
+
+    handle = PartitionHandle.start(system, spec(4, child=supervise(Slow, "x")))
+    with pytest.raises(AskTimeout):
+        handle.resize(2, timeout=0.01)
+    assert [info.id for info in handle.which_children()] == ["3", "2", "1", "0"]
+    assert numbers(handle, 2, 3) == [0, 1]
+    hold.wait_reached()
+    hold.release()
+    assert handle.resize(4) == 2
+    assert numbers(handle, 0, 1, 2, 3) == [0, 1, 2, 3]
+    assert [info.id for info in handle.which_children()] == ["3", "2", "1", "0"]
+
+
+def test_a_partition_cannot_resize_itself_away_and_nothing_is_done(system: ActorSystem) -> None:
+    class Resizer(Cell):
+        def on_receive(self, message: object) -> object:
+            return PartitionHandle(self.system, "cache").resize(message) if isinstance(message, int) else self.args
+
+    handle = PartitionHandle.start(system, spec(4, child=supervise(Resizer, "x")))
+    with pytest.raises(CallingSelf, match="cache -> cache/1 -> cache"):
+        handle.route(1).ask(1, timeout=WAIT)
+    assert numbers(handle, 0, 1, 2, 3) == [0, 1, 2, 3]
+    assert handle.route(1).ask(2, timeout=WAIT) == 4
+    assert handle.route(1).ask(4, timeout=WAIT) == 2
+    assert numbers(handle, 0, 1, 2, 3) == [0, 1, 2, 3]
 
 
 def test_by_default_there_are_as_many_as_processors(system: ActorSystem) -> None:
