@@ -26,9 +26,9 @@ class SupervisorHandle(AnyHandle):
     """A supervisor's ref with a method for every request.
 
     Runs in: any thread, and any actor, also a child of that supervisor in its on_start or its cleanup: the supervisor
-    never waits for anything, so it answers. What cannot be is to wait for one's own end: `terminate_child` and `stop`
-    refuse it at once, with CallingSelf, if they are called by the child that is to end or by anybody below it, and then
-    nothing is done. `send` has the same methods without waiting, and those work from everywhere.
+    never waits for anything, so it answers. What cannot be is to wait for one's own end: `terminate_child`, `stop` and
+    `reconfigure` refuse it at once, with CallingSelf, if they are called by the child that is to end or by anybody
+    below it, and then nothing is done. `send` has the same methods without waiting, and those work from everywhere.
     Errors of all methods: AskTimeout; ActorDeadError if it is dead or dies first; SupervisorStopping.
     """
 
