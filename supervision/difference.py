@@ -12,6 +12,7 @@ from typing import Final
 
 from ..actors.child_spec import ChildSpec, ChildType, Start
 from .dynamic_spec import DynamicSpec
+from .partition_spec import PartitionSpec
 from .spec import SupervisorSpec
 
 __all__ = ("IDENTITY", "OWN", "POLICY", "Difference", "difference", "differences", "same")
@@ -114,7 +115,7 @@ def same(one: object, other: object) -> bool:
             continue
         if type(left) is not type(right):
             return False
-        if isinstance(left, SupervisorSpec | DynamicSpec | ChildSpec | Start):
+        if isinstance(left, SupervisorSpec | DynamicSpec | PartitionSpec | ChildSpec | Start):
             pairs += [(getattr(left, field.name), getattr(right, field.name)) for field in fields(left)]
         elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
             if len(left) != len(right):
@@ -154,7 +155,7 @@ def _can_follow(old: Start, new: Start) -> bool:
     return _is_function(old.target) and _is_function(new.target)
 
 
-def _same_kind(before: SupervisorSpec | DynamicSpec, after: SupervisorSpec | DynamicSpec) -> bool:
+def _same_kind(before: object, after: object) -> bool:
     """Say whether both have children of a template, or neither; what has begun as the one never is the other."""
     return (getattr(before, "template", None) is None) is (getattr(after, "template", None) is None)
 
@@ -164,6 +165,6 @@ def _is_function(target: object) -> bool:
     return isinstance(target, str) or not isinstance(target, type)
 
 
-def _spec_in(start: Start) -> SupervisorSpec | DynamicSpec | None:
+def _spec_in(start: Start) -> SupervisorSpec | DynamicSpec | PartitionSpec | None:
     first = start.args[0] if start.args else None
-    return first if isinstance(first, SupervisorSpec | DynamicSpec) else None
+    return first if isinstance(first, SupervisorSpec | DynamicSpec | PartitionSpec) else None

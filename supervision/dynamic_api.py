@@ -29,7 +29,6 @@ from .errors import (
 )
 from .plans import Ending
 from .results import ChildCounts, Done, Reconfigured
-from .spec import SupervisorSpec
 from .validate import check_dynamic_child, check_dynamic_spec
 
 __all__ = ("answer",)
@@ -117,7 +116,7 @@ def _keeps_nobody(state: DynamicState, request: str) -> SupervisionError:
     return NotOffered(state.name, request, "it keeps no child that is down")
 
 
-def _follow(state: DynamicState, new: SupervisorSpec | DynamicSpec, to: Hashable) -> None:
+def _follow(state: DynamicState, new: object, to: Hashable) -> None:
     if not isinstance(new, DynamicSpec):
         state.refuse(to, InvalidSpec((SpecProblem("supervisor", "a DynamicSpec", repr(new)),)))
         return

@@ -117,8 +117,8 @@ class PartitionHandle:
         With fewer of them keys are routed to those that stay before the others are stopped; with more, to the new ones
         when all are ready. After a resize the number can only be what it was in the spec before; what `resize` has
         stopped stays so. Without `timeout` it waits for as long as the stops and starts take.
-        Errors: InvalidSpec with all mistakes, BadPartitionCount, ResizeUnderWay, CannotReconfigure, and whatever
-        `with_arguments` raises: then nothing has changed; SupervisorStopping.
+        Errors: InvalidSpec with all mistakes, ResizeUnderWay, CannotReconfigure, and whatever `with_arguments` raises:
+        then nothing has changed; SupervisorStopping.
         """
         raise_problems(check_partition_spec(spec))
         answer: object = self.ref.ask(Reconfigure(spec), timeout=timeout)

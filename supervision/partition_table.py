@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..actors.errors import ActorDeadError
 from ..protocol.exits import NOPROC
-from .errors import BadPartitionCount, NoPartitions, ResizeUnderWay
+from .errors import InvalidSpec, NoPartitions, ResizeUnderWay, SpecProblem
 from .routing import partition_of
 
 if TYPE_CHECKING:
@@ -59,15 +59,16 @@ class PartitionTable:
     def begin_following(self, spec: PartitionSpec) -> int:
         """Route to no partition that a new spec does not have, and let nobody resize until that has been followed.
 
-        Gives the number in use before, for `end_following`. Errors: ResizeUnderWay; BadPartitionCount if another number
-        is wanted than that of a spec that a resize has departed from. Never blocks.
+        Gives the number in use before, for `end_following`. Errors: ResizeUnderWay; InvalidSpec if the number changes
+        although a resize has departed from it. Never blocks.
         """
         if not self._resizing.acquire(blocking=False):
             raise ResizeUnderWay(self.spec.name)
         before = self.size
-        if spec.size != self.most and before != self.most:
+        if self.most not in {spec.size, before}:
             self._resizing.release()
-            raise BadPartitionCount(self.spec.name, self.most, spec.size)
+            expected = f"{self.most} as before, because it was resized to {before}"
+            raise InvalidSpec((SpecProblem("partitions", expected, repr(spec.size)),))
         self.size = min(before, spec.size)
         return before
 

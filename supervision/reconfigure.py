@@ -33,6 +33,7 @@ from .core_state import CoreState
 from .difference import Difference, difference
 from .dynamic_spec import DynamicSpec
 from .errors import CannotReconfigure, ChildWithdrawn, InvalidSpec, SpecProblem
+from .partition_spec import PartitionSpec
 from .plans import GroupPhase, GroupRestart, Reconfiguration
 from .results import Reconfigured
 from .spec import SupervisorSpec
@@ -265,7 +266,7 @@ def _begin(state: CoreState, child: Child) -> None:
 
 def _message(spec: ChildSpec) -> ask.Reconfigure | ask.ReconfigureFrom:
     inner = spec.start.args[0] if spec.start.args else None
-    if isinstance(inner, SupervisorSpec | DynamicSpec):
+    if isinstance(inner, SupervisorSpec | DynamicSpec | PartitionSpec):
         return ask.Reconfigure(inner)
     return ask.ReconfigureFrom(spec.start)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..actors.child_spec import ChildSpec, Start
 from ..protocol.exits import SHUTDOWN, ExitReason
 from .dynamic_spec import DynamicSpec
+from .partition_spec import PartitionSpec
 from .spec import SupervisorSpec
 
 if TYPE_CHECKING:
@@ -95,10 +96,12 @@ class Reconfigure:
     """Become what a new spec describes, without touching the children that are the same in it.
 
     A DynamicSupervisor wants a DynamicSpec; the children that it has stay, and are restarted by the new one.
+    A PartitionSupervisor wants a PartitionSpec; keys are routed to the partitions that go no more, and to those that
+    come when they are all ready.
     Answer: Reconfigured, when all that has to stop is stopped and all that has to start has been started once.
     """
 
-    spec: SupervisorSpec | DynamicSpec
+    spec: SupervisorSpec | DynamicSpec | PartitionSpec
 
 
 @dataclass(frozen=True, slots=True)

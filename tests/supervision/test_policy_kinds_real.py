@@ -118,6 +118,11 @@ class TestInThisProcess:
         parts = PartitionHandle(system, "carts")
         assert [parts.route(key).ask("?", timeout=5.0) for key in range(3)] == [("x", 0), ("x", 1), ("x", 2)]
         assert top.reconfigure(tree(PARTS), timeout=5.0).unchanged
+        rule = '[policy."root/parts"]\npartitions = 2\nchild_backoff = { base = "1s" }\n'
+        assert top.reconfigure(tree(PARTS + rule), timeout=5.0) == Reconfigured(
+            inside={"parts": Reconfigured(own=("backoff",), kept=("0", "1"), removed=("2",))}
+        )
+        assert parts.partitions() == 2
 
     def test_tasks_are_begun_by_the_name_of_their_supervisor(self, system: ActorSystem) -> None:
         SupervisorHandle.start(system, tree(TASKS))
@@ -169,5 +174,5 @@ class TestInOtherProcesses:
         rule = '[policy."root/all/*"]\nmax_children = 9\npartitions = 2\n'
         result = top.reconfigure(tree(head + nested + rule), timeout=30.0)
         assert result.inside["all"].inside["crowd"] == Reconfigured(own=("max_children",))
-        assert SupervisorHandle(ref_of(inner, "parts")).count_children().active == 2
+        assert result.inside["all"].inside["parts"] == Reconfigured(kept=("0", "1"), removed=("2",))
         assert one.is_alive()
