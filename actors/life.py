@@ -70,7 +70,7 @@ class Life:
         self.continuations: deque[Envelope] = deque()
         self.actor: Actor | None = None  # set while a thread runs it
         self.born = False  # set by the first turn
-        self.start_deferred = self.start_refused = False  # by Actor.defer_start: not ready after on_start; StartHandle.fail
+        self.start_deferred = self.start_refused = False  # set by Actor.defer_start and by StartHandle.fail
         self.waiting_for: AskFuture[Any] | None = None  # set while its thread waits for an answer
         self.waiting_at: Gate | None = None  # set while its thread waits for an answer: a kill opens it
         self.stopped = threading.Event()  # set when the exit has been announced
