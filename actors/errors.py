@@ -22,7 +22,7 @@ from __future__ import annotations
 import pykka
 
 from ..protocol.errors import RegrowError
-from ..protocol.exits import NORMAL, ExitReason, crash_of
+from ..protocol.exits import NORMAL, ExitReason, NoProc, crash_of
 
 __all__ = (
     "ActorDeadError",
@@ -56,8 +56,10 @@ class ActorDeadError(ActorError, pykka.ActorDeadError):
         self.reason = reason
 
     def __str__(self) -> str:
-        # pykka's words, which its users may look for, and then why.
-        return f"{self.to} not found" if self.reason is None else f"{self.to} not found: it ended with {self.reason}"
+        # pykka's words, which its users may look for, and then why; a name that nobody has is nobody who has ended.
+        never_lived = isinstance(self.args[0], str) and isinstance(self.reason, NoProc)
+        known = "" if self.reason is None or never_lived else f": it ended with {self.reason}"
+        return f"{self.to} not found{known}"
 
 
 class AskTimeout(ActorError, pykka.Timeout):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from ..actors.describe import Description
 from ..actors.errors import ActorDeadError
 from ..actors.lineage import way_down
-from ..protocol.exits import SHUTDOWN, ExitReason
+from ..protocol.exits import NOPROC, SHUTDOWN, ExitReason
 from ..protocol.remote_error import RemoteError
 from . import requests as ask
 from .remote_errors import local_error
@@ -49,10 +49,10 @@ class AnyHandle:
 
     @classmethod
     def named(cls, system: ActorSystem, name: str) -> Self:
-        """Give the supervisor that is registered under this name. Errors: ActorDeadError if there is none."""
+        """Give the supervisor that is registered under this name. Errors: ActorDeadError with NOPROC if there is none."""
         ref = system.whereis(name)
         if ref is None:
-            raise ActorDeadError(f"supervisor {name!r}")
+            raise ActorDeadError(f"supervisor {name!r}", NOPROC)
         return cls(ref)
 
     def which_children(self, *, timeout: float = ASK_TIMEOUT) -> tuple[ChildInfo, ...]:

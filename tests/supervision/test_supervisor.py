@@ -27,7 +27,7 @@ from regrow.actors import (
 )
 from regrow.actors.child_spec import BrutalKill, Infinity
 from regrow.actors.testing import Hold, ManualClock, Puppet, Script, crash, exit_with
-from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, Killed, Shutdown
+from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, Killed, Shutdown
 from regrow.supervision import (
     NO_BACKOFF,
     AlreadyStarted,
@@ -39,6 +39,7 @@ from regrow.supervision import (
     ChildStarted,
     ChildTerminated,
     DescribeTree,
+    DynamicSupervisorHandle,
     FailedToStartChild,
     IntensityReached,
     InvalidSpec,
@@ -49,6 +50,7 @@ from regrow.supervision import (
     Supervisor,
     SupervisorHandle,
     SupervisorSpec,
+    TaskSupervisorHandle,
     Unstopped,
     supervisor_child,
 )
@@ -480,6 +482,13 @@ def test_an_unanswered_request_ends_with_the_supervisor(system: ActorSystem) -> 
     with pytest.raises(ActorDeadError):
         waiting.get(timeout=5.0)
     hold.release()
+
+
+@pytest.mark.parametrize("kind", [SupervisorHandle, DynamicSupervisorHandle, TaskSupervisorHandle])
+def test_a_name_that_nobody_has_is_nobody_who_has_ended(system: ActorSystem, kind: Any) -> None:
+    with pytest.raises(ActorDeadError, match="^supervisor 'nobody' not found$") as caught:
+        kind.named(system, "nobody")
+    assert caught.value.reason == NOPROC
 
 
 # Signals
