@@ -49,7 +49,7 @@ class AnyHandle:
 
     @classmethod
     def named(cls, system: ActorSystem, name: str) -> Self:
-        """Give the supervisor that is registered under this name. Errors: ActorDeadError with NOPROC if there is none."""
+        """Give the supervisor of this name in the registry. Errors: ActorDeadError with NOPROC if there is none."""
         ref = system.whereis(name)
         if ref is None:
             raise ActorDeadError(f"supervisor {name!r}", NOPROC)

@@ -486,7 +486,7 @@ def test_an_unanswered_request_ends_with_the_supervisor(system: ActorSystem) -> 
 
 @pytest.mark.parametrize("kind", [SupervisorHandle, DynamicSupervisorHandle, TaskSupervisorHandle])
 def test_a_name_that_nobody_has_is_nobody_who_has_ended(system: ActorSystem, kind: Any) -> None:
-    with pytest.raises(ActorDeadError, match="^supervisor 'nobody' not found$") as caught:
+    with pytest.raises(ActorDeadError, match=r"^supervisor 'nobody' not found$") as caught:
         kind.named(system, "nobody")
     assert caught.value.reason == NOPROC
 
