@@ -62,8 +62,8 @@ def apply_rules(spec: S, rules: Iterable[Rule], *, root: str = ROOT, complete: b
     """
     walk = Walk(tuple(rules))
     changed = run_deep(_inside(spec, root, walk, top=complete))
-    if complete:
-        for rule in walk.rules:
+    for rule in walk.rules:
+        if complete or rule.pattern == root:
             check_reach(rule, walk)
     if walk.mistakes:
         raise PolicyError(sorted(walk.mistakes, key=lambda mistake: mistake.line))

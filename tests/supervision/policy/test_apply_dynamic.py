@@ -7,10 +7,19 @@ from dataclasses import replace
 import pytest
 
 from regrow.actors import Actor
-from regrow.actors.child_spec import ChildSpec, Grace, Isolation, Restart, Start
-from regrow.supervision import Backoff, DynamicSpec, RestartIntensity, SupervisorSpec, dynamic_supervisor_child
+from regrow.actors.child_spec import ChildSpec, ChildType, Grace, Isolation, Restart, Start
+from regrow.supervision import (
+    Backoff,
+    DynamicSpec,
+    DynamicSupervisor,
+    RestartIntensity,
+    Supervisor,
+    SupervisorSpec,
+    dynamic_supervisor_child,
+)
 from regrow.supervision.policy import PolicyError, parse_policy
-from regrow.supervision.policy.apply import inner_spec
+from regrow.supervision.policy.apply import START_CHANGED, inner_spec
+from regrow.supervision.policy.hosted import start_changed
 
 TEMPLATE = ChildSpec(id="visitor", start=Start(Actor))
 
@@ -82,3 +91,31 @@ def test_what_it_cannot_be_is_refused_unless_a_glob_says_it_of_others() -> None:
     ]
     assert spec_in(f'[policy."**"]\n{wrong}', DynamicSpec()) == DynamicSpec()
     assert spec_in('[policy."root/crowd"]\nstrategy = "one_for_one"', DynamicSpec()) == DynamicSpec()
+
+
+def crowd(max_children: int) -> Start:
+    return Start(DynamicSupervisor, (DynamicSpec(max_children=max_children, template=TEMPLATE),))
+
+
+def pool() -> Start:
+    return Start(Supervisor, (SupervisorSpec(),))
+
+
+def started(start: Start, text: str) -> object:
+    """Give the spec that a start function comes to where it is called, with the policy's changes."""
+    child = ChildSpec(id="crowd", start=start, type=ChildType.SUPERVISOR)
+    changed = parse_policy(text, file="p.toml").apply(SupervisorSpec(children=[child])).children[0]
+    assert changed.start.target == START_CHANGED
+    return start_changed(*changed.start.args).args[0]
+
+
+def test_one_that_only_its_start_function_knows_is_reached_where_it_is_built() -> None:
+    text = '[policy."root/crowd"]\nmax_children = 1\n[policy."root/crowd/visitor"]\nshutdown = "1s"\n'
+    found = started(Start(f"{__name__}:crowd", (5,)), text)
+    assert found == DynamicSpec(max_children=1, template=replace(TEMPLATE, shutdown=Grace(1.0)))
+
+
+def test_what_a_start_function_gives_may_be_something_that_has_no_such_key() -> None:
+    with pytest.raises(PolicyError, match="max_children: expected a dynamic supervisor at this path, but root/crowd"):
+        started(Start(f"{__name__}:pool"), '[policy."root/crowd"]\nmax_children = 1\n')
+    assert started(Start(f"{__name__}:pool"), '[policy."root/*"]\nmax_children = 1\n') == SupervisorSpec()
