@@ -43,7 +43,7 @@ from ..births import actor_class_of
 from ..child_spec import ChildSpec, Start
 from ..clock import monotonic
 from ..errors import BadTarget
-from ..events import ActorExited
+from ..events import ActorExited, LogReceived, OutputCaptured
 from ..outcome import Ignored, Started, StartFailed, StartOutcome
 from ..ref import ActorRef
 from ..signals import ExitReport
@@ -145,6 +145,7 @@ class HostedMain:
         kind = actor_class_of(start)
         root = self._root = ActorRef(self._system, name=init.name, actor_class=kind, urn=init.urn, path=path)
         self._system.bus.subscribe(self._exited, ActorExited)
+        self._system.bus.subscribe(self._pass_on, LogReceived, OutputCaptured)  # nobody in this process shows them
         spec = ChildSpec(id=init.name, start=start, start_timeout=NEVER_SECONDS)
         self._system.begin(spec, parent=parent, ref=root, on_outcome=self._settled)
         while True:
@@ -243,6 +244,11 @@ class HostedMain:
         # A start that failed is an outcome, too, which comes right after this.
         if isinstance(event, ActorExited) and event.ref is self._root and self._started:
             self._events.put(event)
+
+    def _pass_on(self, event: object) -> None:
+        home = self._system.host_link
+        if isinstance(home, Home) and not (isinstance(event, LogReceived) and self._system.log_sink is not None):
+            home.pass_on(event, at=self._system.clock.epoch())
 
     def _settled(self, outcome: StartOutcome) -> None:
         if not isinstance(outcome, Started):

@@ -11,6 +11,7 @@ from typing import Final
 
 from ...protocol.errors import ProtocolError
 from ...protocol.host.messages import Log, LogRecord
+from ..events import LogReceived, OutputCaptured
 from ..life import Life
 from ..ref import ActorRef
 from .black_box import BlackBoxWriter
@@ -49,6 +50,15 @@ class Home:
                 self._link.send(Log(numbered))
             except (ProtocolError, OutboxFull):
                 return  # the number is used up: that is how the loss is known
+
+    def pass_on(self, event: object, *, at: float) -> None:
+        """Send home what a process that was started here has logged, or printed at `at`, with its name in front."""
+        match event:
+            case LogReceived(ref, record):
+                self.log(replace(record, text=f"[{ref.name}] {record.text}"))
+            case OutputCaptured(ref, stream, line):
+                text = f"[{ref.name} {stream}] {line}"
+                self.log(LogRecord(level="INFO", text=text, at=at, context={"stream": stream}, source=ref.name))
 
     def work_on(self, text: str) -> None:
         """Say what another thread than the root's works on from now on; "" when it has done. Only in that thread."""

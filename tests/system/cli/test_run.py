@@ -265,6 +265,27 @@ stop_signal = "INT"
     assert report[2:] == ["    last reason: exit status 3", "    its last lines on stderr:", "      no disk"]
 
 
+def test_what_a_program_below_a_hosted_supervisor_prints_is_shown_here_too(app: App) -> None:
+    pool = """
+[[tree.child]]
+id = "pool"
+type = "supervisor"
+isolation = "process"
+  [[tree.child.child]]
+  id = "inner"
+  type = "supervisor"
+  isolation = "process"
+    [[tree.child.child.child]]
+    id = "clock"
+    command = ["sh", "-c", "echo now it is; exec sleep 1000"]
+"""
+    run = app.run(app.policy(f"[tree]\n{pool}"))
+    run.wait_for("[pool] [inner] [clock stdout] now it is")
+    run.wait_for("root is up")
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
+
+
 def test_interrupt_stops_in_order_too(app: App) -> None:
     run = app.run(app.policy(f"[tree]\n{app.steady('one')}"))
     run.wait_for("root is up")
