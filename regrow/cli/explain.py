@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from regrow.supervision.policy.explain import Setting
 
 __all__ = ("command",)
+
+WIDTH_MAX: Final = 40
+"""Letters of a value in its column; one long command must not push all origins off the screen."""
 
 
 @click.command("explain")
@@ -57,8 +60,12 @@ def command(target: str, path: str | None, *, policy: Path | None, as_json: bool
 def _as_text(path: str, settings: Sequence[Setting]) -> str:
     from regrow.supervision.policy.setting_values import shown
 
-    rows = [(setting.key, shown(setting.key, setting.value), str(setting.origin)) for setting in settings]
-    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    rows = [
+        (setting.key, shown(setting.key, setting.value).replace("\n", "\\n"), str(setting.origin))
+        for setting in settings
+    ]
+    first = max(len(key) for key, _, _ in rows)
+    second = max((len(value) for _, value, _ in rows if len(value) <= WIDTH_MAX), default=0)
     return "\n".join([path, *(f"  {key:<{first}}  {value:<{second}}  {origin}" for key, value, origin in rows)])
 
 

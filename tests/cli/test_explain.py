@@ -101,3 +101,14 @@ def test_the_schema_is_printed_by_its_verb_and_by_check() -> None:
     text = invoke("schema").output
     assert json.loads(text)["title"] == "PolicyFile"
     assert text == invoke("check", "--schema").output
+
+
+def test_a_long_command_stays_on_its_line_and_pushes_nothing_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "long.toml"
+    path.write_text('[tree]\n[[tree.child]]\nid = "a"\ncommand = ["sh", "-c", "echo %s\\necho b"]\n' % ("x" * 60))
+    assert main(["explain", str(path), "root/a"]) == exit_codes.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert f"sh -c echo {'x' * 60}\\necho b  {path}:4  tree.child[0].command" in lines[1]
+    assert lines[2] == "  type                 worker       default"
