@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..actors.child_spec import ChildSpec
 from ..actors.options import SpawnOptions
+from ..protocol.remote_error import RemoteError
 from . import requests as ask
 from .any_handle import ASK_TIMEOUT, AnyHandle
 from .child_specs import boot_timeout, start_seconds
@@ -65,7 +67,8 @@ class SupervisorHandle(AnyHandle):
         Errors: ChildNotFound; ChildRunning; ChildRestarting; FailedToStartChild (it stays stopped); ChildWithdrawn.
         """
         if timeout is None:
-            timeout = self.get_childspec(child_id).start_timeout + ASK_TIMEOUT
+            with suppress(RemoteError):  # a spec in another process that cannot be said: its start_timeout holds there
+                timeout = start_seconds(self.get_childspec(child_id)) + ASK_TIMEOUT
         return self._ask(ask.RestartChild(child_id), StartedChild, timeout)
 
     def terminate_child(self, child_id: str, *, timeout: float | None = None) -> None:
@@ -80,7 +83,10 @@ class SupervisorHandle(AnyHandle):
         self._answer(ask.DeleteChild(child_id), timeout)
 
     def get_childspec(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
-        """Look a child's spec up. Errors: ChildNotFound."""
+        """Look a child's spec up.
+
+        Errors: ChildNotFound; RemoteError from another process, for a spec whose start names a class itself.
+        """
         return self._ask(ask.GetChildSpec(child_id), ChildSpec, timeout)
 
     def reconfigure(self, spec: SupervisorSpec, *, timeout: float | None = None) -> Reconfigured:

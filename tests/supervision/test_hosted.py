@@ -10,14 +10,19 @@ from dataclasses import replace
 import pytest
 
 from regrow.actors import ActorRef, ActorSystem, ChildSpec, Isolation, Start
+from regrow.actors.testing import Puppet
 from regrow.protocol.exits import Signaled
+from regrow.protocol.remote_error import RemoteError
 from regrow.supervision import (
     NO_BACKOFF,
+    ChildNotFound,
     ChildStarted,
     ChildTerminated,
     Strategy,
+    Supervisor,
     SupervisorHandle,
     SupervisorSpec,
+    supervise,
     supervisor_child,
 )
 from tests.supervision.facts import Facts
@@ -64,6 +69,33 @@ def test_a_tree_in_another_process_shows_up_in_the_trees_view_and_takes_orders(s
     inner.delete_child("c")
     assert inner.count_children().specs == 2
     top.stop(timeout=10.0)
+
+
+def tree_of_classes() -> Start:
+    """A start function: its specs never leave the process that calls it, so they may name classes."""
+    return Start(Supervisor, (SupervisorSpec(children=[ChildSpec(id="a", start=Start(Puppet))]),))
+
+
+def test_a_child_whose_spec_cannot_be_said_can_be_restarted_from_here(system: ActorSystem) -> None:
+    child = supervisor_child("inner", f"{__name__}:tree_of_classes", isolation=Isolation.PROCESS)
+    inner = SupervisorHandle(inner_ref(SupervisorHandle.start(system, SupervisorSpec(children=[child]))))
+    with pytest.raises(RemoteError, match=r"cannot encode message\.start\.target"):
+        inner.get_childspec("a")
+    inner.terminate_child("a")
+    started = inner.restart_child("a")
+    assert started.ref is not None
+    assert started.ref.ask("again", timeout=5.0) == "again"
+    with pytest.raises(ChildNotFound):
+        inner.restart_child("nobody")
+
+
+def test_a_child_that_is_named_by_a_path_can_be_started_from_here(system: ActorSystem) -> None:
+    inner = SupervisorHandle(inner_ref(start(system)))
+    spec = supervise("regrow.actors.testing:Puppet", id="c")
+    started = inner.start_child(spec)
+    assert started.ref is not None
+    assert started.ref.ask("by name", timeout=5.0) == "by name"
+    assert inner.get_childspec("c") == spec
 
 
 def test_a_killed_supervisor_process_is_replaced_with_all_its_children(system: ActorSystem) -> None:
