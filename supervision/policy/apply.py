@@ -161,9 +161,15 @@ def _placed(child: ChildSpec, path: str, values: Mapping[str, object], walk: Wal
             return replace(child, isolation=isolation, start=start_of(changed))
         rules = [rule.plain() for rule in walk.rules_at(path) + walk.below(path)]
         return _wrapped(child, rules, path) if rules else child
-    if isolation is Isolation.PROCESS and child.isolation is Isolation.THREAD:
+    if isolation is Isolation.PROCESS and child.isolation is Isolation.THREAD and not _is_special(child, changed):
         return _moved(child, changed, path, walk)
     return replace(child, isolation=isolation, start=replace(child.start, args=(changed, *child.start.args[1:])))
+
+
+def _is_special(child: ChildSpec, spec: AnySpec) -> bool:
+    """Say whether a supervisor is of a class of one's own, which no policy could describe: it travels as it is."""
+    target, usual = child.start.target, start_of(spec).target
+    return isinstance(target, type) and isinstance(usual, type) and target is not usual and issubclass(target, usual)
 
 
 def _opaque(child: ChildSpec, path: str, walk: Walk) -> ChildSpec:

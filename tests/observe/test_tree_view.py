@@ -10,7 +10,14 @@ from regrow.actors.child_spec import ChildSpec, ChildType, Isolation, Restart, S
 from regrow.actors.describe import Description
 from regrow.observe.nodes import Node, node_from_json, node_of_description, node_of_spec, walk
 from regrow.observe.tree_view import json_text, plain_text, rich_tree
-from regrow.supervision import AutoShutdown, SupervisorSpec
+from regrow.supervision import (
+    AutoShutdown,
+    DynamicSpec,
+    PartitionSpec,
+    SupervisorSpec,
+    dynamic_supervisor_child,
+    partition_supervisor_child,
+)
 
 LIVE = Description(
     name="shop",
@@ -95,4 +102,28 @@ def test_a_described_tree_says_what_its_spec_says() -> None:
         "│   └── reader  shop.pool:Reader  permanent, thread, shutdown 5s",
         "├── job  shop.job:Job  transient, thread, shutdown 5s, significant",
         "└── link  shop:link  permanent, process, shutdown infinity, its children are known when it runs",
+    )
+
+
+def test_supervisors_of_one_kind_of_child_show_its_template() -> None:
+    template = ChildSpec(id="one", start=Start("shop.web:Session"), restart=Restart.TEMPORARY)
+    spec = SupervisorSpec(
+        children=[
+            dynamic_supervisor_child("crowd", DynamicSpec(max_children=9, template=template)),
+            dynamic_supervisor_child("any", DynamicSpec()),
+            partition_supervisor_child(PartitionSpec(name="carts", partitions=1, child=template)),
+            partition_supervisor_child(PartitionSpec(name="more", child=template)),
+        ]
+    )
+    one = "one  shop.web:Session  template, temporary, thread, shutdown 5s"
+    common = "permanent, thread, shutdown infinity"
+    assert plain_text(node_of_spec(spec, root="shop")) == rows(
+        "shop  supervisor  one_for_one, 3 restarts in 5s",
+        f"├── crowd  dynamic supervisor  {common}, at most 9 children, 3 restarts in 5s",
+        f"│   └── {one}",
+        f"├── any  dynamic supervisor  {common}, 3 restarts in 5s",
+        f"├── carts  partition supervisor  {common}, 1 partition, one_for_one, 3 restarts in 5s",
+        f"│   └── {one}",
+        f"└── more  partition supervisor  {common}, as many partitions as processors, one_for_one, 3 restarts in 5s",
+        f"    └── {one}",
     )

@@ -119,3 +119,14 @@ def test_what_a_start_function_gives_may_be_something_that_has_no_such_key() -> 
     with pytest.raises(PolicyError, match="max_children: expected a dynamic supervisor at this path, but root/crowd"):
         started(Start(f"{__name__}:pool"), '[policy."root/crowd"]\nmax_children = 1\n')
     assert started(Start(f"{__name__}:pool"), '[policy."root/*"]\nmax_children = 1\n') == SupervisorSpec()
+
+
+class Greeter(DynamicSupervisor):
+    """One of the user's own."""
+
+
+def test_a_class_of_ones_own_stays_what_it_is_in_another_process() -> None:
+    child = ChildSpec(id="crowd", start=Start(Greeter, (DynamicSpec(),)), type=ChildType.SUPERVISOR)
+    tree = SupervisorSpec(children=[child])
+    moved = parse_policy('[policy."root/crowd"]\nisolation = "process"\n').apply(tree).children[0]
+    assert (moved.isolation, moved.start) == (Isolation.PROCESS, child.start)
