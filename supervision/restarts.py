@@ -41,9 +41,9 @@ def decide(state: CoreState, child: Child, reason: ExitReason) -> None:
 
 def schedule(state: CoreState, child: Child) -> None:
     """Decide on the restart of a stopped child: now, after its backoff, or not at all because it is one too many.
-    If the attempt would be over the intensity even after the wait, it gives up now, without waiting. A child
-    If the attempt would be over the intensity even after the wait, the supervisor gives up now, without waiting. A child
-    of a group that waits already is restarted with it, at the later time: that is the attempt that is looked ahead to.
+
+    If the attempt would be over the intensity even after the wait, it gives up now, without waiting. A child of a group
+    that waits already is restarted with it, at the later time: that is the attempt that is looked ahead to.
     """
     child.failures += 1
     delay = max(0.0, state.delays(child.spec).delay(child.failures, state.rng, child.last_delay))
