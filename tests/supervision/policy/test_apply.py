@@ -50,7 +50,7 @@ def by_path(spec: SupervisorSpec, path: str) -> dict[str, ChildSpec]:
         here = f"{path}/{child.id}"
         found[here] = child
         inner = inner_spec(child)
-        if inner is not None:
+        if isinstance(inner, SupervisorSpec):
             found |= by_path(inner, here)
     return found
 

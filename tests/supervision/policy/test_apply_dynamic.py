@@ -106,7 +106,7 @@ def started(start: Start, text: str) -> object:
     child = ChildSpec(id="crowd", start=start, type=ChildType.SUPERVISOR)
     changed = parse_policy(text, file="p.toml").apply(SupervisorSpec(children=[child])).children[0]
     assert changed.start.target == START_CHANGED
-    return start_changed(*changed.start.args).args[0]
+    return start_changed(*changed.start.args).args[0]  # type: ignore[arg-type]
 
 
 def test_one_that_only_its_start_function_knows_is_reached_where_it_is_built() -> None:

@@ -28,6 +28,7 @@ from regrow.supervision.policy.apply import START_CHANGED, inner_spec
 from regrow.supervision.policy.build import TREE_START
 from regrow.supervision.policy.hosted import start_changed, tree_start
 from regrow.supervision.policy.plain import plain_spec
+from regrow.supervision.policy.supervisors import AnySpec
 from regrow.supervision.validate import check_supervisor_spec, raise_problems
 
 WHOLE = """
@@ -79,8 +80,8 @@ def tree_of(text: str) -> SupervisorSpec:
     return spec
 
 
-def child_of(spec: SupervisorSpec | None, child_id: str) -> ChildSpec:
-    assert spec is not None
+def child_of(spec: AnySpec | None, child_id: str) -> ChildSpec:
+    assert isinstance(spec, SupervisorSpec)
     return next(child for child in spec.children if child.id == child_id)
 
 
@@ -119,7 +120,7 @@ def test_a_supervisor_inside_is_named_by_its_path_and_inherits_the_backoff() -> 
     assert pool.backoff == Backoff(initial=3.0, base=0.1, jitter="none")
     assert pool.start_timeout == math.inf  # its child has a limit of its own
     inner = inner_spec(pool)
-    assert inner is not None
+    assert isinstance(inner, SupervisorSpec)
     assert (inner.name, inner.strategy, inner.intensity) == (
         "shop/pool",
         Strategy.ONE_FOR_ALL,

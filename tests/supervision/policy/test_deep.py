@@ -28,7 +28,7 @@ def leaf_of(spec: SupervisorSpec) -> ChildSpec:
     while True:
         (child,) = spec.children
         below = inner_spec(child)
-        if below is None:
+        if not isinstance(below, SupervisorSpec):
             return child
         spec = below
 

@@ -71,7 +71,7 @@ def test_a_supervisor_is_told_everything_by_its_path() -> None:
     )
     changed = by_path(policy.apply(TREE, root="worker"), "worker")
     inner = inner_spec(changed["worker/executor"])
-    assert inner is not None
+    assert isinstance(inner, SupervisorSpec)
     assert (inner.strategy, inner.auto_shutdown) == (Strategy.ONE_FOR_ALL, AutoShutdown.ANY_SIGNIFICANT)
     assert (inner.backoff, changed["worker/executor"].backoff) == (Backoff(base=9.0), Backoff(base=1.0))
     assert changed["worker/executor/process-1"].significant
@@ -177,7 +177,7 @@ def test_two_policies_are_laid_over_a_tree_in_another_process_one_after_the_othe
     """
     over = parse_policy('[policy."root/pool/*"]\nshutdown = 2\n')
     inner = inner_spec(over.apply(parse_policy(file).tree()).children[0])
-    assert inner is not None
+    assert isinstance(inner, SupervisorSpec)
     assert (inner.children[0].shutdown, inner.children[0].restart) == (Grace(2.0), Restart.TRANSIENT)
 
 
