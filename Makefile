@@ -60,7 +60,7 @@ soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, and th
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \
 	done
 
-mutate: $(STAMP)/mutation ## change the pure core in small ways and count what no test minds; ARGS="regrow.supervision.lives.*"
+mutate: $(STAMP)/mutation ## change the pure core in small ways and count what no test minds; ARGS="--sample 600 --seed 1" or "regrow.supervision.lives.*"
 	@.ci/mutate $(VENV) $(ARGS)
 
 clean: ## remove what make made
