@@ -11,6 +11,7 @@ from regrow.actors.child_spec import ChildSpec, ChildType, Start
 from regrow.protocol.exits import Crash
 from regrow.supervision import (
     Backoff,
+    BackoffWasReset,
     ChildNotFound,
     ChildStartFailed,
     ChildState,
@@ -228,6 +229,15 @@ def test_a_member_that_ends_by_itself_while_its_group_is_stopped_is_reported_wit
     assert [(fact.child_id, fact.reason) for fact in stage.saw(ShutdownError)] == [("b", Crash("KeyError", "its own"))]
     stage.pass_time(60.0)
     assert stage.states() == dict.fromkeys("abc", "running")
+
+
+def test_a_backoff_that_is_reset_at_once_says_so_without_a_timer() -> None:
+    stage = booted(child("a"))
+    stage.crash("a")
+    assert [(fact.supervisor, fact.child_id, fact.life) for fact in stage.saw(BackoffWasReset)] == [("top", "a", 2)]
+    assert stage.timers == {}
+    stage.crash("a")
+    assert [fact.failures for fact in stage.saw(RestartScheduled)] == [1, 1]
 
 
 # Dynamic children
