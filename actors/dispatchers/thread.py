@@ -6,6 +6,7 @@ import threading
 
 from ..clock import monotonic
 from .dispatcher import Runnable
+from .futex_hash import FutexHash
 
 __all__ = ("ThreadDispatcher",)
 
@@ -15,6 +16,7 @@ class ThreadDispatcher:
 
     def __init__(self) -> None:
         self._threads: dict[threading.Thread, None] = {}
+        self._futex_hash = FutexHash()
 
     def launch(self, runnable: Runnable) -> None:
         """Start its thread. Errors: RuntimeError if the OS gives no more threads."""
@@ -23,6 +25,7 @@ class ThreadDispatcher:
         runnable.on_wake(gate.release)
         thread = threading.Thread(target=self._run, args=(runnable, gate), name=f"regrow-{runnable.label}", daemon=True)
         self._threads[thread] = None
+        self._futex_hash.make_room(len(self._threads))
         try:
             thread.start()
         except BaseException:
