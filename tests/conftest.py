@@ -49,6 +49,12 @@ _SELF_TASKS: Final = Path("/proc/self/task")
 _SELF_FDS: Final = Path("/proc/self/fd")
 
 
+def pytest_configure() -> None:
+    """Take Ctrl-C as usual, here and in the programs under test, also in a shell's background job, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass(frozen=True, slots=True)
 class Belongings:
     """What the process has at one moment. `fds`: number -> what it leads to; `children`: pid -> command line."""
