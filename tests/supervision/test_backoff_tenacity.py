@@ -184,3 +184,9 @@ def test_a_supervisor_says_before_its_first_child_starts_that_a_wait_is_missing(
         "backoff.wait: expected the import path of a wait strategy (no module: 'no' is not on sys.path),"
         " got 'no.such.module:wait'"
     )
+
+
+def test_a_random_wait_by_import_path_has_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "waits_by_chance.py").write_text("from tenacity import wait_random\nsome = wait_random(1, 2)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert TenacityBackoff("waits_by_chance:some").problem() == ""

@@ -143,6 +143,16 @@ def test_one_that_was_removed_while_it_waited_to_be_stopped_is_forgotten_with_it
     assert stage.states() == {"a": "running"}
 
 
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_supervisor_that_goes_or_becomes_a_worker_has_the_time_of_a_supervisor_to_stop(stays: bool) -> None:
+    stage = booted(branch("s", SupervisorSpec()))
+    stage.stops["s"] = "hang"
+    told(stage, *([other("s")] if stays else []))
+    assert stage.timers == {}
+    stage.pass_time(3600.0)
+    assert stage.take_log() == ["stop s"]
+
+
 # Answers from below
 
 
@@ -209,15 +219,15 @@ def test_a_start_that_fails_again_says_how_many_restarts_there_were() -> None:
 
 
 def test_every_piece_of_news_of_a_restart_says_whose_and_how_many_there_were() -> None:
-    stage = booted(child("a"), intensity=RestartIntensity(1, 60.0))
-    stage.crash("a")
-    stage.crash("a")
+    stage = booted(child("a"), intensity=RestartIntensity(2, 60.0))
+    for _ in range(3):
+        stage.crash("a")
     kinds: tuple[type[Any], ...] = (ChildTerminated, RestartScheduled, IntensityReached)
     news = {kind: [(one.supervisor, one.child_id, one.life, one.restarts) for one in stage.saw(kind)] for kind in kinds}
     assert news == {
-        ChildTerminated: [("top", "a", 1, 0), ("top", "a", 2, 1)],
-        RestartScheduled: [("top", "a", 1, 0)],
-        IntensityReached: [("top", "a", 2, 1)],
+        ChildTerminated: [("top", "a", 1, 0), ("top", "a", 2, 1), ("top", "a", 3, 2)],
+        RestartScheduled: [("top", "a", 1, 0), ("top", "a", 2, 1)],
+        IntensityReached: [("top", "a", 3, 2)],
     }
 
 
