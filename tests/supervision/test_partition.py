@@ -16,6 +16,7 @@ from regrow.actors import (
     CallingSelf,
     ChildSpec,
     NameTaken,
+    Reply,
     Restart,
     SpawnOptions,
     Start,
@@ -293,7 +294,12 @@ def test_what_a_resize_that_was_not_done_in_time_has_left_is_taken_back_by_the_n
 def test_a_partition_cannot_resize_itself_away_and_nothing_is_done(system: ActorSystem) -> None:
     class Resizer(Cell):
         def on_receive(self, message: object) -> object:
-            return PartitionHandle(self.system, "cache").resize(message) if isinstance(message, int) else self.args
+            if not isinstance(message, int):
+                return self.args
+            try:
+                return PartitionHandle(self.system, "cache").resize(message)
+            except CallingSelf as error:
+                return Reply(error)
 
     handle = PartitionHandle.start(system, spec(4, child=supervise(Resizer, "x")))
     with pytest.raises(CallingSelf, match="cache -> cache/1 -> cache"):
