@@ -250,6 +250,17 @@ def test_a_backoff_that_is_reset_at_once_says_so_without_a_timer() -> None:
     assert [fact.failures for fact in stage.saw(RestartScheduled)] == [1, 1]
 
 
+def test_only_those_of_a_group_that_wait_have_a_time_of_their_restart() -> None:
+    stage = booted(child("a"), child("b"), child("c"), strategy=Strategy.REST_FOR_ONE, backoff=SLOW)
+    stage.crash("b")
+    assert [stage.info(one).next_restart_in for one in "abc"] == [None, 30.0, 30.0]
+
+
+def test_a_backoff_does_not_shrink() -> None:
+    with pytest.raises(ValueError, match=r"^factor: expected finite number >= 1, got 0\.5$"):
+        Backoff(factor=0.5)
+
+
 # Dynamic children
 
 
