@@ -32,6 +32,7 @@ __all__ = ("CrowdRun", "measure_crowd")
 WAIT = 60.0  # seconds until something that must happen is taken for not happening
 STACK_BYTES = 256 * 1024
 SINGLE = 200  # restarts one after the other, nothing else going on
+SAME = 100  # different children among these: as many in each crowd, so that only the crowd differs
 SHARE = 0.01  # of the children that crash each second
 
 
@@ -83,7 +84,7 @@ def be_crowd(children: int, seconds: float) -> CrowdRun:
         readies: SimpleQueue[float] = SimpleQueue()
         unsubscribe = system.bus.subscribe(lambda _event: readies.put(time.perf_counter()), ChildStarted)
         used = _Used()
-        single = [_restart(refs[-1 - number % len(refs)], readies) for number in range(SINGLE)]
+        single = [_restart(refs[-1 - number % SAME], readies) for number in range(SINGLE)]
         restart_user, restart_kernel = used.since()
         unsubscribe()
         used = _Used()

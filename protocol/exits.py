@@ -7,6 +7,7 @@ Source: Erlang/OTP exit reasons; `ExitStatus` and `Signaled` map POSIX wait stat
 from __future__ import annotations
 
 import signal
+import sys
 import traceback as _traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -175,8 +176,11 @@ def crash_of(exc: BaseException) -> Crash:
 def _formatted(exc: BaseException) -> Iterator[str]:
     """Format as `traceback` does, but do not let it look for carets where they would underline a whole line.
 
-    For these it compiles the line and shows nothing, which takes half of the time, on the way to every restart.
+    For these it compiles the line and shows nothing, which takes half of the time, on the way to every restart. From
+    3.13 on it does show something, for a call.
     """
+    if sys.version_info >= (3, 13):
+        return _traceback.TracebackException.from_exception(exc).format()
     found = _traceback.TracebackException.from_exception(exc)
     chain = [found]
     for part in chain:  # which grows meanwhile
