@@ -46,6 +46,7 @@ class Runner:
         self._queue: SimpleQueue[RunFunction | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._in_user_code: str | None = None  # the request whose code may be interrupted now
+        self._interrupted = False  # the current run has been sent an interrupt, which may not have landed yet
         self._current: Invocation | None = None  # set from submit to the end of the run
         self._called: tuple[UserFunction, tuple[object, ...], dict[str, object]] | None = None  # while it runs
         self._pid = os.getpid()
@@ -75,6 +76,7 @@ class Runner:
                 return False
             if self._current is not None:
                 self._current.cancel(reason)
+            self._interrupted = True
             _raise_in(self._thread, Interrupted)
             return True
 
@@ -129,7 +131,9 @@ class Runner:
             with suppress(Interrupted):
                 with self._lock:
                     self._in_user_code = None
-                    _raise_in(self._thread, None)  # takes back an interrupt that has not landed yet
+                    sent, self._interrupted = self._interrupted, False
+                if sent:
+                    _let_land()
                 return value, error
 
     def _call(self, run: RunFunction, invocation: Invocation) -> object:
@@ -174,10 +178,17 @@ def _end_fork(error: BaseException | None) -> NoReturn:
     os._exit(code)
 
 
-def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
-    """Set (or with None: take back) the asynchronous exception of a thread. Source: CPython,
-    PyThreadState_SetAsyncExc.
-    """
+def _raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
+    """Set the asynchronous exception of a thread. Source: CPython, PyThreadState_SetAsyncExc."""
     if thread.ident is not None:
-        exception = ctypes.py_object(error) if error is not None else None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), exception)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(error))
+
+
+def _let_land() -> None:
+    """Give an asynchronous exception of this thread the turns of a loop that it needs to be raised.
+
+    To take it back would leave 3.11 with a flag that only a raise clears: until then the whole process runs slower,
+    and a loop under a tracer or profiler never ends.
+    """
+    for _ in range(1000):
+        pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
@@ -185,3 +187,30 @@ def test_interrupts_that_race_with_the_end_never_hurt_the_next_run(stage: Stage)
         assert isinstance(outcome, Success) or outcome.kind == "cancelled"
     stage.run("add", 1, 1)
     assert value(stage.outcome()) == 2
+
+
+def test_runs_leave_nothing_in_the_interpreter_that_hangs_a_profiler() -> None:
+    program = """
+import cProfile, faulthandler, threading
+from regrow.actors.roles.executor.runner import Interrupted, _let_land, _raise_in
+
+def work():
+    try:
+        gate.acquire()
+        _let_land()
+    except Interrupted:
+        landed.append(True)
+
+gate, landed = threading.Lock(), []
+gate.acquire()
+thread = threading.Thread(target=work)
+thread.start()
+_raise_in(thread, Interrupted)
+gate.release()
+thread.join()
+faulthandler.dump_traceback_later(10, exit=True)
+cProfile.Profile().runcall(lambda: [number for number in range(1000) if number])
+print(landed)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[True]", "")
