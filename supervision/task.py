@@ -100,9 +100,10 @@ class Task(Generic[T_co]):
 
         It is unlinked from its caller first, who wants this end. Gives False if it is over already.
         """
+        over = self.done()  # asked before: one that is quick to end has been asked to, all the same
         self._unlink()
         self.ref.shutdown(SHUTDOWN)
-        return not self.done()
+        return not over
 
     def shutdown(self, timeout: float | None = RESULT_TIMEOUT) -> TaskOutcome[T_co]:
         """End it and give its outcome, which is its value if it came to that: ask, wait, then kill.

@@ -77,6 +77,25 @@ class _Terminated(BaseException):
     """SIGTERM while the target is being imported."""
 
 
+class _TermMask(threading.local):
+    """Keeps SIGTERM from a fork until it has its default action there: CPython forgets what a handler of the parent's
+    catches in a child before its hooks have run, and a program that ends its child at once would wait for it for ever.
+
+    Runs in: whichever thread forks; the mask is the thread's, and its child has a copy.
+    """
+
+    _before: set[signal.Signals | int] | None = None
+
+    def hold(self) -> None:
+        """Block it."""
+        self._before = {*signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))}
+
+    def restore(self) -> None:
+        """Let what has come meanwhile be delivered, unless the user's code had blocked it."""
+        if self._before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+
 class HostedMain:
     """One hosted process from hello to its last words."""
 
@@ -105,7 +124,9 @@ class HostedMain:
         """Live; give the exit code. Runs in: the main thread."""
         signal.signal(signal.SIGINT, _do_nothing)  # and not SIG_IGN, which programs started here would inherit
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        os.register_at_fork(after_in_child=self._in_fork)
+        mask = _TermMask()
+        os.register_at_fork(before=mask.hold, after_in_parent=mask.restore, after_in_child=self._in_fork)
+        os.register_at_fork(after_in_child=mask.restore)  # after the default action is back: then it acts
         faulthandler.enable()
         if hasattr(faulthandler, "register"):
             faulthandler.register(signal.SIGUSR1, all_threads=True)

@@ -81,6 +81,12 @@ def test_multiprocessing_works_in_a_function(make_worker: MakeWorker, client: re
     assert client.invoke("terminate_forked", timeout=30) == [0, -signal.SIGTERM]
 
 
+def test_a_fork_that_is_ended_before_it_has_run_ends(make_worker: MakeWorker, client: regrow.Client) -> None:
+    """CPython forgets in a fresh fork what a handler of its parent has caught."""
+    make_worker("end_forks_at_once")
+    assert client.invoke("end_forks_at_once", timeout=60) == [-signal.SIGTERM] * 10
+
+
 def test_programs_started_by_a_function_can_be_interrupted(make_worker: MakeWorker, client: regrow.Client) -> None:
     make_worker("interrupt_program")
     assert client.invoke("interrupt_program", timeout=30) == -signal.SIGINT

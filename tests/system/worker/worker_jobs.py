@@ -42,6 +42,19 @@ def terminate_forked() -> list[int | None]:
     return [talker.exitcode, sleeper.exitcode]
 
 
+def end_forks_at_once() -> list[int]:
+    """Send SIGTERM to forks before they have run at all."""
+    ends = []
+    for _ in range(10):
+        pid = os.fork()
+        if not pid:
+            time.sleep(5)
+            os._exit(1)
+        os.kill(pid, signal.SIGTERM)
+        ends.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    return ends
+
+
 def interrupt_program() -> int:
     program = subprocess.Popen(["sleep", "30"])
     program.send_signal(signal.SIGINT)
