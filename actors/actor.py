@@ -6,6 +6,7 @@ How a life ends decides which hook runs (the table `HOOKS`; one hook at most, th
     its own `self.exit(reason)` in a handler                            on_stop
     an exit signal, from a link or by `ref.exit()`, not trapped         on_stop
     a handler raised (ask or tell), on_stop itself excepted             on_failure
+    a handler raised SystemExit, KeyboardInterrupt or the like          on_failure
     on_start or __init__ raised                                         on_failure
     on_start raised Ignore() or called `self.exit(reason)`              none
     killed, or not ready within start_timeout                           none
@@ -19,7 +20,7 @@ from __future__ import annotations
 import uuid
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, Self, TypeAlias, cast
 
 import pykka
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .system import ActorSystem
     from .timers import Timer
 
-__all__ = ("HOOKS", "Actor", "Cause")
+__all__ = ("HOOKS", "Actor", "Cause", "Hook", "Moment")
 
 
 class Cause(Enum):
@@ -52,17 +53,22 @@ class Cause(Enum):
     EXITED = "exit() in a handler"
     SIGNALED = "exit signal"
     CRASHED = "handler raised"
+    INTERRUPTED = "handler raised a BaseException"
     START_FAILED = "on_start raised"
     DECLINED = "on_start chose not to run"
     KILLED = "killed"
 
 
-HOOKS: Final[Mapping[Cause, Literal["on_stop", "on_failure"] | None]] = MappingProxyType(
+Hook: TypeAlias = Literal["on_stop", "on_failure"]
+Moment: TypeAlias = Literal["start", "ask", "tell", "on_stop", "on_failure"]
+
+HOOKS: Final[Mapping[Cause, Hook | None]] = MappingProxyType(
     {
         Cause.STOPPED: "on_stop",
         Cause.EXITED: "on_stop",
         Cause.SIGNALED: "on_stop",
         Cause.CRASHED: "on_failure",
+        Cause.INTERRUPTED: "on_failure",
         Cause.START_FAILED: "on_failure",
         Cause.DECLINED: None,
         Cause.KILLED: None,
@@ -76,8 +82,10 @@ class Actor(pykka.Actor):
     Override `on_start`, `on_receive`, `on_stop`, `on_failure` and, for those with work to finish, `on_stop_request`.
     All of them, and `__init__`, run on the actor's own thread. What a handler raises ends the actor.
     Differs from pykka: `__init__` runs in the new thread, so `start()` never runs the child's code in the caller; an
-    exception in an ask ends the actor too (`raise Reply(error)` does not).
+    exception in an ask ends the actor too (`raise Reply(error)` does not, nor does any with `crash_on_ask = False`).
     """
+
+    crash_on_ask: ClassVar[bool] = True  # False: an Exception in an ask goes to the asker, and the actor lives on
 
     trap_exit: bool = False  # True: exit signals become Exit messages, except from the parent
     start_info: object = None  # on_start may leave something here for whoever starts it
@@ -184,6 +192,17 @@ class Actor(pykka.Actor):
     def describe(self) -> Description:
         """Answer Describe(). Those with children override it."""
         return self._alive().describe()
+
+    def _constructed(self) -> None:
+        """Hear that `__init__` has returned. Runs in: its own thread, before on_start."""
+
+    def _heed(self, error: BaseException, moment: Moment) -> bool:
+        """Hear what the actor's code has raised, before anything is done about it. True: the asker gets it, no more."""
+        return moment == "ask" and not self.crash_on_ask and isinstance(error, Exception)
+
+    def _hook_for(self, cause: Cause) -> Hook | None:
+        """Say which hook the end by this cause runs."""
+        return HOOKS[cause]
 
     def _alive(self) -> Life:
         if self._life is None:

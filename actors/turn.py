@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import NORMAL, Crash, ExitReason, Normal, crash_of
-from .actor import HOOKS, Actor, Cause
+from .actor import Actor, Cause
 from .births import resolve_start
 from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
@@ -74,6 +74,8 @@ def _be_born(life: Life) -> None:
     except ActorExit as chosen:
         _end(life, Cause.KILLED if chosen.killed else Cause.DECLINED, chosen.reason)
     except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
+        if life.actor is not None:
+            life.actor._heed(error, "start")
         _end(life, Cause.START_FAILED, _crash(error), error=error)
 
 
@@ -85,6 +87,7 @@ def _construct(life: Life) -> Actor:
     bind_actor(life.ref, actor)
     life.actor = actor
     actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
+    actor._constructed()
     life.birth = replace(life.birth, start=Start(cls))  # what it was started with is its own affair from here on
     return actor
 
@@ -102,8 +105,12 @@ def _handle(life: Life, envelope: Envelope) -> None:
         _end(life, Cause.KILLED if chosen.killed else Cause.EXITED, chosen.reason, future=future)
         return
     except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
-        _end(life, Cause.CRASHED, _crash(error), error=error, future=future)
-        return
+        stays_owed = future is None or future.deferred or type(envelope.message) is ActorStop
+        if life.actor is None or not life.actor._heed(error, "tell" if stays_owed else "ask"):
+            cause = Cause.CRASHED if isinstance(error, Exception) else Cause.INTERRUPTED
+            _end(life, cause, _crash(error), error=error, future=future)
+            return
+        answer = Reply(error)
     if future is not None and not future.deferred:
         if type(envelope.message) is ActorStop and not isinstance(answer, Reply):
             life.answer_when_over(future)  # it has work to finish first, see on_stop_request
@@ -206,7 +213,7 @@ def _end(
 
 def _run_hook(life: Life, actor: Actor, cause: Cause, reason: ExitReason, error: BaseException | None) -> ExitReason:
     """Run the one hook of this cause. What on_stop raises is the reason from then on; on_failure changes nothing."""
-    hook = HOOKS[cause]
+    hook = actor._hook_for(cause)
     try:
         if hook == "on_stop":
             actor.on_stop()
@@ -215,6 +222,8 @@ def _run_hook(life: Life, actor: Actor, cause: Cause, reason: ExitReason, error:
     except ActorExit as chosen:
         return chosen.reason if hook == "on_stop" else reason
     except BaseException as failure:  # noqa: BLE001 - as above, in a hook
+        if hook is not None:
+            actor._heed(failure, hook)
         if hook == "on_stop":
             return _crash(failure)
         life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", _crash(failure)))
