@@ -10,13 +10,15 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 __all__ = (
+    "DISPATCHERS",
     "BrutalKill",
     "ChildSpec",
     "ChildType",
     "Delays",
+    "DispatcherName",
     "Grace",
     "Infinity",
     "Isolation",
@@ -68,6 +70,11 @@ class Infinity:
 
 Shutdown: TypeAlias = BrutalKill | Grace | Infinity
 
+DispatcherName: TypeAlias = Literal["thread", "pool", "asyncio"]
+"""Who runs a life: a thread of its own, threads that many share, or an event loop."""
+
+DISPATCHERS: Final[tuple[DispatcherName, ...]] = ("thread", "pool", "asyncio")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -113,7 +120,8 @@ class Delays(Protocol):
 class ChildSpec:
     """A child of a supervisor. `shutdown=None` means the type's default: 5 s for a worker, infinity for a supervisor.
 
-    `backoff=None` means the supervisor's own.
+    `backoff=None` means the supervisor's own. `dispatcher=None` means that of the actor's class, or of the system where
+    the class names none; with `isolation="process"` it is who runs the actor in that process.
     """
 
     id: str
@@ -128,6 +136,7 @@ class ChildSpec:
     name: str | None = None  # registered in the system's name registry while it lives
     limits: Limits = Limits()
     launcher: Literal["auto", "exec", "zygote"] = "auto"
+    dispatcher: DispatcherName | None = None
 
     @property
     def effective_shutdown(self) -> Shutdown:

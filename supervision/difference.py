@@ -20,7 +20,7 @@ __all__ = ("IDENTITY", "OWN", "POLICY", "Difference", "difference", "differences
 POLICY: Final = ("restart", "shutdown", "significant", "start_timeout", "backoff")
 """Fields of a child that its supervisor reads when it needs them: a new value does not touch the life that runs."""
 
-IDENTITY: Final = ("start", "type", "isolation", "limits", "launcher", "name")
+IDENTITY: Final = ("start", "type", "isolation", "limits", "launcher", "dispatcher", "name")
 """Fields that make a child what it is: a new value needs a new life."""
 
 OWN: Final = ("strategy", "intensity", "backoff", "auto_shutdown", "name")

@@ -11,9 +11,10 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from ..actors.child_spec import ChildSpec, ChildType, Delays, Isolation, Limits, Restart, Shutdown
+from ..actors.child_spec import ChildSpec, ChildType, Delays, DispatcherName, Isolation, Limits, Restart, Shutdown
 from .errors import InvalidSpec, SpecProblem
 from .targets import spec_of
+from .validate import dispatcher_problems
 
 __all__ = ("supervise",)
 
@@ -34,6 +35,7 @@ def supervise(  # noqa: PLR0913 - as many as a ChildSpec has
     backoff: Delays | None = None,
     name: str | None = None,
     limits: Limits | None = None,
+    dispatcher: DispatcherName | None = None,
     **kwargs: object,
 ) -> ChildSpec:
     """Make the spec of a child that is `target`, called with the other arguments; None leaves a field as it is.
@@ -67,7 +69,9 @@ def supervise(  # noqa: PLR0913 - as many as a ChildSpec has
         "backoff": backoff,
         "name": name,
         "limits": limits,
+        "dispatcher": dispatcher,
     }
+    problems += dispatcher_problems("dispatcher", dispatcher)
     spec = spec_of(target, args, kwargs, isolation=wanted_isolation, child_id=id, problems=problems)
     if spec is None or problems:
         raise InvalidSpec(problems)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..actors.child_spec import (
+    DISPATCHERS,
     BrutalKill,
     ChildSpec,
     ChildType,
@@ -39,6 +40,7 @@ __all__ = (
     "check_dynamic_child",
     "check_dynamic_spec",
     "check_supervisor_spec",
+    "dispatcher_problems",
     "raise_problems",
 )
 
@@ -82,6 +84,17 @@ def raise_problems(problems: tuple[SpecProblem, ...]) -> None:
     """Raise InvalidSpec with all of them, if there are any."""
     if problems:
         raise InvalidSpec(problems)
+
+
+def dispatcher_problems(where: str, value: object) -> Iterator[SpecProblem]:
+    """Give what is wrong with the name of a dispatcher; None is that of the class."""
+    if value is None or (isinstance(value, str) and value in DISPATCHERS):
+        return
+    from .policy.mistakes import nearest  # needed for mistakes alone
+
+    guess = nearest(value, DISPATCHERS)
+    hint = f"; did you mean {guess!r}?" if guess else ""
+    yield SpecProblem(where, f"one of {', '.join(map(repr, DISPATCHERS))} or None", f"{value!r}{hint}")
 
 
 def _where(spec: object, index: int | None = None) -> str:
@@ -172,6 +185,7 @@ def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) ->
         yield SpecProblem(f"{where}.limits", 'no limits without isolation="process"', repr(limits))
     if spec.launcher not in _LAUNCHERS:
         yield SpecProblem(f"{where}.launcher", f"one of {', '.join(map(repr, _LAUNCHERS))}", repr(spec.launcher))
+    yield from dispatcher_problems(f"{where}.dispatcher", spec.dispatcher)
     significant: object = spec.significant
     if not isinstance(significant, bool):
         yield SpecProblem(f"{where}.significant", "True or False", repr(significant))

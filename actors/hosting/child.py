@@ -40,7 +40,7 @@ from ...protocol.host.messages import (
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..births import actor_class_of
-from ..child_spec import ChildSpec, Start
+from ..child_spec import DISPATCHERS, ChildSpec, DispatcherName, Start
 from ..clock import monotonic
 from ..errors import BadTarget
 from ..events import ActorExited, LogReceived, OutputCaptured
@@ -167,7 +167,10 @@ class HostedMain:
         root = self._root = ActorRef(self._system, name=init.name, actor_class=kind, urn=init.urn, path=path)
         self._system.bus.subscribe(self._exited, ActorExited)
         self._system.bus.subscribe(self._pass_on, LogReceived, OutputCaptured)  # nobody in this process shows them
-        spec = ChildSpec(id=init.name, start=start, start_timeout=NEVER_SECONDS)
+        runs_in: DispatcherName | None = next(
+            (known for known in DISPATCHERS if known == init.options.get("dispatcher")), None
+        )
+        spec = ChildSpec(id=init.name, start=start, start_timeout=NEVER_SECONDS, dispatcher=runs_in)
         self._system.begin(spec, parent=parent, ref=root, on_outcome=self._settled)
         while True:
             with self._lock:

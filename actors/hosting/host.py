@@ -195,6 +195,7 @@ class Hosting:
                 "orphan_grace": self.orphan_grace,
                 "host_pid": os.getpid(),
                 "path": ref.path,
+                "dispatcher": spec.dispatcher,
             },
         )
 

@@ -10,13 +10,14 @@ import math
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ...actors.child_spec import (
     BrutalKill,
     ChildSpec,
     ChildType,
     Delays,
+    DispatcherName,
     Grace,
     Infinity,
     Isolation,
@@ -152,6 +153,8 @@ def _child(table: Mapping[str, object], parent: str, inherited: Delays) -> Child
         spec = replace(spec, start_timeout=timeout)
     if launcher in {"exec", "zygote"}:
         spec = replace(spec, launcher=launcher)
+    if "dispatcher" in table:
+        spec = replace(spec, dispatcher=cast("DispatcherName", table["dispatcher"]))
     return spec
 
 

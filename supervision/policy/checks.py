@@ -26,6 +26,7 @@ _OF_COMMANDS: Final = ("command", "env", "cwd", "ready", "ready_timeout", "norma
 _OF_PROCESSES: Final = ("limits", "launcher")
 _OF_CHILDREN: Final = (
     *("restart", "shutdown", "significant", "isolation", "limits", "launcher", "start_timeout", "child_backoff"),
+    "dispatcher",
     *("env", "cwd", "ready_timeout", "normal_exit_codes", "stop_signal", "max_children", "partitions"),
 )
 """What a preset may say, but not of a root."""
@@ -134,7 +135,8 @@ def _worker(path: KeyPath, child: Table) -> Iterator[Fault]:
         yield from _strangers(path, child, _OF_ACTORS, "no such key at a child with a command")
         if child.get("isolation") == "process":
             yield Fault((*path, "isolation"), "no isolation at a command (it is a process of its own)", "process")
-        yield from _strangers(path, child, _OF_PROCESSES, "no such key at a command (it is a program of its own)")
+        own = (*_OF_PROCESSES, "dispatcher")
+        yield from _strangers(path, child, own, "no such key at a command (it is a program of its own)")
         yield from _command(path, child)
         return
     yield from _strangers(path, child, _OF_COMMANDS, "`command` beside it")

@@ -17,6 +17,7 @@ from .kinds import BACKOFFS, INTENSITIES, keys_of
 from .scalars import (
     Argv,
     AutoShutdownWord,
+    DispatcherWord,
     Duration,
     FirstWait,
     Identity,
@@ -166,6 +167,7 @@ class ChildModel(_Table):
     isolation: IsolationWord | None = None
     limits: LimitsModel | None = None
     launcher: Literal["auto", "exec", "zygote"] | None = None
+    dispatcher: DispatcherWord | None = None
     start_timeout: LongerThanZero | None = None
     name: str | None = Field(None, min_length=1)
     backoff: BackoffModel | None = None
@@ -217,6 +219,7 @@ class _Settings(_Table):
     isolation: IsolationWord | None = None
     limits: LimitsModel | None = None
     launcher: Literal["auto", "exec", "zygote"] | None = None
+    dispatcher: DispatcherWord | None = None
     start_timeout: LongerThanZero | None = None
     backoff: BackoffModel | None = None
     # of external programs

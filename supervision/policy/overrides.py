@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from ...actors.child_spec import ChildSpec, Isolation, Limits, Restart
+from ...actors.child_spec import ChildSpec, DispatcherName, Isolation, Limits, Restart
 from ..dynamic_spec import DynamicSpec
 from ..partition_spec import PartitionSpec
 from ..significance import AutoShutdown
@@ -80,6 +80,8 @@ def changed_child(child: ChildSpec, values: Values) -> ChildSpec:
         child = replace(child, significant=values["significant"] is True)
     if "launcher" in values:
         child = replace(child, launcher=cast("Literal['auto', 'exec', 'zygote']", values["launcher"]))
+    if "dispatcher" in values and program_of(child) is None:
+        child = replace(child, dispatcher=cast("DispatcherName", values["dispatcher"]))
     if "limits" in values:
         child = replace(child, limits=changed_limits(child.limits, fields_of(values, "limits")))
     if any(key in values for key in OF_PROGRAMS):

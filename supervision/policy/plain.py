@@ -83,6 +83,8 @@ def _child(child: ChildSpec) -> Deep[dict[str, object]]:
     }
     if child.shutdown is not None:
         table["shutdown"] = _shutdown(child)
+    if child.dispatcher is not None:
+        table["dispatcher"] = child.dispatcher
     if child.name is not None:
         table["name"] = child.name
     if child.backoff is not None:

@@ -111,6 +111,7 @@ _ALL_SUPERVISORS: Final = frozenset({"supervisor", "dynamic", "partition", "opaq
 _HOMES: Final[Mapping[str, tuple[AbstractSet[str], str]]] = {
     **dict.fromkeys(OF_SUPERVISORS, (_ALL_SUPERVISORS, "a supervisor at this path, but {} has no children")),
     **{key: ({"program"}, "a program at this path, but {} has no command") for key in OF_PROGRAMS},
+    "dispatcher": ({"actor", *_ALL_SUPERVISORS}, "an actor at this path, but {} is a program"),
     "max_children": ({"dynamic", "opaque"}, "a dynamic supervisor at this path, but {} is none"),
     "partitions": ({"partition", "opaque"}, "a partition supervisor at this path, but {} is none"),
 }

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ...actors.child_spec import DispatcherName
 from ..partition_spec import PARTITIONS_MAX
 from .durations import (
     DURATION_EXPECTED,
@@ -36,6 +37,7 @@ from .supervisors import (
 __all__ = (
     "Argv",
     "AutoShutdownWord",
+    "DispatcherWord",
     "Duration",
     "FirstWait",
     "Identity",
@@ -243,3 +245,4 @@ RestartWord: TypeAlias = Literal["permanent", "transient", "temporary"]
 StrategyWord: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]
 AutoShutdownWord: TypeAlias = Literal["never", "any_significant", "all_significant"]
 IsolationWord: TypeAlias = Literal["thread", "process"]
+DispatcherWord: TypeAlias = DispatcherName

@@ -57,6 +57,7 @@ def child_values(child: ChildSpec, parent: AnySpec, inner: AnySpec | None = None
     if command is None:
         yield ("isolation",), child.isolation.value
         yield ("launcher",), child.launcher
+        yield ("dispatcher",), child.dispatcher
         yield from ((("limits", item.name), getattr(child.limits, item.name)) for item in fields(Limits))
         return
     yield from ((("env", key), value) for key, value in command.env.items())
@@ -94,6 +95,8 @@ def shown(key: str, value: object) -> str:
     ('250ms', 'false', 'none')
     """
     last = key.rpartition(".")[2]
+    if value is None and key == "dispatcher":
+        return "that of its class"
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

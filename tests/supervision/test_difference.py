@@ -67,6 +67,7 @@ def test_a_new_policy_needs_no_new_life(more: dict[str, object]) -> None:
         {"isolation": Isolation.PROCESS},
         {"limits": Limits(nice=1)},
         {"launcher": "exec"},
+        {"dispatcher": "pool"},
         {"name": "a"},
     ],
 )

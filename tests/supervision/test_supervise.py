@@ -270,6 +270,7 @@ def test_a_class_with_child_spec_is_asked_and_every_field_can_be_overridden() ->
         backoff=NO_BACKOFF,
         name="known",
         limits=Limits(nice=3),
+        dispatcher="pool",
     )
     assert changed == ChildSpec(
         id="mine",
@@ -282,8 +283,10 @@ def test_a_class_with_child_spec_is_asked_and_every_field_can_be_overridden() ->
         backoff=NO_BACKOFF,
         name="known",
         limits=Limits(nice=3),
+        dispatcher="pool",
     )
     assert supervise(changed, id="again", significant=True).significant
+    assert supervise(changed, dispatcher="asyncio").dispatcher == "asyncio"
 
 
 def test_a_start_is_a_target_for_arguments_with_the_names_of_fields() -> None:
@@ -375,10 +378,19 @@ def test_arguments_that_cannot_be_taken_are_refused_before_any_start(
 
 def test_all_mistakes_are_told_together() -> None:
     with pytest.raises(InvalidSpec) as caught:
-        supervise(Command(("true",)), 3, word="x", restart="often", isolation="process", type="boss")
+        supervise(
+            Command(("true",)),
+            3,
+            word="x",
+            restart="often",
+            isolation="process",
+            type="boss",
+            dispatcher="poll",  # type: ignore[arg-type]
+        )
     assert [str(problem) for problem in caught.value.problems] == [
         "restart: expected one of 'permanent', 'transient', 'temporary', got 'often'",
         "type: expected one of 'worker', 'supervisor', got 'boss'",
+        "dispatcher: expected one of 'thread', 'pool', 'asyncio' or None, got 'poll'; did you mean 'pool'?",
         "arguments: expected none beside a Command, got 3, word='x'",
         "isolation: expected 'thread' for a Command: it is a process already, got 'process'",
     ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from regrow.actors import ActorSystem
+from regrow.actors import ActorSystem, Start
+from regrow.actors.child_spec import DispatcherName
 from regrow.protocol.exits import Crash, Signaled
 from regrow.supervision import (
     NO_BACKOFF,
@@ -71,6 +72,14 @@ def test_a_pykka_actor_lives_in_a_process_and_can_really_be_killed(top: Supervis
     facts.wait(ChildStarted, times=2)
     again, size = ref.ask("size", timeout=5.0)
     assert (again != pid, size) == (True, 3)
+
+
+@pytest.mark.parametrize("dispatcher", ["pool", None])
+def test_who_is_to_run_it_is_said_over_there_too(top: SupervisorHandle, dispatcher: DispatcherName | None) -> None:
+    path = "tests.supervision.hosted_dispatcher:Overheard"
+    ref = top.start_child(supervise(Start(path), isolation="process", dispatcher=dispatcher)).ref
+    assert ref is not None
+    assert ref.ask("dispatcher", timeout=5.0) == [dispatcher]
 
 
 def test_partitions_may_be_processes(system: ActorSystem) -> None:

@@ -74,6 +74,11 @@ OF_A_CHILD: list[tuple[dict[str, Any], str]] = [
     ({"limits": None}, "child ('a').limits: expected a Limits, got None"),
     ({"limits": 7}, "child ('a').limits: expected a Limits, got 7"),
     ({"launcher": "spawn"}, "child ('a').launcher: expected one of 'auto', 'exec', 'zygote', got 'spawn'"),
+    (
+        {"dispatcher": "poll"},
+        "child ('a').dispatcher: expected one of 'thread', 'pool', 'asyncio' or None, got 'poll'; did you mean 'pool'?",
+    ),
+    ({"dispatcher": 1}, "child ('a').dispatcher: expected one of 'thread', 'pool', 'asyncio' or None, got 1"),
     ({"significant": 1}, "child ('a').significant: expected True or False, got 1"),
     ({"significant": None}, "child ('a').significant: expected True or False, got None"),
 ]
@@ -227,6 +232,9 @@ def test_a_mistake_in_a_dynamic_supervisor(spec: Any, texts: list[str]) -> None:
         {"shutdown": Grace(0.0)},
         {"backoff": Backoff()},
         {"name": "n"},
+        {"dispatcher": "thread"},
+        {"dispatcher": "pool", "isolation": Isolation.PROCESS},
+        {"dispatcher": "asyncio", "type": ChildType.SUPERVISOR},
         {"type": ChildType.SUPERVISOR, "launcher": "exec"},
         {"isolation": Isolation.PROCESS, "limits": Limits(nice=1)},
     ],

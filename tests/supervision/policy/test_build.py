@@ -56,12 +56,14 @@ id = "model"
 start = "shop.model:Model"
 isolation = "process"
 launcher = "exec"
+dispatcher = "pool"
 limits = { memory_bytes = "1GiB", nice = 5, open_files = 64 }
 shutdown = "infinity"
 
 [[tree.child]]
 id = "pool"
 type = "supervisor"
+dispatcher = "asyncio"
 strategy = "one_for_all"
 intensity = { max_restarts = 1 }
 child_backoff = { base = "1s" }
@@ -109,6 +111,7 @@ def test_every_key_becomes_its_field() -> None:
         start=Start("shop.model:Model"),
         isolation=Isolation.PROCESS,
         launcher="exec",
+        dispatcher="pool",
         limits=Limits(memory_bytes=2**30, nice=5, open_files=64),
         shutdown=Infinity(),
     )
@@ -116,7 +119,7 @@ def test_every_key_becomes_its_field() -> None:
 
 def test_a_supervisor_inside_is_named_by_its_path_and_inherits_the_backoff() -> None:
     pool = child_of(tree_of(WHOLE), "pool")
-    assert (pool.type, pool.start.target) == (ChildType.SUPERVISOR, Supervisor)
+    assert (pool.type, pool.start.target, pool.dispatcher) == (ChildType.SUPERVISOR, Supervisor, "asyncio")
     assert pool.backoff == Backoff(initial=3.0, base=0.1, jitter="none")
     assert pool.start_timeout == math.inf  # its child has a limit of its own
     inner = inner_spec(pool)
@@ -230,7 +233,7 @@ def test_a_policy_is_a_value() -> None:
     assert [(line, start) for _, line, start in policy.starts()] == [
         (11, "shop.db:Database"),
         (23, "shop.model:Model"),
-        (39, "shop.pool:Reader"),
+        (41, "shop.pool:Reader"),
     ]
 
 

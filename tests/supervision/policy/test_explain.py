@@ -271,3 +271,12 @@ def test_delays_of_one_s_own_are_shown_as_they_are() -> None:
     code = SupervisorSpec(children=[ChildSpec(id="a", start=Start("app:A"), backoff=Never())])
     found = {setting.key: setting for setting in explain(code, [], "root/a", root="root", code=code)}
     assert (found["backoff"].value, found["backoff"].origin) == ("Never()", CODE)
+
+
+def test_who_runs_a_child_comes_with_the_line_that_says_it() -> None:
+    text = FILE.replace("limits = { nice = 4 }", 'limits = { nice = 4 }\ndispatcher = "pool"')
+    found = explained(text, "shop/db", '[policy."shop/**"]\ndispatcher = "thread"\n')
+    assert lines(found, "dispatcher") == ['dispatcher = thread  0.toml:2  policy."shop/**".dispatcher']
+    assert lines(explained(text, "shop/db"), "dispatcher") == ["dispatcher = pool  p.toml:7  preset.small.dispatcher"]
+    assert lines(explained(text, "shop/pool"), "dispatcher") == ["dispatcher = that of its class  default"]
+    assert "dispatcher" not in explained(text, "shop/cache")

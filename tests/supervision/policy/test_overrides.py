@@ -10,7 +10,7 @@ import pytest
 from regrow.actors.child_spec import ChildSpec, ChildType, Grace, Isolation, Restart, Start
 from regrow.actors.hosting.command import Command
 from regrow.supervision import AutoShutdown, Backoff, RestartIntensity, Strategy, SupervisorSpec
-from regrow.supervision.policy import parse_policy
+from regrow.supervision.policy import PolicyError, parse_policy
 from regrow.supervision.policy.apply import START_CHANGED, inner_spec
 from regrow.supervision.policy.hosted import start_changed
 from tests.supervision.policy.test_apply import TREE, Inner, applied, branch, by_path, leaf, refusal
@@ -100,6 +100,17 @@ def test_a_supervisor_is_told_everything_by_its_path() -> None:
             "p.toml:2: policy.worker.restart: expected no such key at the root, which is nobody's child",
         ),
         (
+            '[policy.worker]\ndispatcher = "pool"\n',
+            "p.toml:2: policy.worker.dispatcher: expected no such key at the root, which is nobody's child",
+        ),
+        (
+            '[policy."worker/logger"]\ndispatcher = "asincio"\n',
+            (
+                'p.toml:2: policy."worker/logger".dispatcher: expected one of "thread", "pool", "asyncio",'
+                ' got "asincio"; did you mean "asyncio"?'
+            ),
+        ),
+        (
             '[policy."worker/logger"]\nsignificant = true\n',
             (
                 "p.toml:2: policy.\"worker/logger\".significant: expected false: child 'logger' is permanent,"
@@ -124,6 +135,47 @@ def test_a_supervisor_is_told_everything_by_its_path() -> None:
 )
 def test_what_means_nothing_where_it_is_said_is_a_mistake(text: str, expected: str) -> None:
     assert expected in refusal(text).splitlines()
+
+
+def test_who_runs_a_child_is_said_by_path_glob_and_preset_and_never_of_a_program() -> None:
+    text = """
+    [preset.idle]
+    dispatcher = "pool"
+    [policy."worker/**"]
+    preset = "idle"
+    [policy."worker/link/*"]
+    dispatcher = "asyncio"
+    [policy."worker/link/outbox"]
+    dispatcher = "thread"
+    """
+    changed = applied(text)
+    found = {path: child.dispatcher for path, child in changed.items()}
+    assert found == {
+        "worker/logger": "pool",
+        "worker/executor": "pool",
+        "worker/executor/process-1": "pool",
+        "worker/executor/process-2": "pool",
+        "worker/link": "pool",
+        "worker/link/heartbeat": "asyncio",
+        "worker/link/outbox": "thread",
+    }
+    tree = parse_policy(PROGRAM + '[policy."root/*"]\ndispatcher = "pool"\n').tree()
+    assert [child.dispatcher for child in tree.children] == [None, "pool"]
+
+
+def test_who_runs_it_travels_along_into_another_process() -> None:
+    moved = applied(
+        """
+    [policy."worker/executor"]
+    isolation = "process"
+    [policy."worker/executor/process-1"]
+    dispatcher = "pool"
+    """,
+        SupervisorSpec(children=[branch("executor", *(leaf(one, start=Start("a:B")) for one in ("process-1", "b")))]),
+    )
+    inner = inner_spec(moved["worker/executor"])
+    assert isinstance(inner, SupervisorSpec)
+    assert [child.dispatcher for child in inner.children] == ["pool", None]
 
 
 def test_auto_shutdown_cannot_be_turned_off_above_a_significant_child() -> None:
@@ -185,3 +237,32 @@ def test_a_tree_of_which_a_part_is_only_known_when_it_runs_is_not_moved() -> Non
     inner = ChildSpec(id="in", start=Start("app:tree"), type=ChildType.SUPERVISOR)
     text = refusal('[policy."worker/out"]\nisolation = "process"\n', SupervisorSpec(children=[branch("out", inner)]))
     assert "what is below child 'in' is only known when it runs; move that one instead" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            PROGRAM.replace("ready =", 'dispatcher = "pool"\nready ='),
+            (
+                "p.toml:7: tree.child[0].dispatcher: expected no such key at a command (it is a program of its own),"
+                ' got "pool"'
+            ),
+        ),
+        (
+            PROGRAM + '[policy."root/redis"]\ndispatcher = "pool"\n',
+            ('p.toml:12: policy."root/redis".dispatcher: expected an actor at this path, but root/redis is a program'),
+        ),
+        (
+            PROGRAM.replace("[tree]", '[preset.idle]\ndispatcher = "pool"\n[tree]\npreset = "idle"'),
+            (
+                "p.toml:5: tree.preset: expected no such key at the root, which is nobody's child; "
+                'preset.idle.dispatcher at line 3 says it, got "pool"'
+            ),
+        ),
+    ],
+)
+def test_nobody_runs_a_program_or_the_root(text: str, expected: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, file="p.toml").tree()
+    assert [str(mistake) for mistake in caught.value.mistakes] == [expected]
