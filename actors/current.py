@@ -3,32 +3,60 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..protocol.exits import KILLED
 from .control import ActorExit
 
 if TYPE_CHECKING:
+    from .dispatchers.pool import PoolDispatcher, Worker
     from .life import Life
 
-__all__ = ("calling_life", "current_life", "enter_life")
+__all__ = ("FENCES", "Fences", "calling_life", "current_life", "enter_life", "here")
 
 
-class _Current(threading.local):
+class _Here(threading.local):
     life: Life | None = None
+    depth: int = 0  # of turns that run inside each other, because who asks runs the one who answers
+    pool: PoolDispatcher | None = None  # whose thread this is: it has others to do its work while it waits
+    worker: Worker | None = None  # which of its threads
 
 
-_current = _Current()
+here: Final = _Here()
+
+
+class Fences:
+    """How many abandoned lives still run: as long as there is none, nobody who sends has to look who sends."""
+
+    __slots__ = ("_lock", "count")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def put_up(self) -> None:
+        """Count one more; before it is fenced."""
+        with self._lock:
+            self.count += 1
+
+    def take_down(self) -> None:
+        """Count one less; once its code has come to its end."""
+        with self._lock:
+            self.count -= 1
+
+
+FENCES: Final = Fences()
+"""Of the whole process: an actor of one system may send to one of another."""
 
 
 def current_life() -> Life | None:
     """The life whose turn runs on this thread, None outside of any actor."""
-    return _current.life
+    return here.life
 
 
 def calling_life() -> Life | None:
     """The same, for those who send or start something. Errors: ActorExit, which ends an abandoned life's code."""
-    life = _current.life
+    life = here.life
     if life is not None and life.fenced:
         raise ActorExit(KILLED, killed=True)
     return life
@@ -36,5 +64,5 @@ def calling_life() -> Life | None:
 
 def enter_life(life: Life | None) -> Life | None:
     """Say whose turn begins on this thread; gives whose it was."""
-    before, _current.life = _current.life, life
+    before, here.life = here.life, life
     return before

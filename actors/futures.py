@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import sys
 import threading
@@ -14,8 +13,9 @@ import pykka
 
 from ..protocol.exits import KILLED
 from .control import ActorExit
-from .current import current_life
+from .current import here
 from .errors import AskTimeout, CallingSelf
+from .lending import lend
 from .lineage import way_down
 
 if TYPE_CHECKING:
@@ -56,19 +56,25 @@ class AskFuture(pykka.Future[T]):
     `set` and `set_exception` raise queue.Full the second time, as pykka's do; the runtime uses `try_*`.
     """
 
+    # Most asks change few of these, so they are the class's until then.
+    to: Life | None = None  # who has to answer, to find circles; None if nobody of this process
+    deferred = False  # set by defer_reply(): anybody may answer, so waiting for it is no circle
+    asker: ActorRef[Any] | None = None  # whose code has asked; for one of another process, its root
+    waits = False  # set when the asker does nothing else until there is an answer
+    until_end_of: ActorRef[Any] | None = None  # set by ReplyHandle.until(): the answer waits for that end
+    _get_hook: Callable[[float | None], T] | None = None
+    _get_hook_result: T | None = None
+    _done = False
+    _value: T | None = None
+    _error: BaseException | None = None
+    _traceback: TracebackType | None = None
+    _callbacks: list[Callable[[], object]] | None = None
+
     def __init__(self, to: Life | None = None) -> None:
-        super().__init__()
-        self.to = to  # who has to answer, to find circles; None if nobody of this process
-        self.deferred = False  # set by defer_reply(): anybody may answer, so waiting for it is no circle
-        self.asker: ActorRef[Any] | None = None  # whose code has asked; for one of another process, its root
-        self.waits = False  # set when the asker does nothing else until there is an answer
-        self.until_end_of: ActorRef[Any] | None = None  # set by ReplyHandle.until(): the answer waits for that end
+        # pykka's own would set what the class says above.
         self._lock = threading.Lock()
-        self._done = False
-        self._value: T | None = None
-        self._error: BaseException | None = None
-        self._traceback: TracebackType | None = None
-        self._callbacks: list[Callable[[], object]] | None = None
+        if to is not None:
+            self.to = to
 
     @property
     def done(self) -> bool:
@@ -85,8 +91,11 @@ class AskFuture(pykka.Future[T]):
         if self._get_hook is not None:
             return self._get_by_hook(timeout)
         if not self._done:
-            life = current_life()
-            if life is None:
+            life = here.life
+            to = self.to
+            if timeout is None and to is not None and to.dispatcher.lends and lend(to, self):
+                pass  # this thread has run the one who had to answer, and there was an answer
+            elif life is None:
                 self._wait(timeout)
             else:
                 self._wait_in(life, timeout)
@@ -135,6 +144,8 @@ class AskFuture(pykka.Future[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Await the answer without holding up the event loop."""
+        import asyncio  # whoever awaits has it already; for all others it would double the time to import this
+
         if self._get_hook is not None:
             computing = asyncio.get_running_loop().run_in_executor(None, self.get)
             computed: T = yield from computing.__await__()
@@ -163,6 +174,10 @@ class AskFuture(pykka.Future[T]):
     def _get_by_hook(self, timeout: float | None) -> Any:
         return super().get(timeout=timeout)
 
+    def find_circle(self, life: Life) -> tuple[str, ...]:
+        """Who waits for whom, if that leads back to `life`, which is about to wait for this. Runs in: its thread."""
+        return tuple(self._circle(life))
+
     def _settle(self, value: Any, error: BaseException | None, traceback: TracebackType | None) -> bool:
         with self._lock:
             if self._done:
@@ -180,7 +195,7 @@ class AskFuture(pykka.Future[T]):
     def _wait(self, timeout: float | None) -> None:
         gate = Gate()
         self.add_done_callback(gate.open)
-        self._pass(gate, timeout)
+        self._pass_through(gate, timeout)
 
     def _wait_in(self, life: Life, timeout: float | None) -> None:
         life.waiting_for = self
@@ -192,14 +207,23 @@ class AskFuture(pykka.Future[T]):
             life.waiting_at = gate
             self.add_done_callback(gate.open)
             if not life.fenced:
-                self._pass(gate, timeout)
+                self._pass_through(gate, timeout)
             if life.fenced:
                 raise ActorExit(KILLED, killed=True)
         finally:
             life.waiting_for = life.waiting_at = None
 
-    def _pass(self, gate: Gate, timeout: float | None) -> None:
-        if gate.wait(timeout):
+    def _pass_through(self, gate: Gate, timeout: float | None) -> None:
+        pool = here.pool
+        if pool is None:
+            in_time = gate.wait(timeout)
+        else:
+            pool.cool()
+            try:
+                in_time = gate.wait(timeout)
+            finally:
+                pool.heat()
+        if in_time:
             return
         with self._lock:
             if self._callbacks is not None:

@@ -1,30 +1,31 @@
-"""One life of one local actor: what others can do to it, and its one announced end.
+"""One life of one local actor: what others can do to it, and what it knows of itself.
 
-What lives here: the state of a life and who may end it. What must not: how messages are handled (`turn.py`), which
-hook an end runs (`actor.HOOKS`), threads (`dispatchers/`), what an exit sets off elsewhere (`relations.py`).
+What lives here: the state of a life, and the doors to it. What must not: how messages are handled (`turn.py`), how it
+ends (`ending.py`), which hook an end runs (`actor.HOOKS`), threads (`dispatchers/`), what an exit sets off elsewhere
+(`relations.py`).
 
-A life ends once. Whoever sets `_ended` under the lock, the life's own turn or a kill from outside, announces the exit;
-the other one finds it set and keeps quiet.
+There may be a million of them: what few of them need is made when it is needed.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
+from .bounded import make_mailbox
 from .child_spec import Start
-from .current import current_life, enter_life
+from .current import FENCES, enter_life, here
 from .describe import Describe, Description
-from .errors import ActorDeadError, MailboxFull, StartTimeout
-from .events import ActorStarted, CallbackFailed, DeadLetter
-from .mailbox import Envelope, Lane, Mailbox, MailboxOptions
-from .outcome import Ignored, Started, StartFailed, StartOutcome
+from .ending import came_late, close, cut, end, limit_orphanhood, reject, time_out, unanswered
+from .errors import ActorDeadError, MailboxFull
+from .events import ActorStarted, DeadLetter, MailboxHigh, MailboxLow
+from .mailbox import UNBOUNDED, Envelope, Lane, Mailbox, MailboxOptions, reply_to_of
+from .outcome import Started, StartOutcome
 from .pykka_seam import ActorStop
 from .replies import ReplyHandle
 from .signals import Down, Exit, ExitReport, ExitSignal, StopRequest
@@ -34,14 +35,13 @@ from .turn import run_turn
 if TYPE_CHECKING:
     from .actor import Actor
     from .clock import TimerHandle
+    from .dispatchers.dispatcher import Dispatcher, Rest
     from .futures import AskFuture, Gate
+    from .pace import Pace
     from .ref import ActorRef
     from .system import ActorSystem
 
-__all__ = ("ORPHAN_SECONDS", "Birth", "Life")
-
-ORPHAN_SECONDS: Final = 5.0
-"""What a life gets to end after its parent has, as the default Grace. Differs from OTP: there it ends at once."""
+__all__ = ("Birth", "Life")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,41 +51,90 @@ class Birth:
     start: Start
     start_timeout: float  # seconds
     parent: ActorRef | None
-    mailbox: MailboxOptions
     on_outcome: Callable[[StartOutcome], None]
+    mailbox: MailboxOptions = UNBOUNDED
     supervised: bool = False  # by `parent`: nothing cuts that link
 
 
 class Life:
-    """Implements Cell (for everybody) and Runnable (for its dispatcher)."""
+    """Implements Cell (for everybody) and Owner (for its mailbox). One turn at a time, on any thread."""
 
-    def __init__(self, system: ActorSystem, ref: ActorRef, incarnation: int, birth: Birth) -> None:
+    __slots__ = (
+        "_deferred",
+        "_stopped",
+        "_timers",
+        "actor",
+        "announced",
+        "born",
+        "coroutine",
+        "dispatcher",
+        "ended",
+        "fenced",
+        "handled",
+        "incarnation",
+        "kill_pending",
+        "lock",
+        "mailbox",
+        "on_outcome",
+        "orphan_timer",
+        "pace",
+        "parent",
+        "place",
+        "ready",
+        "ref",
+        "settling",
+        "start",
+        "start_deferred",
+        "start_refused",
+        "start_timer",
+        "started_at",
+        "stop_futures",
+        "supervised",
+        "system",
+        "thread_over",
+        "waiting_at",
+        "waiting_for",
+    )
+
+    def __init__(
+        self, system: ActorSystem, ref: ActorRef, incarnation: int, birth: Birth, dispatcher: Dispatcher, pace: Pace
+    ) -> None:
         self.system = system
         self.ref = ref
         self.incarnation = incarnation
-        self.birth = birth
+        self.start: Start | None = birth.start  # None once it has been constructed: what it was given is its own affair
         self.parent = birth.parent
-        self.mailbox = Mailbox(ref, birth.mailbox, self._overflowed)
-        self.timers = TimerSet(system.clock, self.mailbox)
-        self.continuations: deque[Envelope] = deque()
-        self.actor: Actor | None = None  # set while a thread runs it
+        self.supervised = birth.supervised
+        self.on_outcome: Callable[[StartOutcome], None] = birth.on_outcome
+        self.dispatcher = dispatcher
+        self.pace = pace
+        self.place: Any = None  # for the dispatcher: where it sleeps
+        self.lock = threading.Lock()
+        self.mailbox: Mailbox = make_mailbox(self, self.lock, birth.mailbox)
+        self.actor: Actor | None = None  # set while a dispatcher runs it
+        self.handled = 0  # messages
         self.born = False  # set by the first turn
         self.start_deferred = self.start_refused = False  # set by Actor.defer_start and by StartHandle.fail
         self.waiting_for: AskFuture[Any] | None = None  # set while its thread waits for an answer
         self.waiting_at: Gate | None = None  # set while its thread waits for an answer: a kill opens it
-        self.stopped = threading.Event()  # set when the exit has been announced
+        self.coroutine: object = None  # set by the dispatcher while one of it runs
         self.thread_over = False  # set when no thread runs it any more
         self.fenced = False  # set when it was ended while its code ran: that code may do no more
-        self._lock = threading.Lock()
-        self._ready = False
-        self._ended = False
-        self._settling = False  # while the starter is told; a kill waits for that: no exit overtakes its "started"
-        self._kill_pending = False
-        self._start_timer: TimerHandle | None = None
-        self._orphan_timer: TimerHandle | None = None
-        self._started_at: float | None = None
-        self._deferred: set[ReplyHandle] = set()
-        self._stop_futures: list[AskFuture[Any]] = []  # callers of pykka's stop(), answered when all is over
+        self.ready = False  # once its starter has been told so, for ever
+        self.ended = False  # its end is decided; who has set this announces it
+        self.announced = False
+        self.settling = False  # while the starter is told; a kill waits for that: no exit overtakes its "started"
+        self.kill_pending = False
+        self.start_timer: TimerHandle | None = None
+        self.orphan_timer: TimerHandle | None = None
+        self.started_at: float | None = None
+        self.stop_futures: tuple[AskFuture[Any], ...] = ()  # callers of pykka's stop(), answered when all is over
+        self._deferred: set[ReplyHandle] | None = None
+        self._stopped: threading.Event | None = None
+        self._timers: TimerSet | None = None
+
+    def __str__(self) -> str:
+        return str(self.ref)
 
     # What a cell can do, on any thread.
 
@@ -93,6 +142,11 @@ class Life:
     def alive(self) -> bool:
         """True as long as it takes messages."""
         return not self.mailbox.closed
+
+    @property
+    def direct(self) -> Mailbox | None:
+        """The mailbox, if all there is to sending is to append to it."""
+        return self.mailbox if self.mailbox.plain else None
 
     def put(self, envelope: Envelope) -> None:
         """Take a message. Errors: ActorDeadError, MailboxFull."""
@@ -102,6 +156,10 @@ class Life:
         if kind is ActorStop:
             envelope.exempt = True
         self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe else Lane.USER)
+
+    def post(self, message: object) -> None:
+        """Take a message that is merely told. Errors: ActorDeadError, MailboxFull."""
+        self.mailbox.post(message)
 
     def exit_signal(
         self,
@@ -113,11 +171,11 @@ class Life:
     ) -> None:
         """Take an exit signal; what it does is decided when its turn comes, or when that does not come in time."""
         traps = self.actor is not None and self.actor.trap_exit
-        from_parent = sender is not None and sender is self.birth.parent
+        from_parent = sender is not None and sender is self.parent
         signal = ExitSignal(Exit(sender, reason, incarnation, report))
         self._put_signal(signal, Lane.SYSTEM if traps and not from_parent else Lane.STOP)
         if from_parent and (traps or not isinstance(reason, Normal)):
-            self._limit_orphanhood(signal, traps=traps)
+            limit_orphanhood(self, signal, traps=traps)
 
     def down_signal(self, down: Down) -> None:
         """Take the end of something monitored."""
@@ -133,7 +191,31 @@ class Life:
 
     def kill(self) -> None:
         """End at once with KILLED; a busy thread is abandoned."""
-        self._cut(KILLED, None)
+        cut(self, KILLED, None)
+
+    # What its mailbox tells it.
+
+    def woken(self) -> None:
+        """Have a turn."""
+        self.dispatcher.wake(self)
+
+    def overflowed(self, item: object, error: MailboxFull) -> None:
+        """Answer, or report, what a full mailbox had to drop."""
+        future = reply_to_of(item)
+        if future is not None:
+            future.try_fail(error)
+        else:
+            message = item.message if isinstance(item, Envelope) else item
+            self.system.bus.publish(DeadLetter(self.ref, message, "mailbox full"))
+
+    def came_late(self, items: Iterable[object]) -> None:
+        """Answer, or report, what was put while it ended."""
+        came_late(self, items)
+
+    def water(self, waiting: int, *, high: bool) -> None:
+        """Say that many messages wait, or no longer."""
+        event = MailboxHigh(self.ref, waiting) if high else MailboxLow(self.ref, waiting)
+        self.system.bus.publish(event)
 
     # What its dispatcher can do.
 
@@ -142,45 +224,95 @@ class Life:
         """What to call its thread."""
         return self.ref.name
 
-    def on_wake(self, wake: Callable[[], object]) -> None:
-        """Learn how to wake the dispatcher."""
-        self.mailbox.wake = wake
-
-    def turn(self) -> bool:
-        """Run until nothing is left to do. False: it is over."""
-        before = enter_life(self)
+    def turn(self, limit: int) -> Rest:
+        """Handle up to so many messages. The dispatcher has begun the turn (`Mailbox.begin`)."""
+        before, here.life = here.life, self
         try:
-            return run_turn(self)
+            return run_turn(self, limit)
         except BaseException as error:
-            # What users raise is dealt with in `turn.py`: this is a mistake of ours, or of an `on_outcome`. It must be
-            # seen, and it must not leave a life behind that nobody runs.
-            reason = crash_of(error)
-            self._reject(self._unanswered(), reason)
-            self.close(reason)
-            self.end(reason, error=error)
+            self.broken(error)
             raise
         finally:
-            enter_life(before)
+            here.life = before
+
+    def broken(self, error: BaseException) -> None:
+        """End because of a mistake of ours, or of an `on_outcome`: what users raise is dealt with in `turn.py`.
+
+        It must be seen, and it must not leave a life behind that nobody runs.
+        """
+        reason = crash_of(error)
+        reject(self, unanswered(self), reason)
+        close(self, reason)
+        end(self, reason, error=error)
 
     def finished(self) -> None:
         """Hear that no thread runs it any more."""
         self.actor = None
+        self.coroutine = None
+        if self.fenced:
+            FENCES.take_down()
         self.system.abandoned.ended(self)
 
     # What its actor and its turns can do, on its own thread.
 
+    @property
+    def timers(self) -> TimerSet:
+        """Its timers."""
+        if self._timers is None:
+            self._timers = TimerSet(self.system.clock, self.mailbox)
+            if self.ended:
+                self._timers.close()
+        return self._timers
+
+    def drop_timers(self) -> None:
+        """Cancel all of them, for good."""
+        if self._timers is not None:
+            self._timers.close()
+
+    @property
+    def stopped(self) -> threading.Event:
+        """What pykka's code looks at to see whether it has ended."""
+        with self.lock:
+            if self._stopped is None:
+                self._stopped = threading.Event()
+                if self.announced:
+                    self._stopped.set()
+            return self._stopped
+
+    def stopped_now(self) -> None:
+        """Let those know who look at it."""
+        with self.lock:
+            self.announced = True
+            stopped = self._stopped
+        if stopped is not None:
+            stopped.set()
+
+    def ask_in_hand(self) -> AskFuture[Any] | None:
+        """Give where the answer to the message in hand goes; None if nobody wants one."""
+        return reply_to_of(self.mailbox.in_hand)
+
+    def continue_with(self, message: object) -> None:
+        """Have `message` handled next; none of it comes if the life ends first."""
+        self.mailbox.put(Envelope(message), Lane.NEXT)
+
     def defer_reply(self) -> ReplyHandle:
         """Take over answering the ask in hand."""
-        envelope = self.mailbox.in_hand
-        future = None if envelope is None else envelope.reply_to
+        future = self.ask_in_hand()
         if future is not None:
             future.deferred = True
         return self.owe(future)
 
     def owe(self, future: AskFuture[Any] | None) -> ReplyHandle:
         """Be the one who answers it; if this life ends first, that is the answer."""
+        if self._deferred is None:
+            self._deferred = set()
         self._deferred.add(handle := ReplyHandle(future, self._deferred.discard))
         return handle
+
+    def give_up_answers(self, reason: ExitReason) -> None:
+        """Tell those whose answers it owes that there will be none."""
+        for handle in tuple(self._deferred or ()):
+            handle.fail(ActorDeadError(self.ref, reason))
 
     def unlink(self, peer: ActorRef) -> None:
         """Take a link back, and an Exit that came over it."""
@@ -199,202 +331,67 @@ class Life:
             state="running",
             incarnation=self.incarnation,
             waiting_messages=len(self.mailbox),
-            uptime=self._uptime(),
+            uptime=self.uptime(),
             pid=os.getpid(),
         )
 
-    @property
-    def ready(self) -> bool:
-        """True once its starter has been told so, for ever."""
-        return self._ready
+    def uptime(self) -> float | None:
+        """Seconds since it was ready."""
+        return None if self.started_at is None else self.system.clock.now() - self.started_at
 
     # Beginning.
 
-    def arm_start_timeout(self) -> None:
+    def arm_start_timeout(self, timeout: float) -> None:
         """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
         clock = self.system.clock
-        timeout = self.birth.start_timeout
-        self._start_timer = clock.call_at(clock.now() + timeout, self._time_out)
-        if self._ended:  # killed before this: nobody else will take the timer back
-            self._disarm()
+        self.start_timer = clock.call_at(clock.now() + timeout, lambda: time_out(self, timeout))
+        if self.ended:  # killed before this: nobody else will take the timer back
+            self.disarm()
 
     def settle_started(self, info: object) -> None:
         """Tell the starter that it is ready; a kill that came in between waits until this is told."""
-        with self._lock:
-            if self._ended or self._ready:
+        with self.lock:
+            if self.ended or self.ready:
                 return
-            self._ready = self._settling = True
-        self._disarm()
-        self._started_at = self.system.clock.now()
+            self.ready = self.settling = True
+        self.disarm()
+        self.started_at = self.system.clock.now()
         before = enter_life(None)  # those who are told are not this actor
         try:
             self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
             with suppress(ActorDeadError):  # who began it has ended; the link between them tells the rest
-                self.birth.on_outcome(Started(self.ref, self.incarnation, info))
+                self.on_outcome(Started(self.ref, self.incarnation, info))
         finally:
             enter_life(before)
-            with self._lock:
-                self._settling = False
-                killed = self._kill_pending
+            with self.lock:
+                self.settling = False
+                killed = self.kill_pending
             if killed:
-                self._cut(KILLED, None)
+                cut(self, KILLED, None)
 
     def answer_when_over(self, stop: AskFuture[Any]) -> None:
         """Keep a caller of pykka's stop() waiting until it has ended."""
-        self._stop_futures.append(stop)
+        self.stop_futures = (*self.stop_futures, stop)
 
     def fail_to_begin(self, error: Exception) -> None:
         """End a life that no dispatcher could take. Runs in: the thread of the starter."""
-        self.mailbox.busy = False
         reason = crash_of(error)
-        self.close(reason)
-        self.end(reason, error=error)
+        close(self, reason)
+        end(self, reason, error=error)
         self.finished()
-
-    # Ending.
 
     def is_over(self) -> bool:
         """Say whether its end is decided and announced, or being announced; any thread may have done that."""
-        return self._ended
+        return self.ended
 
-    def close(self, reason: ExitReason, stop: AskFuture[Any] | None = None) -> None:
-        """Take no more messages; what waits becomes dead letters, asks are answered. The first step of an end."""
-        left, _ = self.mailbox.close()
-        if stop is not None:
-            self._stop_futures.append(stop)
-        self._reject((*self._unused_continuations(), *left), reason)
-
-    def bury(self, envelope: Envelope) -> None:
-        """Report a message that was in hand, unhandled, when a kill came."""
-        self._reject((envelope,), KILLED)
-
-    def end(self, reason: ExitReason, *, error: BaseException | None = None, ignored: bool = False) -> None:
-        """Announce the end that its own turn has come to; not if somebody has killed it meanwhile.
-
-        Runs in: its own thread, after `close` and the hook. Whoever is told now may find nobody running as it.
-        """
-        with self._lock:
-            if self._ended:
-                return
-            self._ended = True
-        before = enter_life(None)
-        try:
-            self._depart(reason, error, ignored=ignored)
-        finally:
-            enter_life(before)
-
-    def _limit_orphanhood(self, signal: ExitSignal, *, traps: bool) -> None:
-        """Cut it if it hangs: with its parent gone nobody else would, and its name would be taken for ever.
-
-        One that traps exits is left alone once it has taken the signal: it has others to stop first.
-        """
-
-        def due() -> None:
-            if not traps or self.mailbox.discard(lambda waiting: waiting is signal):
-                self._cut(KILLED, None)
-
-        clock = self.system.clock
-        self._orphan_timer = clock.call_at(clock.now() + ORPHAN_SECONDS, due)
-        if self._ended:
-            self._orphan_timer.cancel()
-
-    def _time_out(self) -> None:
-        error = StartTimeout(self.ref, self.birth.start_timeout)
-        self._cut(error.reason, error, only_starting=True)
-
-    def _cut(self, reason: ExitReason, error: BaseException | None, *, only_starting: bool = False) -> None:
-        """End it from outside of its turn."""
-        own = current_life() is self
-        with self._lock:
-            if self._ended or (only_starting and self._ready):
-                return
-            if self._settling:
-                self._kill_pending = True
-                return
-            self._ended = True
-            left, busy = self.mailbox.close()
-            unanswered = self._unanswered()
-            self.fenced = busy and not own
-        before = enter_life(None)  # as in `end`; who kills may be fenced itself, and a subscriber may send
-        try:
-            self._reject((*self._unused_continuations(), *unanswered, *left), reason)
-            self._depart(reason, error, ignored=False)
-        finally:
-            enter_life(before)
-        if self.fenced:
-            gate = self.waiting_at
-            if gate is not None:
-                gate.open()
-            self.system.abandoned.note(self)
-
-    def _depart(self, reason: ExitReason, error: BaseException | None, *, ignored: bool) -> None:
-        self._disarm()
-        if self._orphan_timer is not None:
-            self._orphan_timer.cancel()
-        self.timers.close()
-        for handle in tuple(self._deferred):
-            handle.fail(ActorDeadError(self.ref, reason))
-        report = ExitReport(uptime=self._uptime(), in_hand=self._in_hand())
-        parent = self.birth.parent
-        if not self._ready and parent is not None:
-            self.system.relations.untie(self.ref, parent)
-        self.system.announce_exit(self.ref, self.incarnation, reason, report)
-        self.stopped.set()
-        for future in self._stop_futures:
-            future.try_set(None)
-        if self._ready:
-            return
-        failed = StartFailed(self.ref, self.incarnation, reason, report, error)
-        try:
-            self.birth.on_outcome(Ignored(self.ref, self.incarnation) if ignored else failed)
-        except ActorDeadError:
-            return  # who began it has ended, and a dead letter says what it missed
-        except Exception as raised:  # noqa: BLE001 - whoever ends this life has no part in it
-            self.system.bus.publish(CallbackFailed(crash_of(raised)))
-
-    def _reject(self, left: Iterable[Envelope], reason: ExitReason) -> None:
-        for envelope in left:
-            future = envelope.reply_to
-            if type(envelope.message) is ActorStop:
-                if future is not None:
-                    self._stop_futures.append(future)
-            elif future is not None:
-                future.try_fail(ActorDeadError(self.ref, reason))
-            elif envelope.timer is None and type(envelope.message) not in _SIGNALS:
-                self.system.bus.publish(DeadLetter(self.ref, envelope.message, f"it ended first: {reason}"))
-
-    def _unanswered(self) -> tuple[Envelope, ...]:
-        """The ask in hand, if it is one; a tell in hand is not lost, it is being handled."""
-        in_hand = self.mailbox.in_hand
-        return () if in_hand is None or in_hand.reply_to is None else (in_hand,)
-
-    def _unused_continuations(self) -> tuple[Envelope, ...]:
-        unused = tuple(self.continuations)
-        self.continuations.clear()
-        return unused
-
-    def _overflowed(self, envelope: Envelope, error: MailboxFull) -> None:
-        if envelope.reply_to is not None:
-            envelope.reply_to.try_fail(error)
-        else:
-            self.system.bus.publish(DeadLetter(self.ref, envelope.message, "mailbox full"))
+    def disarm(self) -> None:
+        """Take the start's timer back."""
+        if self.start_timer is not None:
+            self.start_timer.cancel()
+            self.start_timer = None
 
     def _put_signal(self, message: object, lane: Lane) -> None:
         try:
             self.mailbox.put(Envelope(message), lane)
         except ActorDeadError:
             return  # signals to the dead are nothing, as in OTP
-
-    def _disarm(self) -> None:
-        if self._start_timer is not None:
-            self._start_timer.cancel()
-
-    def _uptime(self) -> float | None:
-        return None if self._started_at is None else self.system.clock.now() - self._started_at
-
-    def _in_hand(self) -> str | None:
-        envelope = self.mailbox.in_hand
-        return None if envelope is None else type(envelope.message).__name__
-
-
-_SIGNALS = frozenset((ExitSignal, Down, StopRequest))

@@ -1,43 +1,62 @@
 """The mailbox: four lanes, one reader, and no message lost silently.
 
-What lives here: order, bounds, the closing that no late message can slip past. What must not: what messages mean.
-The kill lane is not a queue: a kill closes the mailbox (`Life.kill`).
+What lives here: order, who is woken, the closing that no late message can slip past. What must not: what messages
+mean; bounds and priorities (`bounded.py`). The kill lane is not a queue: a kill closes the mailbox (`Life.kill`).
+
+To put a message takes no lock: it is appended first, and only then is looked whether the reader sleeps or is gone. The
+reader does the reverse: it says first that it sleeps (or is gone), and only then looks whether there is a message. So one
+of the two always sees the other, and the lock is left to those who wake and those who close.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum, IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .clock import monotonic
-from .errors import ActorDeadError, MailboxFull
+from .errors import ActorDeadError
 
 if TYPE_CHECKING:
+    from .errors import MailboxFull
     from .futures import AskFuture
     from .timers import Timer
 
-__all__ = ("CLOSED", "Closed", "Envelope", "Lane", "Mailbox", "MailboxOptions", "Overflow")
+__all__ = (
+    "UNBOUNDED",
+    "Envelope",
+    "Lane",
+    "Mailbox",
+    "MailboxOptions",
+    "Overflow",
+    "Owner",
+    "Reader",
+    "reply_to_of",
+)
 
 
-class Closed(Enum):
-    """What `take` gives when there will never be a message again."""
+class Reader(IntEnum):
+    """What the reader does. The others are true, so that one look says whether a message just put needs more care."""
 
-    CLOSED = "closed"
+    BUSY = 0  # it will look again before it sleeps
+    IDLE = 1
+    GONE = 2  # nothing is taken any more
 
 
-CLOSED: Final = Closed.CLOSED
+BUSY: Final = Reader.BUSY
+IDLE: Final = Reader.IDLE
+GONE: Final = Reader.GONE
 
 
 class Lane(Enum):
-    """Who goes first: a request to stop, then the runtime's signals, then everything else in order."""
+    """Who goes first: what a handler wants to go on with, a request to stop, the runtime's signals, then all the rest."""
 
-    STOP = 0
-    SYSTEM = 1
-    USER = 2
+    NEXT = 0
+    STOP = 1
+    SYSTEM = 2
+    USER = 3
 
 
 class Overflow(StrEnum):
@@ -52,15 +71,48 @@ class Overflow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailboxOptions:
-    """The bound of a mailbox, in messages (None: no bound), and what happens beyond it."""
+    """What kind of mailbox an actor has; by default one without a bound, in the order of arrival.
+
+    `maxsize`: messages of users that may wait; None: no bound. `priority` gives the rank of a message, the lowest goes
+    first, equal ones in order of arrival; it runs in the sender. `latest_by` gives a key: a new message replaces one with
+    the same key that waits, at its place; None is no key. `high_water`, `low_water`: how many wait when MailboxHigh and
+    then MailboxLow is published.
+    Errors: ValueError for numbers that make no sense together.
+    """
 
     maxsize: int | None = None
     overflow: Overflow = Overflow.FAIL
     block_timeout: float = 5.0
+    priority: Callable[[object], int] | None = None
+    latest_by: Callable[[object], object] | None = None
+    high_water: int | None = None
+    low_water: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check them."""
+        for name, least in (("maxsize", 1), ("high_water", 1), ("low_water", 0)):
+            number = getattr(self, name)
+            if number is not None and number < least:
+                raise ValueError(f"mailbox: {name}: expected at least {least}, got {number}")
+        if self.low_water is not None and (self.high_water is None or self.low_water >= self.high_water):
+            raise ValueError(f"mailbox: low_water: expected less than high_water, got {self.low_water}, {self.high_water}")
+        if self.priority is not None and self.latest_by is not None:
+            raise ValueError("mailbox: expected priority or latest_by, got both")
+
+    @property
+    def plain(self) -> bool:
+        """True if there is nothing to do but to append."""
+        return self.maxsize is None and self.priority is None and self.latest_by is None and self.high_water is None
+
+
+UNBOUNDED: Final = MailboxOptions()
 
 
 class Envelope:
-    """A message and where its answer goes; `exempt` ones (timers, pykka's stop) get in whatever the bound."""
+    """A message with more to it than itself: where its answer goes, the timer that it is of, the right to get in.
+
+    `exempt` ones (timers, pykka's stop) get in whatever the bound. What is merely told waits without one.
+    """
 
     __slots__ = ("exempt", "message", "reply_to", "timer")
 
@@ -81,120 +133,141 @@ class Envelope:
         return f"Envelope({self.message!r})"
 
 
-class Mailbox:
-    """Any thread puts, one reader takes.
+def reply_to_of(item: object) -> AskFuture[Any] | None:
+    """Give where the answer to what waits, or is in hand, goes; None if nobody wants one."""
+    return item.reply_to if type(item) is Envelope else None
 
-    The reader is idle (waits to be woken) or busy (runs the actor's code). `wake` is called once for each time that
-    it goes idle; `in_hand` and `busy` change under the lock, so a kill knows exactly what it interrupts.
+
+class Owner(Protocol):
+    """Whose mailbox it is: hears of what is not handled, and is woken."""
+
+    def overflowed(self, item: object, error: MailboxFull) -> None:
+        """Take what a full mailbox had to drop."""
+
+    def came_late(self, items: Iterable[object]) -> None:
+        """Take what was put while the mailbox closed."""
+
+    def woken(self) -> None:
+        """Have a turn: there is something to take, or the mailbox has closed. Once for each time that it went idle."""
+
+    def water(self, waiting: int, *, high: bool) -> None:
+        """Hear that many messages wait, or no longer."""
+
+
+class Urgent:
+    """The lanes before the user's; made when there is something in them, which is rare."""
+
+    __slots__ = ("next", "stop", "system")
+
+    def __init__(self) -> None:
+        self.next: deque[object] = deque()
+        self.stop: deque[object] = deque()
+        self.system: deque[object] = deque()
+
+    def __len__(self) -> int:
+        return len(self.next) + len(self.stop) + len(self.system)
+
+
+class Mailbox:
+    """Any thread puts, one reader takes. `lock` is the life's own: both change together when it ends.
+
+    A reader that is busy either runs (`running`: its code is on some thread), or waits for its turn.
     """
 
-    __slots__ = (
-        "_closed",
-        "_lock",
-        "_maxsize",
-        "_not_full",
-        "_options",
-        "_overflowed",
-        "_owner",
-        "_stop",
-        "_system",
-        "_user",
-        "_watch",
-        "busy",
-        "idle",
-        "in_hand",
-        "wake",
-    )
+    __slots__ = ("_lock", "_owner", "_watch", "in_hand", "queued", "running", "state", "urgent", "user")
 
-    def __init__(
-        self,
-        owner: object,
-        options: MailboxOptions,
-        overflowed: Callable[[Envelope, MailboxFull], None],
-    ) -> None:
+    plain = True  # `user` may be appended to directly
+
+    def __init__(self, owner: Owner, lock: threading.Lock) -> None:
         self._owner = owner
-        self._options = options
-        self._maxsize = options.maxsize
-        self._overflowed = overflowed
-        self._lock = threading.Lock()
-        self._not_full = threading.Condition(self._lock) if options.overflow is Overflow.BLOCK else None
-        self._stop: deque[Envelope] = deque()
-        self._system: deque[Envelope] = deque()
-        self._user: deque[Envelope] = deque()
-        self._closed = False
+        self._lock = lock
+        self.user: deque[object] = deque()
+        self.urgent: Urgent | None = None
         self._watch: Callable[[object], object] | None = None
-        self.busy = True  # from birth on: construction and on_start are the actor's code
-        self.idle = False
-        self.in_hand: Envelope | None = None
-        self.wake: Callable[[], object] = lambda: None  # set by the dispatcher before the first take
+        self.state = BUSY  # from birth on: construction and on_start are the actor's code
+        self.running = False  # set while a thread runs the actor's code
+        self.queued = False  # for dispatchers that keep a queue: it is in there
+        self.in_hand: object = None
+
+    # Any thread.
+
+    def post(self, item: object) -> None:
+        """Add to the user's lane: a message, or an Envelope of one.
+
+        Errors: ActorDeadError once closed. Runs in: any thread; never blocks.
+        """
+        self.user.append(item)
+        if self.state:
+            self.notice()
 
     def put(self, envelope: Envelope, lane: Lane = Lane.USER) -> None:
-        """Add to a lane. Errors: ActorDeadError once closed; MailboxFull as the options say.
-
-        Runs in: any thread; blocks only with Overflow.BLOCK.
-        """
-        dropped: tuple[Envelope, ...] = ()
+        """Add to a lane. Errors: as `post`. Runs in: any thread; never blocks but for the user's lane of a bounded one."""
+        if lane is Lane.USER:
+            self.post(envelope)
+            return
         with self._lock:
-            if self._closed:
+            if self.state is GONE:
                 raise ActorDeadError(self._owner)
-            if lane is Lane.USER:
-                if self._maxsize is not None and len(self._user) >= self._maxsize and not envelope.exempt:
-                    dropped = self._make_room(envelope)
-                if not dropped or dropped[0] is not envelope:
-                    self._user.append(envelope)
+            if self.urgent is None:
+                self.urgent = Urgent()
+            if lane is Lane.STOP:
+                self.urgent.stop.append(envelope)
             elif lane is Lane.SYSTEM:
-                self._system.append(envelope)
+                self.urgent.system.append(envelope)
             else:
-                self._stop.append(envelope)
+                self.urgent.next.append(envelope)
             watch = self._watch if lane is Lane.STOP else None
-            wake, self.idle = self.idle, False
+            wake = self.state is IDLE
+            if wake:
+                self.state = BUSY
         if wake:
-            self.wake()
+            self._owner.woken()
         if watch is not None:
             watch(envelope.message)
-        for lost in dropped:
-            self._overflowed(lost, MailboxFull(self._owner, self._options.maxsize or 0))
 
-    def take(self) -> Envelope | Closed | None:
-        """The next message; None if there is none: the reader is idle then and must wait to be woken."""
+    def notice(self) -> None:
+        """Look after a message that was just appended: wake who sleeps. Errors: ActorDeadError if nobody is there."""
         with self._lock:
-            if self._stop:
-                envelope = self._stop.popleft()
-            elif self._system:
-                envelope = self._system.popleft()
-            elif self._user:
-                envelope = self._user.popleft()
-                if self._not_full is not None:
-                    self._not_full.notify()
-            else:
-                self.busy = False
-                self.in_hand = None
-                if self._closed:
-                    return CLOSED
-                self.idle = True
-                return None
-            self.busy = True
-            self.in_hand = envelope
-            return envelope
+            state = self.state
+            if state is IDLE:
+                self.state = BUSY
+        if state is IDLE:
+            self._owner.woken()
+        elif state is GONE:
+            self._owner.came_late(self.drain())
+            raise ActorDeadError(self._owner)
 
-    def close(self) -> tuple[tuple[Envelope, ...], bool]:
+    def close(self) -> tuple[tuple[object, ...], bool]:
         """Take no message any more; gives what still waited, and whether the reader runs the actor's code."""
         with self._lock:
-            self._closed = True
-            left = (*self._stop, *self._system, *self._user)
-            self._stop.clear()
-            self._system.clear()
-            self._user.clear()
-            if self._not_full is not None:
-                self._not_full.notify_all()
-            wake, self.idle = self.idle, False
-            busy = self.busy
-            watch, self._watch = self._watch, None
-        if wake:
-            self.wake()
-        if watch is not None:
-            watch(None)
-        return left, busy
+            left, running, after = self.shut()
+        after()
+        return left, running
+
+    def shut(self) -> tuple[tuple[object, ...], bool, Callable[[], object]]:
+        """Do the same with the lock held; the third is to be called once it is not."""
+        was, self.state = self.state, GONE
+        urgent, self.urgent = self.urgent, None
+        left = () if urgent is None else (*urgent.next, *urgent.stop, *urgent.system)
+        watch, self._watch = self._watch, None
+        left = (*left, *self.drain())
+
+        def after() -> None:
+            if was is IDLE:
+                self._owner.woken()
+            if watch is not None:
+                watch(None)
+
+        return left, self.running, after
+
+    def drain(self) -> tuple[object, ...]:
+        """Take all that users have put. Every item is given to one caller alone."""
+        items: list[object] = []
+        try:
+            while True:
+                items.append(self.pop())
+        except IndexError:
+            return tuple(items)
 
     def watch_stops(self, watch: Callable[[object], object] | None) -> None:
         """Hear of what gets into the stop lane, for a handler that lasts: `watch` is called with each message, those
@@ -203,68 +276,120 @@ class Mailbox:
         `watch` runs in: the thread of the sender; it must neither wait nor raise.
         """
         with self._lock:
-            closed = self._closed
+            closed = self.state is GONE
             self._watch = None if closed else watch
-            waiting = tuple(self._stop)
+            waiting = () if self.urgent is None else tuple(self.urgent.stop)
         if watch is not None:
-            for envelope in waiting:
-                watch(envelope.message)
+            for item in waiting:
+                watch(item.message if isinstance(item, Envelope) else item)
             if closed:
                 watch(None)
 
     def discard(self, matches: Callable[[object], bool]) -> int:
         """Take signals that match back out of the stop and system lanes; gives how many."""
         with self._lock:
-            before = len(self._system) + len(self._stop)
-            self._system = deque(kept for kept in self._system if not matches(kept.message))
-            self._stop = deque(kept for kept in self._stop if not matches(kept.message))
-            return before - len(self._system) - len(self._stop)
+            urgent = self.urgent
+            if urgent is None:
+                return 0
+            before = len(urgent)
+            urgent.system = deque(kept for kept in urgent.system if not _matches(kept, matches))
+            urgent.stop = deque(kept for kept in urgent.stop if not _matches(kept, matches))
+            return before - len(urgent)
 
     @property
     def closed(self) -> bool:
         """True once no message gets in."""
-        return self._closed
+        return self.state is GONE
+
+    @property
+    def idle(self) -> bool:
+        """True while the reader waits to be woken."""
+        return self.state is IDLE
 
     def __len__(self) -> int:
-        return len(self._stop) + len(self._system) + len(self._user)
+        urgent = self.urgent
+        return self.waiting() if urgent is None else self.waiting() + len(urgent)
+
+    def waiting(self) -> int:
+        """How many messages of users wait."""
+        return len(self.user)
 
     def empty(self) -> bool:
         """True if nothing waits."""
         return not len(self)
 
-    def _make_room(self, envelope: Envelope) -> tuple[Envelope, ...]:
-        """Decide who has to go, with the lock held. Errors: MailboxFull, ActorDeadError."""
-        maxsize = self._options.maxsize or 0
-        match self._options.overflow:
-            case Overflow.FAIL:
-                raise MailboxFull(self._owner, maxsize)
-            case Overflow.DROP_NEWEST:
-                return (envelope,)
-            case Overflow.DROP_OLDEST:
-                return self._drop(1)
-            case Overflow.LATEST:
-                return self._drop(len(self._user))
-            case Overflow.BLOCK:
-                self._wait_for_room(maxsize)
-                return ()
+    # The reader, and those who want to be it.
 
-    def _drop(self, most: int) -> tuple[Envelope, ...]:
-        dropped: list[Envelope] = []
-        spared: list[Envelope] = []
-        while self._user and len(dropped) < most:
-            oldest = self._user.popleft()
-            (spared if oldest.exempt else dropped).append(oldest)
-        self._user.extendleft(reversed(spared))
-        return tuple(dropped)
+    def begin(self) -> bool:
+        """Begin a turn. Gives False if there is none to be had: another thread runs it, or it sleeps."""
+        with self._lock:
+            self.queued = False
+            if self.running or self.state is IDLE:
+                return False
+            self.running = True
+            return True
 
-    def _wait_for_room(self, maxsize: int) -> None:
-        if self._not_full is None:
-            raise AssertionError("a blocking mailbox has a condition")
-        deadline = monotonic() + self._options.block_timeout
-        while len(self._user) >= maxsize and not self._closed:
-            remaining = deadline - monotonic()
-            if remaining <= 0:
-                raise MailboxFull(self._owner, maxsize)
-            self._not_full.wait(remaining)
-        if self._closed:
-            raise ActorDeadError(self._owner)
+    def seize(self) -> bool:
+        """Begin a turn in the place of whoever would be woken, or wait for its turn in a queue. Gives False as above."""
+        with self._lock:
+            if self.running or self.state is GONE:
+                return False
+            self.state = BUSY
+            self.running = True
+            return True
+
+    def pop(self) -> object:
+        """Take the next message of a user. Errors: IndexError if there is none."""
+        return self.user.popleft()
+
+    def pop_urgent(self) -> object | None:
+        """Take the next of the lanes before it; None if there is none."""
+        with self._lock:
+            urgent = self.urgent
+            if urgent is None:
+                return None
+            for lane in (urgent.next, urgent.stop, urgent.system):
+                if lane:
+                    return lane.popleft()
+            self.urgent = None
+            return None
+
+    def rest(self, *, deaf: bool = False) -> Reader:
+        """End a turn because there is nothing to take. BUSY: there is something after all, the turn goes on.
+
+        `deaf`: users' messages are not looked at, because it is suspended.
+        """
+        with self._lock:
+            if self.state is not GONE:
+                if self.urgent is not None or (not deaf and self.waiting()):
+                    return BUSY
+                self.state = IDLE
+                if not deaf and self.waiting():  # put by one who has seen us busy
+                    self.state = BUSY
+                    return BUSY
+            self.running = False
+            self.in_hand = None
+            return self.state
+
+    def pause(self) -> bool:
+        """End a turn that others should have theirs before it goes on. Gives False if it is in a queue already."""
+        with self._lock:
+            self.running = False
+            queued, self.queued = self.queued, True
+            return not queued
+
+    def put_back(self, items: Iterable[object]) -> None:
+        """Put what was taken before all that waits, in this order. Runs in: the reader."""
+        self.user.extendleft(reversed(tuple(items)))
+
+    def take(self) -> object | None:
+        """Take the next of all lanes; None if there is none. For those who look at a mailbox from outside of a turn."""
+        item = self.pop_urgent()
+        try:
+            return self.pop() if item is None else item
+        except IndexError:
+            return None
+
+
+def _matches(item: object, matches: Callable[[object], bool]) -> bool:
+    return matches(item.message if isinstance(item, Envelope) else item)

@@ -1,6 +1,6 @@
 """The only module that touches what pykka keeps private. pykka 4.4.2 to 4.x; no feature was added since 4.0.
 
-Private API used: `messages._ActorStop`, `ActorRef._actor_weakref`, `Actor._actor_ref`, `Actor._handle_receive`,
+Private API used: `messages._ActorStop`, `ActorRef._actor_weakref` (given, never set), `Actor._actor_ref`, `Actor._handle_receive`,
 `Actor._actor_loop` and its three parts, `ActorProxy._actor` and `_attr_path`, `Future._get_hook`. Everything else of
 ours uses what pykka documents.
 """
@@ -8,8 +8,7 @@ ours uses what pykka documents.
 from __future__ import annotations
 
 import threading
-import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -19,15 +18,16 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 from .errors import ActorDeadError
 
 if TYPE_CHECKING:
+    from .life import Life
     from .ref import ActorRef
 
 __all__ = (
     "PROXY_MESSAGES",
     "ActorStop",
+    "OnCell",
+    "OnLife",
     "StableProxy",
     "adopt",
-    "bind_actor",
-    "bind_ref",
     "bound_actor",
     "handle_proxy",
     "has_own_loop",
@@ -40,24 +40,59 @@ LOOP: Final = ("_actor_loop", "_actor_loop_setup", "_actor_loop_running", "_acto
 PROXY_MESSAGES: Final = frozenset((ProxyCall, ProxyGetAttr, ProxySetAttr))
 
 
-def bind_ref(ref: pykka.ActorRef[Any], actor: pykka.Actor, mailbox: Any, stopped: threading.Event) -> None:
-    """Give an actor object, whose `__init__` has not run yet, what pykka's `__init__` would make."""
-    actor._actor_ref = ref
-    actor.actor_urn = ref.actor_urn
-    actor.actor_inbox = ref.actor_inbox = mailbox
-    actor.actor_stopped = ref.actor_stopped = stopped
+class OnLife:
+    """What pykka's `__init__` would set on every actor, looked up in its life when somebody wants it."""
+
+    _life: Life | None
+
+    if not TYPE_CHECKING:
+
+        @property
+        def _actor_ref(self) -> ActorRef[Any]:
+            return self._alive().ref
+
+        @property
+        def actor_inbox(self) -> Any:
+            return self._alive().mailbox
+
+        @property
+        def actor_stopped(self) -> threading.Event:
+            return self._alive().stopped
+
+        @property
+        def actor_urn(self) -> str:
+            life = self._life
+            return self.__dict__["_urn"] if life is None else life.ref.actor_urn
+
+        @actor_urn.setter
+        def actor_urn(self, urn: str) -> None:
+            self.__dict__["_urn"] = urn
 
 
-def bind_actor(ref: pykka.ActorRef[Any], actor: pykka.Actor) -> None:
-    """Let a ref lead to this object; weakly, as in pykka: the running life is what keeps it alive."""
-    ref._actor_weakref = weakref.ref(actor)
-    ref.actor_class = type(actor)
+class OnCell:
+    """The same for refs."""
+
+    _cell: Any
+
+    if not TYPE_CHECKING:
+
+        @property
+        def actor_inbox(self) -> Any:
+            return None if self._cell is None else getattr(self._cell, "mailbox", None)
+
+        @property
+        def actor_stopped(self) -> threading.Event | None:
+            return None if self._cell is None else getattr(self._cell, "stopped", None)
+
+        @property
+        def _actor_weakref(self) -> Callable[[], pykka.Actor | None]:
+            return lambda: bound_actor(self)
 
 
-def bound_actor(ref: pykka.ActorRef[A]) -> A | None:
-    """The object that a ref leads to now, for looking at its class only."""
-    reference = getattr(ref, "_actor_weakref", None)
-    return None if reference is None else reference()
+def bound_actor(ref: Any) -> Any:
+    """The object that a ref leads to now, for looking at its class only; None for the dead and for what lives elsewhere."""
+    actor = getattr(ref.cell, "actor", None)
+    return None if actor is None else actor.exposed
 
 
 def handle_proxy(actor: pykka.Actor, message: object) -> object:

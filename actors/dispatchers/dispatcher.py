@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-__all__ = ("Dispatcher", "Runnable")
+if TYPE_CHECKING:
+    from ..life import Life
+
+__all__ = ("NO_LIMIT", "Dispatcher", "Rest")
+
+NO_LIMIT: Final = 1 << 62
 
 
-class Runnable(Protocol):
-    """What a dispatcher runs: a life, one turn after the other, never two at a time."""
+class Rest(Enum):
+    """How a turn ended."""
 
-    @property
-    def label(self) -> str:
-        """What to call its thread."""
-
-    def on_wake(self, wake: Callable[[], object]) -> None:
-        """Learn what to call when it is idle and a message comes: exactly once for each idle turn."""
-
-    def turn(self) -> bool:
-        """Run until nothing is left to do. True: idle, call again after wake. False: over, never call again."""
-
-    def finished(self) -> None:
-        """Hear that no thread runs it any more."""
+    IDLE = "idle"  # it will be woken when there is something to do
+    MORE = "more"  # it has handled as many messages as it may, and there may be more
+    AWAITS = "awaits"  # a coroutine of it runs; the turn goes on when that is done
+    OVER = "over"  # the life has ended; never again
 
 
 class Dispatcher(Protocol):
-    """A place to run lives."""
+    """A place to run lives: one turn of a life after the other, never two at a time."""
 
-    def launch(self, runnable: Runnable) -> None:
+    @property
+    def name(self) -> str:
+        """What it is called where a dispatcher is chosen."""
+
+    @property
+    def runs_coroutines(self) -> bool:
+        """True if hooks and handlers may be `async def`."""
+
+    @property
+    def lends(self) -> bool:
+        """True if whoever waits for an answer may run the one who has to give it."""
+
+    def launch(self, life: Life) -> None:
         """Begin to run it. Never waits for it. Errors: RuntimeError if there is no thread to be had."""
+
+    def wake(self, life: Life) -> None:
+        """Let an idle life have a turn. Runs in: any thread; once for each time that it went idle."""
+
+    def drive(
+        self,
+        life: Life,
+        coroutine: Coroutine[Any, Any, object],
+        done: Callable[[BaseException | None, object], None],
+    ) -> bool:
+        """Run a coroutine of a life; `done` gets its error or its value, and then its turn goes on.
+
+        Gives True if that has happened by now. Errors: TypeError where coroutines cannot run.
+        """
+
+    def cut(self, life: Life) -> None:
+        """Hear that a life was killed while its code ran: cancel what can be cancelled. Runs in: any thread."""
 
     def close(self, deadline: float) -> bool:
         """Wait until `deadline` (monotonic) for every thread to end. Gives False if some have not."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..clock import monotonic
-from .dispatcher import Runnable
+from ..errors import AsyncElsewhere
+from .dispatcher import NO_LIMIT, Rest
 from .futex_hash import FutexHash
+
+if TYPE_CHECKING:
+    from ..life import Life
 
 __all__ = ("ThreadDispatcher",)
 
@@ -14,16 +20,20 @@ __all__ = ("ThreadDispatcher",)
 class ThreadDispatcher:
     """One daemon thread a life, named `regrow-NAME`; idle lives wait on a lock, which is the cheapest wake there is."""
 
+    name: Final = "thread"
+    runs_coroutines: Final = False
+    lends: Final = False
+
     def __init__(self) -> None:
         self._threads: dict[threading.Thread, None] = {}
         self._futex_hash = FutexHash()
 
-    def launch(self, runnable: Runnable) -> None:
+    def launch(self, life: Life) -> None:
         """Start its thread. Errors: RuntimeError if the OS gives no more threads."""
         gate = threading.Lock()
         gate.acquire()
-        runnable.on_wake(gate.release)
-        thread = threading.Thread(target=self._run, args=(runnable, gate), name=f"regrow-{runnable.label}", daemon=True)
+        life.place = gate
+        thread = threading.Thread(target=self._run, args=(life, gate), name=f"regrow-{life.label}", daemon=True)
         self._threads[thread] = None
         self._futex_hash.make_room(len(self._threads))
         try:
@@ -33,6 +43,24 @@ class ThreadDispatcher:
                 self._threads.pop(thread, None)
             raise
 
+    def wake(self, life: Life) -> None:
+        """Let its thread go on."""
+        life.place.release()
+
+    def drive(
+        self,
+        life: Life,
+        coroutine: Coroutine[Any, Any, object],
+        done: Callable[[BaseException | None, object], None],
+    ) -> NoReturn:
+        """Refuse. Errors: AsyncElsewhere."""
+        del done
+        coroutine.close()
+        raise AsyncElsewhere(life.ref, self.name)
+
+    def cut(self, life: Life) -> None:
+        """Nothing can be done: a thread cannot be ended from outside."""
+
     def close(self, deadline: float) -> bool:
         """Join every thread. Gives False if some run on."""
         own = threading.current_thread()
@@ -41,10 +69,13 @@ class ThreadDispatcher:
                 thread.join(max(0.0, deadline - monotonic()))
         return not any(thread.is_alive() for thread in tuple(self._threads) if thread is not own)
 
-    def _run(self, runnable: Runnable, gate: threading.Lock) -> None:
+    def _run(self, life: Life, gate: threading.Lock) -> None:
         try:
-            while runnable.turn():
+            while True:
+                life.mailbox.begin()
+                if life.turn(NO_LIMIT) is not Rest.IDLE:
+                    return
                 gate.acquire()
         finally:
-            runnable.finished()
+            life.finished()
             self._threads.pop(threading.current_thread(), None)

@@ -1,0 +1,346 @@
+"""Many lives on few threads: an idle one holds none.
+
+What lives here: who runs next, and how many threads there are. What must not: what a turn does.
+
+One thread does all the work as long as it can: with one interpreter lock more of them would only hand it to each other.
+It is *hot*; whoever adds a life to the queue wakes nobody while there is a hot thread. It stops being hot when it waits
+for an answer (`cool`), and when a handler is seen to hold it up: a watch, awake only while lives wait, looks whether the
+process computes and turns come to their end; if not, the handler sleeps, waits for a lock or for the network, and a spare
+thread takes the queue over.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from ..clock import monotonic
+from ..current import here
+from ..errors import AsyncElsewhere
+from .dispatcher import Rest
+
+if TYPE_CHECKING:
+    from ..life import Life
+
+__all__ = ("PoolDispatcher", "Worker")
+
+QUANTUM: Final = 64
+"""Messages that a life handles before the next one has its turn."""
+
+THREADS_MAX: Final = 256
+"""Threads at most: a chain of so many handlers can wait for each other."""
+
+KEEP_SECONDS: Final = 5.0
+"""How long a thread that has nothing to do is kept."""
+
+LOOK_SECONDS: Final = 0.001
+"""How often the watch looks while lives wait."""
+
+STUCK_SECONDS: Final = 0.010
+"""A turn that lasts so long while others wait is no reason to let them wait on, even if it computes."""
+
+COMPUTING: Final = 0.7
+"""Share of a core below which the process is taken to wait for something."""
+
+QUIET_LOOKS: Final = 200
+"""Looks at an empty queue after which the watch sleeps until it is called."""
+
+
+class Worker:
+    """One thread of a pool. `hot` changes under the pool's lock."""
+
+    __slots__ = ("gate", "hot", "since", "thread")
+
+    def __init__(self) -> None:
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.hot = True
+        self.since: float | None = None  # when its turn began
+        self.thread: threading.Thread | None = None
+
+
+class PoolDispatcher:
+    """Runs any number of lives on up to `threads_max` daemon threads named `regrow-pool-N`.
+
+    `lends`: whoever waits for an answer without a deadline of its own may run the one who has to give it, if that one
+    sleeps and is known to be quick; an answer then costs no change of threads.
+    """
+
+    name: Final = "pool"
+    runs_coroutines: Final = False
+
+    def __init__(self, *, threads_max: int = THREADS_MAX, quantum: int = QUANTUM, lends: bool = True) -> None:
+        if threads_max < 1 or quantum < 1:
+            raise ValueError(f"pool: expected threads_max and quantum of at least 1, got {threads_max} and {quantum}")
+        self._threads_max: Final = threads_max
+        self._quantum: Final = quantum
+        self.lends: Final = lends
+        self._queue: deque[Life] = deque()
+        self._lock = threading.Lock()
+        self._hot = 0  # threads that will look into the queue before they sleep
+        self._asleep: list[Worker] = []
+        self._workers: dict[Worker, None] = {}
+        self._numbers = 0
+        self._turns = 0  # that have come to their end; only the watch looks at it
+        self._watch: threading.Thread | None = None
+        self._watch_gate = threading.Lock()
+        self._watch_gate.acquire()
+        self._watching = False
+        self._closed = False
+        self.refused = 0  # spare threads that could not be had
+
+    def launch(self, life: Life) -> None:
+        """Queue its first turn. Errors: RuntimeError if the OS gives no thread at all."""
+        life.mailbox.queued = True
+        self._queue.append(life)
+        if self._hot <= 0:
+            self._wake_one(must=True)
+        if not self._watching:
+            self._call_watch()
+
+    def wake(self, life: Life) -> None:
+        """Queue a turn."""
+        life.mailbox.queued = True  # before it is in there: whoever takes it out says that it is not
+        self._queue.append(life)
+        if self._hot <= 0:
+            self._wake_one()
+        elif not self._watching:
+            self._call_watch()
+
+    def run_here(self, life: Life) -> None:
+        """Run a turn, seized by the caller, on this thread. What is left to do after it waits in the queue."""
+        rest = life.turn(self._quantum)
+        if rest is Rest.MORE:
+            if life.mailbox.pause():
+                self.wake(life)
+        elif rest is Rest.OVER:
+            life.finished()
+
+    def cool(self) -> None:
+        """Let another thread take over the queue while this one, of the pool, waits."""
+        worker = here.worker
+        with self._lock:
+            if worker is not None and worker.hot:
+                worker.hot = False
+                self._hot -= 1
+        if self._queue and self._hot <= 0:
+            self._wake_one()
+
+    def heat(self) -> None:
+        """Be counted on again, after that."""
+        worker = here.worker
+        with self._lock:
+            if worker is not None and not worker.hot:
+                worker.hot = True
+                self._hot += 1
+
+    def drive(
+        self,
+        life: Life,
+        coroutine: Coroutine[Any, Any, object],
+        done: Callable[[BaseException | None, object], None],
+    ) -> NoReturn:
+        """Refuse. Errors: AsyncElsewhere."""
+        del done
+        coroutine.close()
+        raise AsyncElsewhere(life.ref, self.name)
+
+    def cut(self, life: Life) -> None:
+        """Nothing can be done: a thread cannot be ended from outside. Others do its work meanwhile."""
+
+    @property
+    def threads(self) -> int:
+        """How many there are now."""
+        return len(self._workers)
+
+    def close(self, deadline: float) -> bool:
+        """End the threads that have nothing to do, and wait for the others. Gives False if some run on."""
+        with self._lock:
+            self._closed = True
+            asleep, self._asleep = self._asleep, []
+            self._hot += len(asleep)
+            watch = self._watch
+        for worker in asleep:
+            worker.gate.release()
+        if watch is not None:
+            self._release(self._watch_gate)
+        own = threading.current_thread()
+        threads = [worker.thread for worker in tuple(self._workers)] + [watch]
+        for thread in threads:
+            if thread is not None and thread is not own:
+                thread.join(max(0.0, deadline - monotonic()))
+        return not any(thread is not None and thread.is_alive() for thread in threads if thread is not own)
+
+    # Threads.
+
+    def _wake_one(self, *, must: bool = False) -> None:
+        """Make a thread hot, if none is and there is work. Errors: with `must`, RuntimeError if there is none at all."""
+        with self._lock:
+            if self._hot > 0 or not self._queue:
+                return
+            worker = self._asleep.pop() if self._asleep else None
+            self._hot += 1
+            if worker is None and len(self._workers) >= self._threads_max:
+                self._hot -= 1
+                self.refused += 1
+                return
+            if worker is None:
+                new = Worker()
+                self._workers[new] = None
+                self._numbers += 1
+                number = self._numbers
+        if worker is not None:
+            worker.hot = True
+            worker.gate.release()
+            return
+        thread = threading.Thread(target=self._work, args=(new,), name=f"regrow-pool-{number}", daemon=True)
+        new.thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._workers.pop(new, None)
+                self._hot -= 1
+                self.refused += 1
+                alone = not self._workers
+            if must and alone:
+                raise
+
+    def _work(self, worker: Worker) -> None:
+        here.pool, here.worker = self, worker
+        queue, quantum = self._queue, self._quantum
+        try:
+            while True:
+                try:
+                    life = queue.popleft()
+                except IndexError:
+                    if not self._sleep(worker):
+                        return
+                    continue
+                if life.mailbox.begin():
+                    self._run(worker, life, quantum)
+                    if self._hot > 1 and self._step_back(worker):
+                        return
+        finally:
+            with self._lock:
+                self._workers.pop(worker, None)
+
+    def _run(self, worker: Worker, life: Life, quantum: int) -> None:
+        started = worker.since = time.perf_counter()
+        handled = life.handled
+        try:
+            rest = life.turn(quantum)
+            while rest is Rest.MORE and not self._queue:  # nobody else wants to
+                rest = life.turn(quantum)
+        except BaseException:  # a mistake of ours; the life has been ended
+            life.finished()
+            raise
+        finally:
+            worker.since = None
+            self._turns += 1
+            if not worker.hot:  # the watch has given it up meanwhile
+                self.heat()
+        life.pace.note(time.perf_counter() - started, life.handled - handled)
+        if rest is Rest.MORE:
+            if life.mailbox.pause():
+                life.mailbox.queued = True
+                self._queue.append(life)
+        elif rest is Rest.OVER:
+            life.finished()
+
+    def _sleep(self, worker: Worker) -> bool:
+        """Wait for work. Gives False if the thread is to end."""
+        with self._lock:
+            if self._queue:
+                return True
+            self._hot -= 1
+            if self._closed:
+                return False
+            self._asleep.append(worker)
+            worker.hot = False
+        if self._queue and self._hot <= 0:  # put by one who has seen us hot
+            self._wake_one()
+        return self._wait_at_gate(worker)
+
+    def _wait_at_gate(self, worker: Worker) -> bool:
+        """Wait to be woken. Gives False if nobody has for so long that the thread is to end."""
+        while not worker.gate.acquire(timeout=KEEP_SECONDS):
+            with self._lock:
+                # The last one stays as long as there is life in the system: it costs less than to come again.
+                if worker in self._asleep and len(self._workers) > 1:
+                    self._asleep.remove(worker)
+                    return False
+        return True
+
+    def _step_back(self, worker: Worker) -> bool:
+        """Sleep although there is work, because there is one hot thread too many. Gives True if the thread ended."""
+        with self._lock:
+            if self._hot <= 1 or self._closed:
+                return False
+            self._hot -= 1
+            self._asleep.append(worker)
+            worker.hot = False
+        return not self._wait_at_gate(worker)
+
+    # The watch.
+
+    def _call_watch(self) -> None:
+        with self._lock:
+            if self._watching or self._closed:
+                return
+            self._watching = True
+            if self._watch is None:
+                self._watch = threading.Thread(target=self._look_on, name="regrow-pool-watch", daemon=True)
+                try:
+                    self._watch.start()
+                except RuntimeError:
+                    self._watch = None
+                    self._watching = False
+                return
+        self._release(self._watch_gate)
+
+    def _look_on(self) -> None:
+        turns, at, computed, quiet = self._turns, time.perf_counter(), time.process_time(), 0
+        while not self._closed:
+            time.sleep(LOOK_SECONDS)
+            if not self._queue:
+                quiet += 1
+                if quiet >= QUIET_LOOKS:
+                    self._watching = False
+                    if not self._queue:
+                        self._watch_gate.acquire()
+                    self._watching = True
+                    quiet = 0
+                turns, at, computed = self._turns, time.perf_counter(), time.process_time()
+                continue
+            quiet = 0
+            now, used = time.perf_counter(), time.process_time()
+            waits = used - computed < COMPUTING * (now - at)
+            if self._hot <= 0:
+                self._wake_one()  # where no thread was to be had before
+            elif waits or (self._turns == turns and now - at >= STUCK_SECONDS):
+                self._give_up(now, LOOK_SECONDS if waits else STUCK_SECONDS)
+            elif self._turns == turns:
+                continue  # keep the mark where it is: this is how long no turn has ended
+            turns, at, computed = self._turns, now, used
+
+    def _give_up(self, now: float, least: float) -> None:
+        """Count on the hot threads no more whose turn has lasted so long."""
+        with self._lock:
+            for worker in self._workers:
+                since = worker.since
+                if worker.hot and since is not None and now - since >= least * 0.9:
+                    worker.hot = False
+                    self._hot -= 1
+        if self._hot <= 0:
+            self._wake_one()
+
+    @staticmethod
+    def _release(gate: threading.Lock) -> None:
+        try:
+            gate.release()
+        except RuntimeError:
+            return  # it is awake
