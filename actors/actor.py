@@ -92,6 +92,7 @@ class Actor(pykka.Actor):
     stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one
 
     _life: Life | None = None
+    _end_told = False  # set when the log has been told why it ends, in other words than ours
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Set up state. The runtime's members work here already, whether or not this is called."""
