@@ -31,8 +31,7 @@ from .describe import Description
 from .errors import NotStarted
 from .futures import AskFuture
 from .handshake import StartHandle
-from .mailbox import Envelope
-from .pykka_seam import ActorStop
+from .pykka_seam import ActorStop, OnLife
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +75,7 @@ HOOKS: Final[Mapping[Cause, Hook | None]] = MappingProxyType(
 )
 
 
-class Actor(pykka.Actor):
+class Actor(OnLife, pykka.Actor):
     """A pykka actor with a life that others can watch.
 
     Override `on_start`, `on_receive`, `on_stop`, `on_failure` and, for those with work to finish, `on_stop_request`.
@@ -85,6 +84,9 @@ class Actor(pykka.Actor):
     exception in an ask ends the actor too (`raise Reply(error)` does not, nor does any with `crash_on_ask = False`).
     """
 
+    dispatcher: ClassVar[str | None] = None
+    """Where its lives run: "thread", "pool" or "asyncio"; None: where its system runs those that do not say."""
+
     crash_on_ask: ClassVar[bool] = True  # False: an Exception in an ask goes to the asker, and the actor lives on
 
     trap_exit: bool = False  # True: exit signals become Exit messages, except from the parent
@@ -92,6 +94,7 @@ class Actor(pykka.Actor):
     stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one
 
     _life: Life | None = None
+    _end_told = False  # set when the log has been told why it ends, in other words than ours
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Set up state. The runtime's members work here already, whether or not this is called."""
@@ -122,9 +125,14 @@ class Actor(pykka.Actor):
         return cast("ActorRef[Self]", self._alive().ref)
 
     @property
+    def exposed(self) -> pykka.Actor:
+        """The object that proxies of its ref lead to."""
+        return self
+
+    @property
     def parent(self) -> ActorRef | None:
         """Who began this life and is linked to it, None for a root."""
-        return self._alive().birth.parent
+        return self._alive().parent
 
     @property
     def name(self) -> str:
@@ -177,7 +185,7 @@ class Actor(pykka.Actor):
 
         Source: gen_server {continue, Term}.
         """
-        self._alive().continuations.append(Envelope(message))
+        self._alive().continue_with(message)
 
     def defer_reply(self) -> ReplyHandle:
         """Take over answering the ask in hand: what the handler returns is not sent."""

@@ -6,17 +6,17 @@ What lives here: which of pykka's rules go on for it. What must not: pykka's pri
 from __future__ import annotations
 
 from types import TracebackType
+from typing import ClassVar
 
 import pykka
 
-from .actor import Actor
-from .control import Reply
-from .pykka_seam import adopt, bind_actor, handle_proxy
+from .pykka_rules import PykkaRules
+from .pykka_seam import adopt, handle_proxy
 
 __all__ = ("AdoptedActor",)
 
 
-class AdoptedActor(Actor):
+class AdoptedActor(PykkaRules):
     """Lives for an actor whose class was written for pykka: `Start(SomePykkaActor, args)` leads here.
 
     As in pykka: an exception in an ask goes to the asker and the actor lives on; in a tell it is its end, and its
@@ -26,20 +26,22 @@ class AdoptedActor(Actor):
     this actor only; what on_stop raises is its exit reason; its thread is a daemon.
     """
 
+    base_exception_stops_all: ClassVar[bool] = False
+    log_as_pykka: ClassVar[bool] = False
+
     def __init__(self, adopted_class: type[pykka.Actor], *args: object, **kwargs: object) -> None:
         life = self._alive()
-        self._started = False
         self._adopted = adopt(adopted_class, life.ref, life.mailbox, life.stopped, args, kwargs)
-        bind_actor(life.ref, self._adopted)
         life.ref.actor_class = adopted_class  # not the class made for the binding
-        if pykka.ActorRegistry.get_by_urn(life.ref.actor_urn) is None:  # the default system's are in it already
-            pykka.ActorRegistry.register(life.ref)
-        life.mailbox.watch_stops(self._hear)
+
+    @property
+    def exposed(self) -> pykka.Actor:
+        """The adopted one."""
+        return self._adopted
 
     def on_start(self) -> None:
         """Run its on_start."""
         self._adopted.on_start()
-        self._started = True
 
     def on_stop(self) -> None:
         """Run its on_stop."""
@@ -52,25 +54,11 @@ class AdoptedActor(Actor):
         traceback: TracebackType | None,
     ) -> None:
         """Run its on_failure."""
-        if self._started:
-            self._adopted.on_failure(exception_type, exception_value, traceback)
+        self._adopted.on_failure(exception_type, exception_value, traceback)
 
     def on_receive(self, message: object) -> object:
         """Hand it on."""
         return self._handle_receive(message)
 
     def _handle_receive(self, message: object) -> object:
-        try:
-            return handle_proxy(self._adopted, message)
-        except Reply:
-            raise
-        except Exception as error:
-            in_hand = self._alive().mailbox.in_hand
-            if in_hand is not None and in_hand.reply_to is not None:
-                raise Reply(error) from error
-            raise
-
-    def _hear(self, message: object) -> None:
-        if message is None:  # the mailbox is closed, before any hook runs; after a kill none does
-            self._alive().stopped.set()
-            pykka.ActorRegistry.unregister(self.ref)
+        return handle_proxy(self._adopted, message)

@@ -18,6 +18,7 @@ __all__ = ("FENCES", "Fences", "calling_life", "current_life", "enter_life", "he
 class _Here(threading.local):
     life: Life | None = None
     depth: int = 0  # of turns that run inside each other, because who asks runs the one who answers
+    interrupt: BaseException | None = None  # raised by a turn that was run for who waits on this thread
     pool: PoolDispatcher | None = None  # whose thread this is: it has others to do its work while it waits
     worker: Worker | None = None  # which of its threads
 

@@ -1,7 +1,7 @@
 """The system that `SomeActor.start()` uses outside of any actor: made on first use, shut down at interpreter exit.
 
-It is the way in for programs written for pykka: its actors are in `pykka.ActorRegistry` too, whose list makes every
-end cost O(n). Systems that you make yourself are not, and do not.
+It is the way in for programs written for pykka: its actors are in `pykka.ActorRegistry` too; those of systems that you
+make yourself are not.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import atexit
 import threading
 from typing import Final
 
-import pykka
-
 from ..protocol.exits import ExitReason
 from .cell import Cell
+from .pykka_rules import PykkaRules
+from .pykka_seam import enter_registry, leave_registry
 from .ref import ActorRef
 from .signals import ExitReport
 from .system import ActorSystem
@@ -27,12 +27,15 @@ _systems: Final[list[ActorSystem]] = []
 class _DefaultSystem(ActorSystem):
     def enroll(self, ref: ActorRef, *, cell: Cell | None = None, name: str | None = None, root: bool = False) -> None:
         super().enroll(ref, cell=cell, name=name, root=root)
-        pykka.ActorRegistry.register(ref)
+        if not issubclass(ref.actor_class, PykkaRules):  # those enter when `__init__` has returned, as in pykka
+            enter_registry(ref)
+            if not self.relations.is_living(ref):  # killed in between
+                leave_registry(ref)
 
     def announce_exit(
         self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
     ) -> None:
-        pykka.ActorRegistry.unregister(ref)
+        leave_registry(ref)
         super().announce_exit(ref, incarnation, reason, report)
 
 

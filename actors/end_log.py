@@ -45,7 +45,7 @@ def log_ends(bus: EventBus, clock: Clock) -> LimitedLog:
                     told = _Told(reason, brief=reason is last or _is_refusal(event))
                     write(logging.ERROR, ref, "%s ended in life %d: %s", incarnation, told)
                     last = reason
-            case HookFailed(ref, incarnation, hook, reason):
+            case HookFailed(ref, incarnation, hook, reason) if not _is_told(ref):
                 write(logging.ERROR, ref, "%s raised in %s of life %d: %s", hook, incarnation, _Told(reason))
             case ActorAbandoned(ref, incarnation):
                 text = "%s was ended in life %d while its code ran; its thread runs on"
@@ -66,15 +66,22 @@ def _is_news(event: ActorExited) -> bool:
     cell = event.ref.cell
     if not isinstance(cell, Life):
         return True
-    if cell.birth.parent is not None and cell.birth.parent.lives_elsewhere:
+    if _is_told(event.ref):
+        return False
+    if cell.parent is not None and cell.parent.lives_elsewhere:
         return False  # the root of a hosted process: the one that hosts it tells
-    return cell.ready or not isinstance(cell.birth.on_outcome, StartWaiter)  # else spawn() raises it
+    return cell.ready or not isinstance(cell.on_outcome, StartWaiter)  # else spawn() raises it
 
 
 def _is_refusal(event: ActorExited) -> bool:
     """Say whether it has failed its own start in words: a supervisor of what has not started, whose end is told too."""
     cell = event.ref.cell
     return isinstance(cell, Life) and cell.start_refused
+
+
+def _is_told(ref: ActorRef) -> bool:
+    cell = ref.cell
+    return isinstance(cell, Life) and cell.actor is not None and cell.actor._end_told
 
 
 class _Told:

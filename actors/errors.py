@@ -9,6 +9,9 @@ RegrowError
     ├── NameTaken(name, holder)      the name is held by somebody alive
     ├── NotStarted(what)             an actor object that no system has started
     ├── BadTarget(target, got)       `Start.target` does not lead to an actor class
+    ├── BlockingLoop(to)             to wait here would keep the event loop from running who has to answer
+    ├── AsyncElsewhere(who, dispatcher)   its code is `async def`, and it does not run on an event loop
+    ├── UnknownDispatcher(name)      there is no dispatcher of this name
     ├── ReturnedUnready(function)    a function that was to call `ready` has not
     ├── ReturnedStart(function)      a function that gives a Start was run as the child itself
     ├── StartError(who, reason)      it ended before it was ready
@@ -28,7 +31,9 @@ __all__ = (
     "ActorDeadError",
     "ActorError",
     "AskTimeout",
+    "AsyncElsewhere",
     "BadTarget",
+    "BlockingLoop",
     "CallingSelf",
     "MailboxFull",
     "NameTaken",
@@ -40,6 +45,7 @@ __all__ = (
     "StartIgnored",
     "StartTimeout",
     "SystemClosed",
+    "UnknownDispatcher",
 )
 
 
@@ -137,6 +143,47 @@ class BadTarget(ActorError):
             f"start target {self.target!r}: expected an Actor class, a callable that gives a Start, "
             f"or an import path of either, got {self.got!r}"
         )
+
+
+class BlockingLoop(ActorError):
+    """The event loop's own thread would wait for an answer of somebody who runs on that loop."""
+
+    def __init__(self, to: object) -> None:
+        super().__init__(to)
+        self.to = str(to)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.to} runs on this event loop, which waits for its answer and so keeps it from answering: "
+            "expected `await ref.ask(message, block=False)`, got an ask that blocks"
+        )
+
+
+class AsyncElsewhere(ActorError, TypeError):
+    """A hook or a handler of an actor gave a coroutine where there is no event loop to run it."""
+
+    def __init__(self, who: object, dispatcher: str) -> None:
+        super().__init__(who, dispatcher)
+        self.who = str(who)
+        self.dispatcher = dispatcher
+
+    def __str__(self) -> str:
+        return (
+            f"{self.who}: its code is `async def`: expected dispatcher 'asyncio', got {self.dispatcher!r} "
+            "(set `dispatcher = \"asyncio\"` on the class, in its SpawnOptions or in its ChildSpec)"
+        )
+
+
+class UnknownDispatcher(ActorError, ValueError):
+    """There is no dispatcher of this name."""
+
+    def __init__(self, name: object, names: tuple[str, ...]) -> None:
+        super().__init__(name, names)
+        self.name = name
+        self.names = names
+
+    def __str__(self) -> str:
+        return f"dispatcher: expected one of {', '.join(map(repr, self.names))}, got {self.name!r}"
 
 
 class ReturnedUnready(ActorError):

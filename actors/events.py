@@ -21,6 +21,8 @@ __all__ = (
     "DeadLetter",
     "HookFailed",
     "LogReceived",
+    "MailboxHigh",
+    "MailboxLow",
     "OutputCaptured",
 )
 
@@ -66,6 +68,22 @@ class DeadLetter:
     to: ActorRef
     message: object
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxHigh:
+    """So many messages wait that its `high_water` is reached; told once, until there are few again."""
+
+    ref: ActorRef
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxLow:
+    """After a MailboxHigh: so few wait again that its `low_water` is reached, or half of `high_water`."""
+
+    ref: ActorRef
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pykka
 from ..protocol.exits import KILLED
 from .control import ActorExit
 from .current import here
-from .errors import AskTimeout, CallingSelf
+from .errors import AskTimeout, BlockingLoop, CallingSelf
 from .lending import lend
 from .lineage import way_down
 
@@ -87,18 +87,24 @@ class AskFuture(pykka.Future[T]):
         return self._error
 
     def get(self, *, timeout: float | None = None) -> Any:
-        """Wait for the answer. Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError."""
+        """Wait for the answer. Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError; BlockingLoop."""
+        return self.wait_for(timeout, exact=timeout is not None)
+
+    def wait_for(self, timeout: float | None, *, exact: bool) -> Any:
+        """Do the same. `exact`: the time is the caller's own, and to be kept whatever it costs."""
         if self._get_hook is not None:
             return self._get_by_hook(timeout)
         if not self._done:
-            life = here.life
             to = self.to
-            if timeout is None and to is not None and to.dispatcher.lends and lend(to, self):
-                pass  # this thread has run the one who had to answer, and there was an answer
-            elif life is None:
-                self._wait(timeout)
-            else:
-                self._wait_in(life, timeout)
+            lent = to is not None and to.dispatcher.lends and lend(to, self, exact=exact)
+            if not lent:
+                life = here.life
+                if to is not None and to.dispatcher.would_block():
+                    raise BlockingLoop(to.ref)
+                if life is None:
+                    self._wait(timeout)
+                else:
+                    self._wait_in(life, timeout)
         if self._error is not None:
             raise self._error.with_traceback(self._traceback)
         return self._value

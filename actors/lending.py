@@ -1,14 +1,13 @@
 """Whoever waits for an answer runs the one who has to give it, on his own thread: no change of threads, no wait.
 
-What lives here: when that is right. What must not: the turn itself. Only dispatchers that say so lend their lives
-(`Dispatcher.lends`), only classes whose handlers have been quick so far (`Pace`), and only to those who wait without a
-deadline of their own: a handler that runs on the asker's thread cannot be left behind when a time is over.
+What lives here: how. What must not: the turn itself, and when that is right, which its dispatcher says: the pool lends
+only lives of classes whose handlers have been quick so far (`Pace`), and only to those who wait without a deadline of
+their own, because a handler that runs on the asker's thread cannot be left behind when a time is over.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..protocol.exits import KILLED
 from .control import ActorExit
@@ -19,43 +18,47 @@ if TYPE_CHECKING:
     from .futures import AskFuture
     from .life import Life
 
-__all__ = ("DEPTH_MAX", "lend", "may_lend")
-
-DEPTH_MAX: Final = 16
-"""Turns inside each other on one thread: each of them takes stack. Beyond, the next one gets a thread of its own."""
+__all__ = ("lend", "lend_birth")
 
 
-def may_lend(life: Life) -> bool:
-    """Say whether this thread may run a turn of `life` now."""
-    if here.depth >= DEPTH_MAX or not life.pace.trusted:
-        return False
-    asyncio_events = sys.modules.get("asyncio.events")
-    return asyncio_events is None or asyncio_events._get_running_loop() is None
+def lend_birth(life: Life) -> None:
+    """Run the first turn of a life, seized, on the thread of its starter. Errors: an interrupt meant for that one."""
+    here.depth += 1
+    try:
+        life.lent()
+    finally:
+        here.depth -= 1
+    _pass_on_interrupt()
 
 
-def lend(life: Life, future: AskFuture[Any]) -> bool:
-    """Run turns of `life` here until `future` has its answer. Gives False if it has none yet, and must be waited for.
+def lend(life: Life, future: AskFuture[Any], *, exact: bool) -> bool:
+    """Run a turn of `life` here. Gives False if `future` has no answer yet, and must be waited for.
 
-    Errors: CallingSelf; ActorExit if who waits has been killed meanwhile.
+    Errors: CallingSelf; ActorExit if who waits has been killed meanwhile; an interrupt meant for this thread.
     """
-    if not may_lend(life):
+    if not life.dispatcher.lends_here(life, exact=exact):
         return False
     waiting = here.life
-    if waiting is not None:
-        waiting.waiting_for = future
+    if waiting is None:
+        if life.mailbox.seize():
+            lend_birth(life)
+        return future.done
+    waiting.waiting_for = future
     try:
-        if waiting is not None and (circle := future.find_circle(waiting)):
+        circle = future.find_circle(waiting)
+        if circle:
             raise CallingSelf(*circle)
-        if not life.mailbox.seize():
-            return False
-        here.depth += 1
-        try:
-            life.lent()
-        finally:
-            here.depth -= 1
-        if waiting is not None and waiting.fenced:
+        if life.mailbox.seize():
+            lend_birth(life)
+        if waiting.fenced:
             raise ActorExit(KILLED, killed=True)
         return future.done
     finally:
-        if waiting is not None:
-            waiting.waiting_for = None
+        waiting.waiting_for = None
+
+
+def _pass_on_interrupt() -> None:
+    interrupt = here.interrupt
+    if interrupt is not None:
+        here.interrupt = None
+        raise interrupt

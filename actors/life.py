@@ -54,6 +54,8 @@ class Birth:
     on_outcome: Callable[[StartOutcome], None]
     mailbox: MailboxOptions = UNBOUNDED
     supervised: bool = False  # by `parent`: nothing cuts that link
+    dispatcher: str | None = None  # its name; None: the class's own, else the system's
+    lent: bool = False  # the starter waits anyway, without a time of its own: it may start on his thread
 
 
 class Life:
@@ -234,6 +236,10 @@ class Life:
             raise
         finally:
             here.life = before
+
+    def lent(self) -> None:
+        """Have a turn, seized by whoever waits for an answer, on his thread."""
+        self.dispatcher.run_here(self)
 
     def broken(self, error: BaseException) -> None:
         """End because of a mistake of ours, or of an `on_outcome`: what users raise is dealt with in `turn.py`.

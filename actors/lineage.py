@@ -26,10 +26,10 @@ def path_below(parent: ActorRef[Any] | None, child_id: str) -> str:
 
 def lineage(ref: ActorRef[Any]) -> Iterator[ActorRef[Any]]:
     """Give the actor, its parent, and so on up to a root. Shape: O(depth), iterative."""
-    seen: set[str] = set()
+    seen: set[ActorRef[Any]] = set()
     above: ActorRef[Any] | None = ref
-    while above is not None and above.urn not in seen:  # a parent that became its own child's child ends the walk
-        seen.add(above.urn)
+    while above is not None and above not in seen:  # a parent that became its own child's child ends the walk
+        seen.add(above)
         yield above
         cell = above.cell
         above = None if cell is None else cell.parent

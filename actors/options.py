@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from .mailbox import MailboxOptions
+from .mailbox import UNBOUNDED, MailboxOptions
 
 if TYPE_CHECKING:
     from .ref import ActorRef
 
-__all__ = ("SpawnOptions",)
+__all__ = ("START_SECONDS", "SpawnOptions")
+
+START_SECONDS: Final = 10.0
+"""What an actor gets to be ready, if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class SpawnOptions:
     """`link` is linked before on_start runs; if the start fails, it gets no exit signal."""
 
     name: str | None = None  # registered as long as it lives
-    start_timeout: float = 10.0  # seconds
+    start_timeout: float | None = None  # seconds; None: START_SECONDS, and a pooled actor may start on this very thread
     link: ActorRef | None = None
-    mailbox: MailboxOptions = field(default_factory=MailboxOptions)
+    mailbox: MailboxOptions = UNBOUNDED
+    dispatcher: str | None = None  # "thread", "pool" or "asyncio"; None: the class's own, else the system's

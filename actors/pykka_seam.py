@@ -1,14 +1,14 @@
 """The only module that touches what pykka keeps private. pykka 4.4.2 to 4.x; no feature was added since 4.0.
 
-Private API used: `messages._ActorStop`, `ActorRef._actor_weakref` (given, never set), `Actor._actor_ref`, `Actor._handle_receive`,
-`Actor._actor_loop` and its three parts, `ActorProxy._actor` and `_attr_path`, `Future._get_hook`. Everything else of
-ours uses what pykka documents.
+Private API used: `messages._ActorStop`, `ActorRef._actor_weakref` (given, never set), `Actor._actor_ref`,
+`Actor._handle_receive`, `Actor._actor_loop` and its three parts, `ActorProxy._actor` and `_attr_path`,
+`Future._get_hook`, `ActorRegistry._actor_refs` and its lock. Everything else of ours uses what pykka documents.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -29,8 +29,10 @@ __all__ = (
     "StableProxy",
     "adopt",
     "bound_actor",
+    "enter_registry",
     "handle_proxy",
     "has_own_loop",
+    "leave_registry",
 )
 
 A = TypeVar("A", bound=pykka.Actor)
@@ -51,13 +53,25 @@ class OnLife:
         def _actor_ref(self) -> ActorRef[Any]:
             return self._alive().ref
 
+        @_actor_ref.setter
+        def _actor_ref(self, _ref: object) -> None:
+            pass
+
         @property
         def actor_inbox(self) -> Any:
             return self._alive().mailbox
 
+        @actor_inbox.setter
+        def actor_inbox(self, _inbox: object) -> None:
+            pass  # pykka's `__init__`, called by name, brings its own
+
         @property
         def actor_stopped(self) -> threading.Event:
             return self._alive().stopped
+
+        @actor_stopped.setter
+        def actor_stopped(self, _stopped: object) -> None:
+            pass
 
         @property
         def actor_urn(self) -> str:
@@ -183,3 +197,50 @@ class StableProxy(pykka.ActorProxy[A]):
 
     def __hash__(self) -> int:
         return hash((id(self.actor_ref), self._attr_path))
+
+
+class _RefTable:
+    """What pykka's registry does with its list of refs, but none of it takes longer the more there are."""
+
+    __slots__ = ("_refs",)
+
+    def __init__(self, refs: Iterable[pykka.ActorRef[Any]]) -> None:
+        self._refs = dict.fromkeys(refs)
+
+    def append(self, ref: pykka.ActorRef[Any]) -> None:
+        self._refs[ref] = None
+
+    def remove(self, ref: pykka.ActorRef[Any]) -> None:
+        del self._refs[ref]
+
+    def __contains__(self, ref: object) -> bool:
+        return ref in self._refs
+
+    def __iter__(self) -> Iterator[pykka.ActorRef[Any]]:
+        return iter(self._refs)
+
+    def __getitem__(self, part: slice) -> list[pykka.ActorRef[Any]]:
+        return list(self._refs)[part]
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+
+def enter_registry(ref: pykka.ActorRef[Any]) -> None:
+    """Enter `pykka.ActorRegistry`, once, whose list is replaced by a table: an end costs O(n) with the list."""
+    registry: Any = pykka.ActorRegistry
+    with registry._actor_refs_lock:
+        if not isinstance(registry._actor_refs, _RefTable):
+            registry._actor_refs = _RefTable(registry._actor_refs)
+        entered = ref in registry._actor_refs
+    if not entered:
+        registry.register(ref)
+
+
+def leave_registry(ref: pykka.ActorRef[Any]) -> None:
+    """Leave it, if it has been entered."""
+    registry: Any = pykka.ActorRegistry
+    with registry._actor_refs_lock:
+        entered = ref in registry._actor_refs
+    if entered:
+        registry.unregister(ref)

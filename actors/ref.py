@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import pykka
 
 from ..protocol.exits import KILLED, SHUTDOWN, ExitReason
 from .control import ActorExit
-from .current import calling_life, current_life
+from .current import FENCES, calling_life, current_life
 from .errors import ActorDeadError, CallingSelf
 from .events import DeadLetter
 from .futures import AskFuture
 from .mailbox import Envelope
-from .pykka_seam import ActorStop, StableProxy
+from .pykka_seam import ActorStop, OnCell, StableProxy
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as _TypeVar
 
     from .cell import Cell
+    from .mailbox import Mailbox
     from .system import ActorSystem
 
     A = _TypeVar("A", bound=pykka.Actor, default=Any)
 else:
     A = TypeVar("A", bound=pykka.Actor)
 
-__all__ = ("ActorRef",)
+__all__ = ("UNSET", "ActorRef", "Unset")
 
 
-class ActorRef(pykka.ActorRef[A]):
+class Unset(Enum):
+    """Tells a timeout that is not given from None, which is none at all."""
+
+    UNSET = "the system's"
+
+
+UNSET: Final = Unset.UNSET
+
+
+class ActorRef(OnCell, pykka.ActorRef[A]):
     """Where to send messages. It outlives crashes: a restart binds it to the next life.
 
     Between two lives messages are refused: `tell` raises ActorDeadError (and a DeadLetter event is published), `ask`
@@ -53,13 +63,25 @@ class ActorRef(pykka.ActorRef[A]):
         self.name = name  # for people; `system.whereis` knows it only if it was registered
         self.path = name if path is None else path  # for people: the ids of the children from the root down to it
         self.actor_class = actor_class
-        self.actor_urn = uuid.uuid4().urn if urn is None else urn
+        self._urn = urn
         self._cell: Cell | None = None
+        self._direct: Mailbox | None = None
 
     @property
     def urn(self) -> str:
-        """Unique in the world; one for all lives."""
-        return self.actor_urn
+        """Unique in the world; one for all lives. Made when it is first asked for, which is never for most."""
+        urn = self._urn
+        if urn is None:
+            urn = self.system.relations.name_urn(self)
+        return urn
+
+    @property
+    def known_urn(self) -> str | None:
+        """The same, None if it has not been asked for yet."""
+        return self._urn
+
+    if not TYPE_CHECKING:
+        actor_urn = urn
 
     @property
     def incarnation(self) -> int:
@@ -87,9 +109,15 @@ class ActorRef(pykka.ActorRef[A]):
         """The process that it lives in, if that is another one than ours."""
         return None
 
+    def take_urn(self, urn: str) -> str:
+        """Be called so, for good. Only for `Relations.name_urn`."""
+        self._urn = urn
+        return urn
+
     def bind(self, cell: Cell) -> None:
         """Let the ref lead to a new life. Only for those who begin lives."""
         self._cell = cell
+        self._direct = cell.direct
 
     def is_alive(self) -> bool:
         """Say whether it takes messages now."""
@@ -98,12 +126,22 @@ class ActorRef(pykka.ActorRef[A]):
 
     def tell(self, message: object) -> None:
         """Send and forget. Errors: ActorDeadError; MailboxFull."""
-        calling_life()
+        if FENCES.count:
+            calling_life()
+        box = self._direct
+        if box is None:
+            self._post(message)
+            return
+        box.user.append(message)
+        if box.state:  # not busy: it sleeps, or is gone
+            box.notice()
+
+    def _post(self, message: object) -> None:
         cell = self._cell
         try:
             if cell is None:
                 raise ActorDeadError(self)
-            cell.put(Envelope(message))
+            cell.post(message)
         except ActorDeadError:
             self.system.bus.publish(DeadLetter(self, message, "not alive"))
             raise
@@ -112,31 +150,39 @@ class ActorRef(pykka.ActorRef[A]):
     def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
 
     @overload
-    def ask(self, message: object, *, block: Literal[True] = True, timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: Literal[True] = True, timeout: float | Unset | None = UNSET) -> Any: ...
 
     @overload
-    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: bool = True, timeout: float | Unset | None = UNSET) -> Any: ...
 
-    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any:
+    def ask(self, message: object, *, block: bool = True, timeout: float | Unset | None = UNSET) -> Any:
         """Send and get the answer: wait for it, or with `block=False` get a future of it (which can be awaited).
 
+        It waits as long as the system says (`ask_timeout`), up to `timeout` seconds, or with None for ever. A `timeout`
+        of your own is kept exactly; without one the handler of a pooled actor may run on this very thread.
         Errors: what the handler raised (it died of that); ActorDeadError with the exit reason; AskTimeout;
         CallingSelf; MailboxFull.
         """
         life = calling_life()
         future = self.ask_for(None if life is None else life.ref, message, waits=block)
-        return future.get(timeout=timeout) if block else future
+        if not block:
+            return future
+        if timeout is UNSET:
+            return future.wait_for(self.system.ask_timeout, exact=False)
+        return future.wait_for(timeout, exact=timeout is not None)
 
     def ask_for(self, asker: ActorRef[Any] | None, message: object, *, waits: bool = False) -> AskFuture[Any]:
         """Ask in somebody's name, who waits for the answer or does not. Never blocks. Errors: MailboxFull."""
         cell = self._cell
         future: AskFuture[Any] = AskFuture()
-        future.asker = asker
-        future.waits = waits
+        if asker is not None:
+            future.asker = asker
+        if waits:
+            future.waits = True
         try:
             if cell is None:
                 raise ActorDeadError(self)
-            cell.put(Envelope(message, future, exempt=type(message) is ActorStop))
+            cell.put(Envelope(message, future))
         except ActorDeadError as error:
             future.try_fail(error)
         return future

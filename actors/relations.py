@@ -7,6 +7,7 @@ Signals are sent with no lock held.
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
 
 from ..protocol.exits import NOPROC, ExitReason
@@ -28,7 +29,8 @@ class Relations:
         self._bus = bus
         self._release_names = release_names
         self._lock = threading.Lock()
-        self._living: dict[str, ActorRef] = {}  # by urn, in start order
+        self._living: dict[ActorRef, None] = {}  # in start order
+        self._urns: dict[str, ActorRef] = {}  # of those of the living whose urn somebody knows
         self._links: LinkTable[ActorRef] = LinkTable()
         self._ties: dict[ActorRef, ActorRef] = {}  # child -> supervisor, as long as the child lives
         self._orphans: set[ActorRef] = set()  # children that live although the life of their supervisor is over
@@ -40,13 +42,15 @@ class Relations:
         With `cell` the ref is bound to it in the same step, so that no signal for the new life goes to the last one.
         """
         with self._lock:
-            self._living[ref.urn] = ref
+            self._living[ref] = None
+            if ref.known_urn is not None:
+                self._urns[ref.known_urn] = ref
             if cell is not None:
                 ref.bind(cell)
 
     def is_living(self, ref: ActorRef) -> bool:
         """Say whether it has begun and its exit has not been announced."""
-        return self._living.get(ref.urn) is ref or ref.lives_elsewhere
+        return ref in self._living or ref.lives_elsewhere
 
     def is_staying(self, ref: ActorRef) -> bool:
         """Say whether it lives, and all its supervisors do; else its end is decided, and others may have its name.
@@ -63,11 +67,21 @@ class Relations:
     def living(self) -> tuple[ActorRef, ...]:
         """Everybody, in start order."""
         with self._lock:
-            return tuple(self._living.values())
+            return tuple(self._living)
 
     def resolve(self, urn: str) -> ActorRef | None:
         """Who has this urn, None if it does not live here."""
-        return self._living.get(urn)
+        return self._urns.get(urn)
+
+    def name_urn(self, ref: ActorRef) -> str:
+        """Give a ref its urn, by which it can be found as long as it lives."""
+        with self._lock:
+            urn = ref.known_urn
+            if urn is None:
+                urn = ref.take_urn(uuid.uuid4().urn)
+                if ref in self._living:
+                    self._urns[urn] = ref
+            return urn
 
     def link(self, one: ActorRef, other: ActorRef) -> None:
         """Link two; if `other` is dead, `one` gets an exit signal with NOPROC at once."""
@@ -152,7 +166,9 @@ class Relations:
         self._release_names(ref)
         report = ExitReport() if report is None else report  # which tells an end from a signal sent on purpose
         with self._lock:
-            self._living.pop(ref.urn, None)
+            self._living.pop(ref, None)
+            if ref.known_urn is not None:
+                self._urns.pop(ref.known_urn, None)
             self._ties.pop(ref, None)
             self._orphans.discard(ref)
             peers = self._links.drop(ref)

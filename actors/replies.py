@@ -18,18 +18,17 @@ __all__ = ("ReplyHandle", "answer_at_end", "waiting_asker")
 
 def waiting_asker(life: Life) -> ActorRef[Any] | None:
     """Who waits for the answer to the ask that `life` has in hand, and does nothing else; None if nobody does."""
-    envelope = life.mailbox.in_hand
-    future = None if envelope is None else envelope.reply_to
+    future = life.ask_in_hand()
     return future.asker if future is not None and future.waits else None
 
 
 def answer_at_end(life: Life) -> None:
     """Answer the ask in hand with None when the exit of `life` has been announced."""
-    envelope = life.mailbox.in_hand
-    if envelope is not None and envelope.reply_to is not None:
-        envelope.reply_to.deferred = True
-        life.answer_when_over(envelope.reply_to)
-        _answer_waits_for(envelope.reply_to, life.ref)
+    future = life.ask_in_hand()
+    if future is not None:
+        future.deferred = True
+        life.answer_when_over(future)
+        _answer_waits_for(future, life.ref)
 
 
 def _answer_waits_for(future: AskFuture[Any], ref: ActorRef[Any]) -> None:

@@ -21,14 +21,14 @@ from .cell import Cell
 from .child_spec import ChildSpec, Isolation, Start
 from .clock import Clock, SystemClock, monotonic
 from .current import calling_life
-from .dispatchers.thread import ThreadDispatcher
+from .dispatchers.choosing import Dispatchers
 from .end_log import log_ends
 from .errors import ActorDeadError, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .life import Birth, Life
 from .lineage import path_below
-from .mailbox import MailboxOptions
-from .options import SpawnOptions
+from .lending import lend_birth
+from .options import START_SECONDS, SpawnOptions
 from .outcome import StartOutcome, StartWaiter
 from .ref import ActorRef
 from .registry import NameRegistry
@@ -38,9 +38,13 @@ from .stopping import refuse_own_actor, stop_everything
 
 if TYPE_CHECKING:
     from ..protocol.host.messages import LogRecord
+    from .dispatchers.dispatcher import Dispatcher
     from .hosting.host import Hosting
 
 __all__ = ("ActorSystem", "HostLink", "Part")
+
+ASK_SECONDS: Final = 5.0
+"""How long an ask waits that does not say. Source: gen_server:call/2."""
 
 DEFAULT_OPTIONS: Final = SpawnOptions()
 
@@ -70,10 +74,23 @@ class ActorSystem:
     """A world of actors. All of it can be used from any thread.
 
     `clock` and `rng` are the seams for tests; the system closes the clock it was given when it is shut down.
+    `dispatcher` runs those lives whose class, spec or options do not say where: "thread", "pool" or "asyncio", or one made
+    with settings of its own (`AsyncioDispatcher(loop)`, `PoolDispatcher(threads_max=...)`), which then is the one of its
+    name. `ask_timeout`: seconds that an ask waits which does not say how long; None: for ever, as pykka's.
+    Errors: UnknownDispatcher.
     """
 
-    def __init__(self, name: str = "regrow", *, clock: Clock | None = None, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "regrow",
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        dispatcher: str | Dispatcher = "thread",
+        ask_timeout: float | None = ASK_SECONDS,
+    ) -> None:
         self.name = name
+        self.ask_timeout = ask_timeout
         self.bus = EventBus()
         self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
         self._parts: dict[object, Part] = {log_ends: log_ends(self.bus, self.clock)}
@@ -81,7 +98,7 @@ class ActorSystem:
         self.relations = Relations(self.bus, self._release_names)
         self.registry = NameRegistry(self.relations.is_staying)
         self.abandoned = AbandonedLives(self.bus)
-        self.dispatcher = ThreadDispatcher()
+        self.dispatchers = Dispatchers(dispatcher)
         self.log_sink: Callable[[LogRecord, ActorRef], None] | None = None  # set by whoever wants children's logs
         self.host_link: HostLink | None = None  # set in a hosted process, by its main
         self._hosting: Hosting | None = None
@@ -101,12 +118,15 @@ class ActorSystem:
         """
         waiter = StartWaiter()
         ref = ActorRef(self, name=options.name or cls.__name__, actor_class=cls)
+        timeout = options.start_timeout
         birth = Birth(
             start=Start(cls, args, kwargs),
-            start_timeout=options.start_timeout,
+            start_timeout=START_SECONDS if timeout is None else timeout,
             parent=options.link,
             mailbox=options.mailbox,
             on_outcome=waiter,
+            dispatcher=options.dispatcher,
+            lent=timeout is None,
         )
         try:
             self._begin(ref, birth, options.name)
@@ -139,9 +159,9 @@ class ActorSystem:
             start=spec.start,
             start_timeout=spec.start_timeout,
             parent=parent,
-            mailbox=MailboxOptions(),
             on_outcome=on_outcome,
             supervised=True,
+            dispatcher=spec.dispatcher,
         )
         self._begin(ref, birth, spec.name)
         return ref
@@ -150,7 +170,10 @@ class ActorSystem:
         starter = calling_life()
         if self.relations.is_living(ref):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {ref}, alive")
-        life = Life(self, ref, ref.incarnation + 1, birth)
+        kind = ref.actor_class
+        place = birth.dispatcher or getattr(kind, "dispatcher", None)
+        dispatcher = self.dispatchers.get(place)
+        life = Life(self, ref, ref.incarnation + 1, birth, dispatcher, self.dispatchers.pace(dispatcher.name, kind))
         try:
             # From here on anybody may kill it; then its end has been announced, and what follows changes nothing.
             self.enroll(ref, cell=life, name=name, root=birth.parent is None)
@@ -161,8 +184,11 @@ class ActorSystem:
             if starter is not None and starter.fenced:
                 # Killed meanwhile: the link may have been made to a later life of its own, which knows nothing of this.
                 raise ActorDeadError(starter.ref, KILLED)
-            life.arm_start_timeout()
-            self.dispatcher.launch(life)
+            if birth.lent and dispatcher.lends and dispatcher.lends_here(life, exact=False) and life.mailbox.seize():
+                lend_birth(life)
+                return
+            life.arm_start_timeout(birth.start_timeout)
+            dispatcher.launch(life)
         except (RuntimeError, SystemClosed, NameTaken, ActorDeadError) as error:
             life.fail_to_begin(error)
 
@@ -265,7 +291,7 @@ class ActorSystem:
         for part in tuple(self._parts.values()):
             part.close()
         self.clock.close()
-        self.dispatcher.close(deadline)
+        self.dispatchers.close(deadline)
         return self.abandoned.refs()
 
     def __enter__(self) -> Self:

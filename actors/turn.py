@@ -1,28 +1,32 @@
 """What an actor does when it is its turn: be born, handle messages one at a time, run its hook, end.
 
-What lives here: what messages and exceptions mean to the life they meet. Everything runs on the actor's own thread.
-The one broad `except` of an actor's thread is here: it turns whatever escapes into a Crash.
+What lives here: what messages and exceptions mean to the life they meet. The one broad `except` of an actor is here: it
+turns whatever escapes into a Crash. Hooks and handlers may be `async def` where the dispatcher runs coroutines: then a
+turn is left with AWAITS, and comes back with what the coroutine gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import NORMAL, Crash, ExitReason, Normal, crash_of
 from .actor import Actor, Cause
 from .births import resolve_start
-from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
+from .current import here
 from .describe import Describe
-from .errors import ActorDeadError
+from .dispatchers.dispatcher import Rest
+from .ending import bury, close, end
+from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed
-from .mailbox import CLOSED, Envelope
-from .pykka_seam import PROXY_MESSAGES, ActorStop, bind_actor, bind_ref, handle_proxy
+from .mailbox import BUSY, IDLE, Envelope
+from .pykka_seam import PROXY_MESSAGES, ActorStop, handle_proxy
 from .signals import ExitSignal, StopRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .futures import AskFuture
     from .life import Life
 
@@ -38,117 +42,198 @@ class _End(BaseException):
         self.reason = reason
 
 
-def run_turn(life: Life) -> bool:
-    """Run until nothing is left to do. True: idle, the mailbox will wake it. False: over."""
+def run_turn(life: Life, limit: int) -> Rest:
+    """Handle up to `limit` messages of users, and all that goes before them."""
     if not life.born:
         life.born = True
-        if not life.is_over():
+        if not life.ended:
             _be_born(life)
-    while not life.is_over():
-        if life.continuations:
-            envelope = life.continuations.popleft()
-            life.mailbox.in_hand = envelope
-        else:
-            taken = life.mailbox.take()
-            if taken is None:
-                return True
-            if taken is CLOSED:
-                return False
-            envelope = taken
-            if life.is_over():  # killed after the message was taken and before it was handled
-                life.bury(envelope)
-                return False
-        if envelope.timer is None or life.timers.accept(envelope.timer):
-            _handle(life, envelope)
-    return False
+    actor = life.actor
+    if life.coroutine is not None:
+        return Rest.AWAITS
+    if actor is None or life.ended:
+        return Rest.OVER
+    box = life.mailbox
+    pop = box.user.popleft if box.plain else box.pop
+    receive = actor.on_receive
+    left = limit
+    try:
+        while not life.ended:
+            if box.urgent is not None:
+                item = box.pop_urgent()
+                if item is not None:
+                    box.in_hand = item
+                    _handle(life, item)
+                    if life.coroutine is not None:
+                        return Rest.AWAITS
+                    continue
+            if left <= 0:
+                return Rest.MORE
+            try:
+                item = pop()
+            except IndexError:
+                state = box.rest()
+                if state is BUSY:
+                    continue
+                return Rest.IDLE if state is IDLE else Rest.OVER
+            left -= 1
+            box.in_hand = item
+            if type(item) in _SPECIAL:
+                _handle(life, item)
+            elif life.ended:  # killed after the message was taken and before it is handled
+                bury(life, item)
+                break
+            else:
+                try:
+                    answer = receive(item)
+                except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
+                    _raised(life, item, None, error)
+                else:
+                    if type(answer) is CoroutineType:
+                        _drive(life, item, None, answer)
+            if life.coroutine is not None:
+                return Rest.AWAITS
+            box.in_hand = None
+        return Rest.OVER
+    finally:
+        life.handled += limit - left
 
 
 def _be_born(life: Life) -> None:
     try:
         actor = _construct(life)
-        actor.on_start()
-        if not life.start_deferred:
-            life.settle_started(actor.start_info)
-    except Ignore:
-        _end(life, Cause.DECLINED, NORMAL, ignored=True)
-    except ActorExit as chosen:
-        _end(life, Cause.KILLED if chosen.killed else Cause.DECLINED, chosen.reason)
+        returned: object = actor.on_start()
+        if type(returned) is CoroutineType:
+            life.dispatcher.drive(life, returned, lambda error, _: _born(life, actor, error))
+            return
     except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
-        if life.actor is not None:
-            life.actor._heed(error, "start")
-        _end(life, Cause.START_FAILED, _crash(error), error=error)
+        _born(life, life.actor, error)
+    else:
+        _born(life, actor, None)
+
+
+def _born(life: Life, actor: Actor | None, error: BaseException | None) -> None:
+    match error:
+        case None:
+            if actor is not None and not life.start_deferred:
+                life.settle_started(actor.start_info)
+        case Ignore():
+            _end(life, Cause.DECLINED, NORMAL, ignored=True)
+        case ActorExit():
+            _end(life, Cause.KILLED if error.killed else Cause.DECLINED, error.reason)
+        case _:
+            if actor is not None:
+                actor._heed(error, "start")
+            _interrupted(error)
+            _end(life, Cause.START_FAILED, _crash(error), error=error)
 
 
 def _construct(life: Life) -> Actor:
-    cls, start = resolve_start(life.birth.start)
+    if life.start is None:
+        raise AssertionError("a life is constructed once")
+    cls, start = resolve_start(life.start)
     actor = cls.__new__(cls, *start.args, **start.kwargs)
     actor._life = life
-    bind_ref(life.ref, actor, life.mailbox, life.stopped)
-    bind_actor(life.ref, actor)
+    life.ref.actor_class = cls
     life.actor = actor
     actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
     actor._constructed()
-    life.birth = replace(life.birth, start=Start(cls))  # what it was started with is its own affair from here on
+    life.start = None  # what it was started with is its own affair from here on
     return actor
 
 
-def _handle(life: Life, envelope: Envelope) -> None:
-    future = envelope.reply_to
+def _handle(life: Life, item: object) -> None:
+    if life.ended:
+        bury(life, item)
+        return
+    future: AskFuture[Any] | None = None
+    message = item
+    if type(item) is Envelope:
+        if item.timer is not None and not life.timers.accept(item.timer):
+            return
+        message, future = item.message, item.reply_to
     try:
-        answer = _receive(life, envelope.message)
-    except Reply as reply:
-        answer = reply
-    except _End as end:
-        _end(life, end.cause, end.reason, future=future, stopped=type(envelope.message) is ActorStop)
-        return
-    except ActorExit as chosen:
-        _end(life, Cause.KILLED if chosen.killed else Cause.EXITED, chosen.reason, future=future)
-        return
+        answer = _receive(life, message)
     except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
-        stays_owed = future is None or future.deferred or type(envelope.message) is ActorStop
-        if life.actor is None or not life.actor._heed(error, "tell" if stays_owed else "ask"):
-            cause = Cause.CRASHED if isinstance(error, Exception) else Cause.INTERRUPTED
-            _end(life, cause, _crash(error), error=error, future=future)
-            return
-        answer = Reply(error)
-    if future is not None and not future.deferred:
-        if type(envelope.message) is ActorStop and not isinstance(answer, Reply):
-            life.answer_when_over(future)  # it has work to finish first, see on_stop_request
+        _raised(life, message, future, error)
+    else:
+        if type(answer) is CoroutineType:
+            _drive(life, message, future, answer)
         else:
-            _answer(future, answer)
+            _answered(life, message, future, answer)
 
 
-def _answer(future: AskFuture[Any], answer: object) -> None:
-    if isinstance(answer, Reply):
-        answer = answer.answer
-        if isinstance(answer, BaseException):
-            future.try_fail(answer)
+def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine: CoroutineType[Any, Any, Any]) -> None:
+    def done(error: BaseException | None, answer: object) -> None:
+        if error is None:
+            _answered(life, message, future, answer)
+        else:
+            _raised(life, message, future, error)
+
+    try:
+        life.dispatcher.drive(life, coroutine, done)
+    except AsyncElsewhere as error:
+        _raised(life, message, future, error)
+
+
+def _answered(life: Life, message: object, future: AskFuture[Any] | None, answer: object) -> None:
+    if future is None or future.deferred:
+        return
+    if type(message) is ActorStop and not isinstance(answer, Reply):
+        life.answer_when_over(future)  # it has work to finish first, see on_stop_request
+    elif isinstance(answer, Reply):
+        given = answer.answer
+        if isinstance(given, BaseException):
+            future.try_fail(given)
+        else:
+            future.try_set(given)
+    else:
+        future.try_set(answer)
+
+
+def _raised(life: Life, message: object, future: AskFuture[Any] | None, error: BaseException) -> None:
+    if isinstance(error, Reply):
+        _answered(life, message, future, error)
+    elif isinstance(error, _End):
+        _end(life, error.cause, error.reason, future=future, stopped=type(message) is ActorStop)
+    elif isinstance(error, ActorExit):
+        _end(life, Cause.KILLED if error.killed else Cause.EXITED, error.reason, future=future)
+    else:
+        stays_owed = future is None or future.deferred or type(message) is ActorStop
+        if life.actor is not None and life.actor._heed(error, "tell" if stays_owed else "ask"):
+            _answered(life, message, future, Reply(error))
             return
-    future.try_set(answer)
+        _interrupted(error)
+        cause = Cause.CRASHED if isinstance(error, Exception) else Cause.INTERRUPTED
+        _end(life, cause, _crash(error), error=error, future=future)
+
+
+def _interrupted(error: BaseException) -> None:
+    """Let an interrupt go on to who has lent his thread: it was meant for him, if he is the main thread."""
+    if isinstance(error, KeyboardInterrupt) and here.depth:
+        here.interrupt = error
 
 
 def _receive(life: Life, message: object) -> object:
     actor = life.actor
     if actor is None:
         raise AssertionError("a turn without an actor")
-    kind = type(message)
-    special = _SPECIAL.get(kind)
-    if special is not None:
-        return special(life, actor, message)
-    if kind in PROXY_MESSAGES:
-        return handle_proxy(actor, message)
-    return actor.on_receive(message)
+    special = _SPECIAL.get(type(message))
+    return actor.on_receive(message) if special is None else special(life, actor, message)
+
+
+def _receive_proxied(_life: Life, actor: Actor, message: object) -> object:
+    return handle_proxy(actor, message)
 
 
 def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
     """Decide what an exit signal does. Source: the signal rules of erlang:exit/2 and gen_server's of the parent."""
     signal = message.exit
-    parent = life.birth.parent
     if actor.trap_exit:
-        if signal.sender is not None and signal.sender is parent:
+        if signal.sender is not None and signal.sender is life.parent:
             actor.stop_deadline = None
-            actor.on_stop_request(signal.reason)
-            return None
+            returned: object = actor.on_stop_request(signal.reason)
+            return returned if type(returned) is CoroutineType else None
         return actor.on_receive(signal)
     if isinstance(signal.reason, Normal) and signal.sender is not life.ref:
         return None
@@ -156,23 +241,22 @@ def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
 
 
 def _receive_stop_request(_life: Life, actor: Actor, message: StopRequest) -> object:
-    _ask_to_stop(actor, message.reason, message.deadline)
-    return None
+    return _ask_to_stop(actor, message.reason, message.deadline)
 
 
 def _receive_stop(_life: Life, actor: Actor, _message: object) -> object:
-    _ask_to_stop(actor, NORMAL, None)
-    return None
+    return _ask_to_stop(actor, NORMAL, None)
 
 
-def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> None:
+def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> object:
     actor.stop_deadline = deadline
     try:
-        actor.on_stop_request(reason)
+        returned: object = actor.on_stop_request(reason)
     except ActorExit as chosen:
         if chosen.killed:
             raise
         raise _End(Cause.STOPPED, chosen.reason) from None
+    return returned if type(returned) is CoroutineType else None
 
 
 def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
@@ -182,11 +266,17 @@ def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
         raise Reply(error) from error  # to be looked at must not end anybody
 
 
+def _receive_enveloped(_life: Life, actor: Actor, message: Envelope) -> object:
+    return actor.on_receive(message)  # a user's own, inside of ours
+
+
 _SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {
+    Envelope: _receive_enveloped,
     ExitSignal: _receive_exit,
     StopRequest: _receive_stop_request,
     ActorStop: _receive_stop,
     Describe: _receive_describe,
+    **dict.fromkeys(PROXY_MESSAGES, _receive_proxied),
 }
 
 
@@ -201,32 +291,46 @@ def _end(
     ignored: bool = False,
 ) -> None:
     """Close the mailbox, answer who waits, run the hook that the cause demands, announce."""
-    life.close(reason, stop=future if stopped else None)
+    if stopped and future is not None:
+        life.answer_when_over(future)
+    close(life, reason)
     if future is not None and not stopped:
         # SystemExit and the like are this actor's own affair: raised in the asker they would end it as well.
-        answer = error if isinstance(error, Exception) else ActorDeadError(life.ref, reason)
-        future.try_fail(answer)
-    if life.actor is not None and not life.is_over():
-        reason = _run_hook(life, life.actor, cause, reason, error)
-    life.end(reason, error=error, ignored=ignored)
+        future.try_fail(error if isinstance(error, Exception) else ActorDeadError(life.ref, reason))
+    actor = life.actor
+    hook = None if actor is None or life.ended else actor._hook_for(cause)
+    if actor is None or hook is None:
+        end(life, reason, error=error, ignored=ignored)
+        return
 
+    def done(failure: BaseException | None, _returned: object = None) -> None:
+        last = reason if failure is None else _after_hook(life, actor, hook, reason, failure)
+        end(life, last, error=error, ignored=ignored)
 
-def _run_hook(life: Life, actor: Actor, cause: Cause, reason: ExitReason, error: BaseException | None) -> ExitReason:
-    """Run the one hook of this cause. What on_stop raises is the reason from then on; on_failure changes nothing."""
-    hook = actor._hook_for(cause)
     try:
+        returned: object = None
         if hook == "on_stop":
-            actor.on_stop()
-        elif hook == "on_failure" and error is not None:
-            actor.on_failure(type(error), error, error.__traceback__)
-    except ActorExit as chosen:
-        return chosen.reason if hook == "on_stop" else reason
+            returned = actor.on_stop()
+        elif error is not None:
+            returned = actor.on_failure(type(error), error, error.__traceback__)
+        if type(returned) is CoroutineType:
+            life.dispatcher.drive(life, returned, done)
+            return
     except BaseException as failure:  # noqa: BLE001 - as above, in a hook
-        if hook is not None:
-            actor._heed(failure, hook)
-        if hook == "on_stop":
-            return _crash(failure)
-        life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", _crash(failure)))
+        done(failure)
+    else:
+        done(None)
+
+
+def _after_hook(life: Life, actor: Actor, hook: str, reason: ExitReason, failure: BaseException) -> ExitReason:
+    """What on_stop raises is the reason from then on; what on_failure raises changes nothing."""
+    if isinstance(failure, ActorExit):
+        return failure.reason if hook == "on_stop" else reason
+    actor._heed(failure, "on_stop" if hook == "on_stop" else "on_failure")
+    _interrupted(failure)
+    if hook == "on_stop":
+        return _crash(failure)
+    life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", _crash(failure)))
     return reason
 
 
@@ -236,8 +340,11 @@ def _crash(error: BaseException) -> Crash:
     Two thirds of the 0.2 ms went into them, on the way to every restart.
     """
     inner = error.__traceback__
-    while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
+    while inner is not None and inner.tb_frame.f_code.co_filename in OUR_FILES:
         inner = inner.tb_next
     if inner is not None:  # else it is a mistake of ours
         error.__traceback__ = inner
     return crash_of(error)
+
+
+OUR_FILES: Final = {__file__}

@@ -26,8 +26,8 @@ def asking_branch(life: Life) -> ActorRef[Any] | None:
 
     Runs in: the supervisor's own thread. Never blocks. Shape: O(depth).
     """
-    envelope = life.mailbox.in_hand
-    asker = None if envelope is None or envelope.reply_to is None else envelope.reply_to.asker
+    future = life.ask_in_hand()
+    asker = None if future is None else future.asker
     below: ActorRef[Any] | None = None
     for ref in lineage(asker) if asker is not None else ():
         if ref is life.ref:

@@ -1,6 +1,7 @@
 """Where lives run."""
 
-from .dispatcher import Dispatcher, Runnable
+from .choosing import NAMES, Dispatchers
+from .dispatcher import Dispatcher, Rest
 from .thread import ThreadDispatcher
 
-__all__ = ("Dispatcher", "Runnable", "ThreadDispatcher")
+__all__ = ("NAMES", "Dispatcher", "Dispatchers", "Rest", "ThreadDispatcher")

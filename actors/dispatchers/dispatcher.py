@@ -38,21 +38,30 @@ class Dispatcher(Protocol):
     def lends(self) -> bool:
         """True if whoever waits for an answer may run the one who has to give it."""
 
+    def lends_here(self, life: Life, *, exact: bool) -> bool:
+        """Say whether this thread may run a turn of `life` now. `exact`: its asker has set a time to wait."""
+
+    def would_block(self) -> bool:
+        """Say whether to wait on this thread, now, would keep all its lives from running."""
+
     def launch(self, life: Life) -> None:
         """Begin to run it. Never waits for it. Errors: RuntimeError if there is no thread to be had."""
 
     def wake(self, life: Life) -> None:
         """Let an idle life have a turn. Runs in: any thread; once for each time that it went idle."""
 
+    def run_here(self, life: Life) -> None:
+        """Run a turn that this thread has seized (`Mailbox.seize`). Only where lives are lent."""
+
     def drive(
         self,
         life: Life,
         coroutine: Coroutine[Any, Any, object],
         done: Callable[[BaseException | None, object], None],
-    ) -> bool:
+    ) -> None:
         """Run a coroutine of a life; `done` gets its error or its value, and then its turn goes on.
 
-        Gives True if that has happened by now. Errors: TypeError where coroutines cannot run.
+        Errors: AsyncElsewhere where coroutines cannot run.
         """
 
     def cut(self, life: Life) -> None:

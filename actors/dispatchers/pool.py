@@ -11,11 +11,12 @@ thread takes the queue over.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
 from ..current import here
@@ -44,6 +45,9 @@ STUCK_SECONDS: Final = 0.010
 
 COMPUTING: Final = 0.7
 """Share of a core below which the process is taken to wait for something."""
+
+DEPTH_MAX: Final = 16
+"""Turns inside each other on one thread: each of them takes stack. Beyond, the next one gets a thread of its own."""
 
 QUIET_LOOKS: Final = 200
 """Looks at an empty queue after which the watch sleeps until it is called."""
@@ -110,9 +114,22 @@ class PoolDispatcher:
         elif not self._watching:
             self._call_watch()
 
+    def lends_here(self, life: Life, *, exact: bool) -> bool:
+        """Say whether this thread may run a turn of it: not for who wants to wait no longer than he says."""
+        if exact or not self.lends or here.depth >= DEPTH_MAX or not life.pace.trusted:
+            return False
+        asyncio_events = sys.modules.get("asyncio.events")  # a handler must find no loop that is not its own
+        return asyncio_events is None or asyncio_events._get_running_loop() is None
+
+    def would_block(self) -> bool:
+        """Never: others do the work while one waits."""
+        return False
+
     def run_here(self, life: Life) -> None:
         """Run a turn, seized by the caller, on this thread. What is left to do after it waits in the queue."""
+        started, handled = time.perf_counter(), life.handled
         rest = life.turn(self._quantum)
+        life.pace.note(time.perf_counter() - started, life.handled - handled)
         if rest is Rest.MORE:
             if life.mailbox.pause():
                 self.wake(life)
@@ -142,7 +159,7 @@ class PoolDispatcher:
         life: Life,
         coroutine: Coroutine[Any, Any, object],
         done: Callable[[BaseException | None, object], None],
-    ) -> NoReturn:
+    ) -> None:
         """Refuse. Errors: AsyncElsewhere."""
         del done
         coroutine.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
 from ..errors import AsyncElsewhere
@@ -47,12 +47,25 @@ class ThreadDispatcher:
         """Let its thread go on."""
         life.place.release()
 
+    def lends_here(self, life: Life, *, exact: bool) -> bool:
+        """No: its code is bound to its thread."""
+        del life, exact
+        return False
+
+    def would_block(self) -> bool:
+        """Never: each has a thread of its own."""
+        return False
+
+    def run_here(self, life: Life) -> None:
+        """Refuse: its code is bound to its thread."""
+        raise AssertionError(f"{life}: a thread's life is not lent")
+
     def drive(
         self,
         life: Life,
         coroutine: Coroutine[Any, Any, object],
         done: Callable[[BaseException | None, object], None],
-    ) -> NoReturn:
+    ) -> None:
         """Refuse. Errors: AsyncElsewhere."""
         del done
         coroutine.close()

@@ -37,9 +37,10 @@ from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
 from .stopped import StoppedWatch, is_stopped
 
+from ..mailbox import Envelope
+
 if TYPE_CHECKING:
     from ..clock import TimerHandle
-    from ..mailbox import Envelope
     from ..ref import ActorRef
     from ..system import ActorSystem
     from .hosted_ref import HostedRef
@@ -106,6 +107,12 @@ class HostedProcess:
     def recorded(self) -> Recorded:
         """What its black box says."""
         return self._begun.black_box.read()
+
+    direct = None
+
+    def post(self, message: object) -> None:
+        """Send a message over, as `put`."""
+        self.put(Envelope(message))
 
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""

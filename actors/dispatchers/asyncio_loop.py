@@ -1,0 +1,280 @@
+"""Lives on an event loop: hooks and handlers may be `async def`.
+
+What lives here: whose turn it is on the loop, and the tasks of those who await. What must not: what a turn does.
+A handler that is not `async` runs on the loop as it is: it must not block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from ..clock import monotonic
+from ..current import here
+from ..turn import OUR_FILES
+from .dispatcher import Rest
+
+if TYPE_CHECKING:
+    from ..life import Life
+
+__all__ = ("AsyncioDispatcher",)
+
+QUANTUM: Final = 64
+"""Messages that a life handles before the next one has its turn."""
+
+DEPTH_MAX: Final = 16
+"""Turns inside each other on the loop's thread."""
+
+LIVES_AT_ONCE: Final = 64
+"""Turns before the loop gets to look at its sockets again."""
+
+
+class AsyncioDispatcher:
+    """Runs lives on one event loop: a given one, or its own, on a daemon thread `regrow-asyncio` made on first use.
+
+    `lends`: a life that sleeps may be run by whoever waits for its answer on the loop's own thread: there nobody else
+    could.
+    """
+
+    name: Final = "asyncio"
+    runs_coroutines: Final = True
+    lends: Final = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, *, quantum: int = QUANTUM) -> None:
+        if quantum < 1:
+            raise ValueError(f"asyncio dispatcher: expected a quantum of at least 1, got {quantum}")
+        self._loop = loop
+        self._owned = loop is None
+        self._quantum: Final = quantum
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._queue: deque[Life] = deque()
+        self._called = False  # a run of the queue has been asked for
+        self._tasks: dict[asyncio.Task[object], Life] = {}
+        self._closed = False
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop; its own is made and started when it is first asked for. Errors: RuntimeError if there is no thread."""
+        with self._lock:
+            if self._loop is None:
+                loop = asyncio.new_event_loop()
+                started = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run_loop, args=(loop, started), name="regrow-asyncio", daemon=True
+                )
+                try:
+                    self._thread.start()
+                except RuntimeError:
+                    self._thread = None
+                    loop.close()
+                    raise
+                started.wait()
+                self._loop = loop
+            return self._loop
+
+    def launch(self, life: Life) -> None:
+        """Queue its first turn. Errors: RuntimeError if the loop is closed, or there is no thread for one."""
+        if self.loop.is_closed():
+            raise RuntimeError("asyncio dispatcher: its event loop is closed")
+        self.wake(life)
+
+    def wake(self, life: Life) -> None:
+        """Queue a turn."""
+        life.mailbox.queued = True
+        self._queue.append(life)
+        if not self._called:
+            self._call()
+
+    def run_here(self, life: Life) -> None:
+        """Run a turn, seized by the caller, on the loop's own thread."""
+        self._after(life, life.turn(self._quantum))
+
+    def lends_here(self, life: Life, *, exact: bool) -> bool:
+        """Say whether this is the loop's own thread, where nobody else could run it."""
+        del life, exact
+        return here.depth < DEPTH_MAX and self.would_block()
+
+    def would_block(self) -> bool:
+        """Say whether this is the thread that the loop runs on, now."""
+        loop = asyncio._get_running_loop()
+        return loop is not None and loop is self._loop
+
+    def drive(
+        self,
+        life: Life,
+        coroutine: Coroutine[Any, Any, object],
+        done: Callable[[BaseException | None, object], None],
+    ) -> None:
+        """Run it as a task. Runs in: the loop's thread, in a turn of `life`."""
+        life.coroutine = coroutine  # until there is a task, so that nobody takes the turn for over
+        steps = _Steps(life, coroutine)
+        task = _start(self.loop, steps, f"regrow-{life.label}")
+        life.coroutine = None
+        if task.done():
+            _tell(task, done)
+            return
+        life.coroutine = task
+        self._tasks[task] = life
+        task.add_done_callback(lambda task: self._resume(life, task, done))
+        if life.fenced:
+            task.cancel()
+
+    def cut(self, life: Life) -> None:
+        """Cancel what it awaits."""
+        self._soon(lambda: self._cancel(life))
+
+    def close(self, deadline: float) -> bool:
+        """Cancel all that is awaited, and end the loop if it is its own. Gives False if it has not ended in time."""
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+        if loop is None or loop.is_closed():
+            return True
+        self._soon(self._finish)
+        if thread is None or thread is threading.current_thread():
+            return not self._tasks
+        thread.join(max(0.0, deadline - monotonic()))
+        return not thread.is_alive()
+
+    # On the loop's thread.
+
+    def _run_loop(self, loop: asyncio.AbstractEventLoop, started: threading.Event) -> None:
+        asyncio.set_event_loop(loop)
+        loop.call_soon(started.set)
+        try:
+            loop.run_forever()
+        finally:
+            try:
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.run_until_complete(loop.shutdown_default_executor())
+            finally:
+                asyncio.set_event_loop(None)
+                loop.close()
+
+    def _run_queue(self) -> None:
+        self._called = False  # first: whoever puts one in now asks again, once too often at worst
+        for _ in range(LIVES_AT_ONCE):
+            try:
+                life = self._queue.popleft()
+            except IndexError:
+                return
+            if life.mailbox.begin():
+                self._after(life, life.turn(self._quantum))
+        if self._queue and not self._called:
+            self._call()
+
+    def _after(self, life: Life, rest: Rest) -> None:
+        if rest is Rest.MORE:
+            if life.mailbox.pause():
+                self.wake(life)
+        elif rest is Rest.OVER:
+            life.finished()
+
+    def _resume(
+        self, life: Life, task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]
+    ) -> None:
+        self._tasks.pop(task, None)
+        before, here.life = here.life, life
+        try:
+            life.coroutine = None
+            _tell(task, done)
+            if life.coroutine is not None:
+                return
+            life.mailbox.in_hand = None
+        except BaseException as error:
+            life.broken(error)
+            life.finished()
+            raise
+        finally:
+            here.life = before
+        self._after(life, life.turn(self._quantum))
+
+    def _cancel(self, life: Life) -> None:
+        for task, whose in tuple(self._tasks.items()):
+            if whose is life:
+                task.cancel()
+
+    def _finish(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        if not self._owned:
+            return
+        loop = self.loop
+        if self._tasks:
+            loop.call_later(0.001, self._finish)  # some take a while to be cancelled
+        else:
+            loop.stop()
+
+    # On any thread.
+
+    def _call(self) -> None:
+        self._called = True
+        self._soon(self._run_queue)
+
+    def _soon(self, callback: Callable[[], None]) -> None:
+        loop = self.loop
+        if asyncio._get_running_loop() is loop:
+            loop.call_soon(callback)
+            return
+        try:
+            loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return  # the loop is closed: nobody runs any more
+
+
+class _Steps(Coroutine[Any, Any, object]):
+    """A coroutine that says at each of its steps whose code runs."""
+
+    __slots__ = ("_coroutine", "_life")
+
+    def __init__(self, life: Life, coroutine: Coroutine[Any, Any, object]) -> None:
+        self._life = life
+        self._coroutine = coroutine
+
+    def send(self, value: Any) -> Any:
+        before, here.life = here.life, self._life
+        try:
+            return self._coroutine.send(value)
+        finally:
+            here.life = before
+
+    def throw(
+        self,
+        typ: Any,
+        val: BaseException | object | None = None,
+        tb: TracebackType | None = None,
+    ) -> Any:
+        before, here.life = here.life, self._life
+        try:
+            return self._coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
+        finally:
+            here.life = before
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        return self._coroutine.__await__()
+
+
+def _start(loop: asyncio.AbstractEventLoop, steps: _Steps, name: str) -> asyncio.Task[object]:
+    if _EAGER and asyncio._get_running_loop() is loop:
+        return asyncio.Task(steps, loop=loop, name=name, eager_start=True)  # type: ignore[call-arg]
+    return asyncio.Task(steps, loop=loop, name=name)
+
+
+def _tell(task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]) -> None:
+    if task.cancelled():
+        done(asyncio.CancelledError(), None)
+        return
+    error = task.exception()
+    done(error, None if error is not None else task.result())
+
+
+_EAGER: Final = hasattr(asyncio, "eager_task_factory")  # from 3.12 on
+OUR_FILES.add(__file__)
