@@ -74,11 +74,11 @@ def cut(life: Life, reason: ExitReason, error: BaseException | None, *, only_sta
     finally:
         enter_life(before)
     if life.fenced:
+        life.system.abandoned.note(life)  # before those are let go who will come to their end by that
         gate = life.waiting_at
         if gate is not None:
             gate.open()
         life.dispatcher.cut(life)
-        life.system.abandoned.note(life)
 
 
 def time_out(life: Life, timeout: float) -> None:

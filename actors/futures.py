@@ -17,6 +17,7 @@ from .current import here
 from .errors import AskTimeout, BlockingLoop, CallingSelf
 from .lending import lend
 from .lineage import way_down
+from .pykka_seam import NO_RESULT
 
 if TYPE_CHECKING:
     from .life import Life
@@ -63,7 +64,7 @@ class AskFuture(pykka.Future[T]):
     waits = False  # set when the asker does nothing else until there is an answer
     until_end_of: ActorRef[Any] | None = None  # set by ReplyHandle.until(): the answer waits for that end
     _get_hook: Callable[[float | None], T] | None = None
-    _get_hook_result: T | None = None
+    _get_hook_result: Any = NO_RESULT
     _done = False
     _value: T | None = None
     _error: BaseException | None = None

@@ -2,7 +2,7 @@
 
 Private API used: `messages._ActorStop`, `ActorRef._actor_weakref` (given, never set), `Actor._actor_ref`,
 `Actor._handle_receive`, `Actor._actor_loop` and its three parts, `ActorProxy._actor` and `_attr_path`,
-`Future._get_hook`, `ActorRegistry._actor_refs` and its lock. Everything else of ours uses what pykka documents.
+`Future._get_hook` and `_get_hook_result`, `ActorRegistry._actor_refs` and its lock. Everything else of ours uses what pykka documents.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .ref import ActorRef
 
 __all__ = (
+    "NO_RESULT",
     "PROXY_MESSAGES",
     "ActorStop",
     "OnCell",
@@ -39,6 +40,8 @@ A = TypeVar("A", bound=pykka.Actor)
 
 ActorStop: Final = _ActorStop
 LOOP: Final = ("_actor_loop", "_actor_loop_setup", "_actor_loop_running", "_actor_loop_teardown")
+NO_RESULT: Final[object] = pykka.Future[object]()._get_hook_result
+"""What a future holds that has not asked its hook yet."""
 PROXY_MESSAGES: Final = frozenset((ProxyCall, ProxyGetAttr, ProxySetAttr))
 
 

@@ -26,7 +26,8 @@ from regrow.actors import (
     StartFailed,
     StartHandle,
 )
-from regrow.actors.life import ORPHAN_SECONDS
+from regrow.actors.ending import ORPHAN_SECONDS
+from regrow.actors.life import Life
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, PuppetError, Script, crash, hang, kill_self
 from regrow.protocol.exits import KILLED, SHUTDOWN, Crash, Killed, Shutdown
 
@@ -92,6 +93,12 @@ def test_a_kill_reaches_a_thread_that_waits_for_an_answer(system: ActorSystem) -
 
     waiting.tell(wait_for_slow)
     hold.wait_reached()
+    cell = waiting.cell
+    assert isinstance(cell, Life)
+    for _ in range(5000):  # it has asked; now it is to wait
+        if cell.waiting_at is not None:
+            break
+        threading.Event().wait(0.001)
     waiting.kill()
     assert isinstance(events.get(), AbandonedEnded)
     assert after == []

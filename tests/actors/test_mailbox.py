@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -16,22 +18,52 @@ from regrow.actors import (
     Overflow,
     SpawnOptions,
 )
-from regrow.actors.mailbox import CLOSED, Lane, Mailbox
+from regrow.actors.bounded import make_mailbox
+from regrow.actors.mailbox import BUSY, GONE, IDLE, Lane, Mailbox
 from regrow.actors.testing import Hold, Puppet, hang
 
 
+class Owner:
+    """Keeps what a mailbox tells its life."""
+
+    def __init__(self) -> None:
+        self.lost: list[object] = []
+        self.late: list[object] = []
+        self.wakes = 0
+        self.waters: list[tuple[int, bool]] = []
+
+    def __str__(self) -> str:
+        return "owner"
+
+    def overflowed(self, item: object, _error: MailboxFull) -> None:
+        self.lost.append(item.message if isinstance(item, Envelope) else item)
+
+    def came_late(self, items: Iterable[object]) -> None:
+        self.late.extend(items)
+
+    def woken(self) -> None:
+        self.wakes += 1
+
+    def water(self, waiting: int, *, high: bool) -> None:
+        self.waters.append((waiting, high))
+
+
 def mailbox(
-    maxsize: int | None = None, overflow: Overflow = Overflow.FAIL, block_timeout: float = 5.0
-) -> tuple[Mailbox, list[object]]:
-    dropped: list[object] = []
-    options = MailboxOptions(maxsize, overflow, block_timeout)
-    return Mailbox("owner", options, lambda envelope, _error: dropped.append(envelope.message)), dropped
+    maxsize: int | None = None,
+    overflow: Overflow = Overflow.FAIL,
+    block_timeout: float = 5.0,
+    *,
+    options: MailboxOptions | None = None,
+) -> tuple[Mailbox, Owner]:
+    owner = Owner()
+    given = MailboxOptions(maxsize, overflow, block_timeout) if options is None else options
+    return make_mailbox(owner, threading.Lock(), given), owner
 
 
 def drain(box: Mailbox) -> list[object]:
     messages: list[object] = []
-    while isinstance(taken := box.take(), Envelope):
-        messages.append(taken.message)
+    while (item := box.take()) is not None:
+        messages.append(item.message if isinstance(item, Envelope) else item)
     return messages
 
 
@@ -50,46 +82,77 @@ def test_lanes_go_stop_then_system_then_user_each_in_order() -> None:
     assert box.empty()
 
 
-def test_wake_is_called_once_for_each_idle_turn() -> None:
-    box, _ = mailbox()
-    wakes: list[int] = []
-    box.wake = lambda: wakes.append(1)
-    box.put(Envelope("busy from birth"))
-    assert wakes == []
+def test_its_owner_is_woken_once_for_each_time_that_it_went_idle() -> None:
+    box, owner = mailbox()
+    box.post("busy from birth")
+    assert owner.wakes == 0
+    assert box.begin()
     drain(box)
-    assert box.idle
-    box.put(Envelope("one"))
-    box.put(Envelope("two"))
-    assert wakes == [1]
+    assert box.rest() is IDLE
+    box.post("one")
+    box.post("two")
+    assert owner.wakes == 1
+
+
+def test_a_reader_that_finds_a_message_at_the_last_moment_does_not_rest() -> None:
+    box, _ = mailbox()
+    assert box.begin()
+    box.post("late")
+    assert box.rest() is BUSY
+    assert drain(box) == ["late"]
+    assert box.rest() is IDLE
+
+
+def test_a_turn_is_begun_by_one_alone_and_not_without_need() -> None:
+    box, _ = mailbox()
+    assert box.begin()
+    assert not box.begin()
+    assert not box.seize()
+    assert box.rest() is IDLE
+    assert not box.begin()
+    assert box.seize()
+    assert not box.begin()
+
+
+def test_who_pauses_is_queued_once() -> None:
+    box, _ = mailbox()
+    assert box.begin()
+    assert box.pause()
+    assert box.seize()
+    assert not box.pause()
+    assert box.begin()
+    assert box.pause()
 
 
 def test_close_gives_what_waits_and_whether_code_runs() -> None:
     box, _ = mailbox()
-    box.put(Envelope("in hand"))
-    box.put(Envelope("waits"))
+    assert box.begin()
+    box.post("in hand")
+    box.post("waits")
     box.take()
-    left, busy = box.close()
-    assert ([envelope.message for envelope in left], busy) == (["waits"], True)
-    assert box.take() is CLOSED
+    assert box.close() == (("waits",), True)
+    assert box.rest() is GONE
     assert box.close() == ((), False)
 
 
-def test_close_wakes_an_idle_reader() -> None:
-    box, _ = mailbox()
-    wakes: list[int] = []
-    box.wake = lambda: wakes.append(1)
-    drain(box)
+def test_close_wakes_an_idle_reader_who_then_has_a_last_turn() -> None:
+    box, owner = mailbox()
+    assert box.begin()
+    assert box.rest() is IDLE
     assert box.close() == ((), False)
-    assert wakes == [1]
-    assert box.take() is CLOSED
+    assert owner.wakes == 1
+    assert box.begin()
+    assert box.rest() is GONE
 
 
 @pytest.mark.parametrize("lane", list(Lane))
 def test_nothing_gets_in_once_it_is_closed(lane: Lane) -> None:
-    box, _ = mailbox()
+    box, owner = mailbox()
     box.close()
     with pytest.raises(ActorDeadError, match="owner not found"):
         box.put(Envelope("late"), lane)
+    assert [str(item) for item in owner.late] == (["Envelope('late')"] if lane is Lane.USER else [])
+    assert box.empty()
 
 
 def test_discard_takes_signals_back_and_leaves_users_messages() -> None:
@@ -97,7 +160,7 @@ def test_discard_takes_signals_back_and_leaves_users_messages() -> None:
     for lane in Lane:
         box.put(Envelope("same"), lane)
     assert box.discard(lambda message: message == "same") == 2
-    assert drain(box) == ["same"]
+    assert drain(box) == ["same", "same"]
 
 
 POLICIES = [
@@ -109,10 +172,10 @@ POLICIES = [
 
 @pytest.mark.parametrize(("overflow", "kept", "dropped"), POLICIES)
 def test_a_full_mailbox_drops_as_it_was_told(overflow: Overflow, kept: list[int], dropped: list[int]) -> None:
-    box, lost = mailbox(2, overflow)
+    box, owner = mailbox(2, overflow)
     for number in (1, 2, 3):
         box.put(Envelope(number))
-    assert (drain(box), lost) == (kept, dropped)
+    assert (drain(box), owner.lost) == (kept, dropped)
 
 
 def test_a_full_mailbox_refuses_by_default_and_takes_signals_and_exempt_ones() -> None:
@@ -126,11 +189,11 @@ def test_a_full_mailbox_refuses_by_default_and_takes_signals_and_exempt_ones() -
 
 
 def test_dropping_spares_exempt_ones() -> None:
-    box, lost = mailbox(2, Overflow.DROP_OLDEST)
+    box, owner = mailbox(2, Overflow.DROP_OLDEST)
     box.put(Envelope("timer", exempt=True))
     box.put(Envelope(1))
     box.put(Envelope(2))
-    assert (drain(box), lost) == (["timer", 2], [1])
+    assert (drain(box), owner.lost) == (["timer", 2], [1])
 
 
 def test_blocking_waits_for_room() -> None:
@@ -226,3 +289,76 @@ def test_who_takes_the_watch_back_hears_nothing_and_who_comes_too_late_hears_of_
     assert heard == []
     box.watch_stops(heard.append)
     assert heard == [None]
+
+
+def test_the_lowest_rank_goes_first_and_equal_ones_in_the_order_of_arrival() -> None:
+    box, _ = mailbox(options=MailboxOptions(priority=lambda message: int(str(message)[0])))
+    for message in ("2a", "1a", "2b", "0a", "1b"):
+        box.post(message)
+    assert drain(box) == ["0a", "1a", "1b", "2a", "2b"]
+
+
+def test_of_a_full_one_with_priorities_the_last_in_order_goes() -> None:
+    options = MailboxOptions(2, Overflow.DROP_OLDEST, priority=lambda message: int(str(message)[0]))
+    box, owner = mailbox(options=options)
+    for message in ("1a", "2a", "2b", "0a"):
+        box.post(message)
+    assert (drain(box), owner.lost) == (["0a", "1a"], ["2a", "2b"])
+
+
+def test_a_rank_that_is_no_number_is_the_senders_mistake() -> None:
+    box, _ = mailbox(options=MailboxOptions(priority=lambda _message: "high"))  # type: ignore[arg-type,return-value]
+    with pytest.raises(TypeError, match="priority: expected an int, got 'high' for 'x'"):
+        box.post("x")
+    assert box.empty()
+
+
+def test_the_latest_of_a_key_takes_the_place_of_the_one_before() -> None:
+    box, owner = mailbox(options=MailboxOptions(latest_by=lambda message: str(message)[0] if message != "-" else None))
+    for message in ("a1", "b1", "-", "a2", "-", "a3"):
+        box.post(message)
+    assert (drain(box), owner.lost) == (["a3", "b1", "-", "-"], ["a1", "a2"])
+
+
+def test_a_key_that_cannot_be_hashed_is_the_senders_mistake() -> None:
+    box, _ = mailbox(options=MailboxOptions(latest_by=lambda _message: []))
+    with pytest.raises(TypeError, match="latest_by: expected a key that can be hashed"):
+        box.post("x")
+
+
+def test_high_water_is_told_once_until_it_has_fallen() -> None:
+    box, owner = mailbox(options=MailboxOptions(high_water=3, low_water=1))
+    for number in range(4):
+        box.post(number)
+    assert owner.waters == [(3, True)]
+    for _ in range(2):
+        box.take()
+    assert owner.waters == [(3, True)]
+    box.take()
+    assert owner.waters == [(3, True), (1, False)]
+    for number in range(2):
+        box.post(number)
+    assert owner.waters[2:] == [(3, True)]
+
+
+@pytest.mark.parametrize(
+    ("options", "mistake"),
+    [
+        ({"maxsize": 0}, "maxsize: expected at least 1, got 0"),
+        ({"high_water": 0}, "high_water: expected at least 1, got 0"),
+        ({"low_water": 1}, "low_water: expected less than high_water, got 1, None"),
+        ({"low_water": 2, "high_water": 2}, "low_water: expected less than high_water, got 2, 2"),
+        ({"priority": len, "latest_by": len}, "expected priority or latest_by, got both"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ValueError, match=mistake):
+        MailboxOptions(**options)
+
+
+@pytest.mark.parametrize("maxsize", [None, 5])
+def test_what_is_put_back_goes_first_in_its_order(maxsize: int | None) -> None:
+    box, _ = mailbox(maxsize)
+    box.post("waits")
+    box.put_back(["one", "two"])
+    assert drain(box) == ["one", "two", "waits"]

@@ -200,7 +200,7 @@ def test_hole_9_a_proxy_does_not_pin_the_dead(system: ActorSystem, probe: Probe)
     probe.monitor(ref)
     ref.stop()
     probe.expect(Down)
-    system.dispatcher.close(system_deadline())
+    system.dispatchers.close(system_deadline())
     gc.collect()
     assert weak() is None
     with pytest.raises(ActorDeadError):

@@ -137,7 +137,7 @@ def test_a_thread_that_cannot_be_had_is_a_failed_start(
     def refuse(_life: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(system.dispatcher, "launch", refuse)
+    monkeypatch.setattr(system.dispatchers.get(None), "launch", refuse)
     ref = system.begin(ChildSpec(id="x", start=Script().start), parent=probe.ref, ref=None, on_outcome=probe.outcome)
     assert str(probe.expect(StartFailed).error) == "can't start new thread"
     assert not ref.is_alive()
@@ -278,7 +278,7 @@ def test_a_mistake_in_an_on_outcome_is_seen_and_leaves_no_zombie(system: ActorSy
         on_outcome=broken,
     )
     exits.get()
-    assert system.dispatcher.close(system_deadline())
+    assert system.dispatchers.close(system_deadline())
     (failure,) = failures.drain()
     assert isinstance(failure, CallbackFailed)
     assert isinstance(failure.reason, Crash)
