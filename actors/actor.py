@@ -92,13 +92,13 @@ class Actor(pykka.Actor):
     start_info: object = None  # on_start may leave something here for whoever starts it
     stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one
 
-    _handlers: ClassVar[HandlerTable | None] = None  # set for classes with methods under `@handles`
+    _handler_table: ClassVar[HandlerTable | None] = None  # set for classes with methods under `@handles`
     _life: Life | None = None
     _end_told = False  # set when the log has been told why it ends, in other words than ours
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        cls._handlers = handler_table(cls)
+        cls._handler_table = handler_table(cls)
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Set up state. The runtime's members work here already, whether or not this is called."""
@@ -148,7 +148,7 @@ class Actor(pykka.Actor):
 
         Without any such method a message is logged as a warning and answered with None, as in pykka.
         """
-        handlers = self._handlers
+        handlers = self._handler_table
         if handlers is None:
             return super().on_receive(message)
         name = handlers.find(type(message))
@@ -156,7 +156,7 @@ class Actor(pykka.Actor):
 
     def on_unhandled(self, message: object) -> object:
         """Handle what no method under `@handles` takes. By default, crash: Errors: UnhandledMessage."""
-        raise UnhandledMessage(self, message, () if self._handlers is None else self._handlers.kinds)
+        raise UnhandledMessage(self, message, () if self._handler_table is None else self._handler_table.kinds)
 
     def on_stop_request(self, reason: ExitReason) -> None:
         """Answer a request to stop, from `shutdown()`, `stop()` or the end of the parent; by default, end at once.
