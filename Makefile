@@ -19,7 +19,7 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANIFESTS := pyproject.toml setup.py
 
-BENCHMARKS ?= heartbeat recovery supervision
+BENCHMARKS ?= heartbeat recovery supervision actors
 SOAK_ROUNDS ?= 10
 STATE_MACHINES := tests/supervision/test_core_stateful.py
 
