@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as _TypeVar
 
     from .cell import Cell
+    from .named_ref import NamedRef
     from .system import ActorSystem
 
     A = _TypeVar("A", bound=pykka.Actor, default=Any)
@@ -55,6 +56,11 @@ class ActorRef(pykka.ActorRef[A]):
         self.actor_class = actor_class
         self.actor_urn = uuid.uuid4().urn if urn is None else urn
         self._cell: Cell | None = None
+
+    @staticmethod
+    def named(system: ActorSystem, name: str) -> NamedRef:
+        """Give the address of whoever has this name at each send, through restarts and replacements."""
+        return system.named(name)
 
     @property
     def urn(self) -> str:
