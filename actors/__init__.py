@@ -63,9 +63,9 @@ from .options import SpawnOptions
 from .outcome import Ignored, Started, StartFailed, StartOutcome
 from .ref import ActorRef
 from .registry import NameRegistry
-from .registry_events import Listener, Registered, Unregistered
+from .registry_listeners import Listener
 from .replies import ReplyHandle
-from .signals import Down, Exit, ExitReport, GroupJoined, GroupLeft, StopRequest
+from .signals import Down, Exit, ExitReport, GroupJoined, GroupLeft, Registered, StopRequest, Unregistered
 from .system import ActorSystem, HostLink
 from .timers import Timer
 

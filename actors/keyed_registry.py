@@ -15,7 +15,7 @@ from .errors import ActorDeadError, KeyTaken
 from .holdings import holder_or_caller
 from .living_table import LivingTable
 from .named_ref import NamedRef
-from .registry_events import Listener, Listeners
+from .registry_listeners import Listener, Listeners
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as _TypeVar

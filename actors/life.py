@@ -27,7 +27,7 @@ from .mailbox import Envelope, Lane, Mailbox, MailboxOptions
 from .outcome import Ignored, Started, StartFailed, StartOutcome
 from .pykka_seam import ActorStop
 from .replies import ReplyHandle
-from .signals import GROUP_NEWS, MONITORED, Down, Exit, ExitReport, ExitSignal, StopRequest
+from .signals import MONITORED, NEWS, Down, Exit, ExitReport, ExitSignal, StopRequest
 from .timers import TimerSet
 from .turn import run_turn
 
@@ -101,7 +101,7 @@ class Life:
         kind = type(envelope.message)
         if kind is ActorStop:
             envelope.exempt = True
-        self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe or kind in GROUP_NEWS else Lane.USER)
+        self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe or kind in NEWS else Lane.USER)
 
     def exit_signal(
         self,
@@ -397,4 +397,4 @@ class Life:
         return None if envelope is None else type(envelope.message).__name__
 
 
-_SIGNALS = frozenset((ExitSignal, StopRequest, *MONITORED))
+_SIGNALS = frozenset((ExitSignal, StopRequest, Down, *NEWS))

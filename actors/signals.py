@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from .ref import ActorRef
 
 __all__ = (
-    "GROUP_NEWS",
     "MONITORED",
+    "NEWS",
     "Down",
     "Exit",
     "ExitReport",
     "ExitSignal",
     "GroupJoined",
     "GroupLeft",
+    "Registered",
     "StopRequest",
+    "Unregistered",
 )
 
 
@@ -79,6 +81,26 @@ class GroupLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """Somebody is under a key of a registry now."""
+
+    registry: str
+    key: Hashable
+    ref: ActorRef
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """Somebody is not under a key of a registry any more: it has ended, or the entry was taken back."""
+
+    registry: str
+    key: Hashable
+    ref: ActorRef
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
 class ExitSignal:
     """An exit signal on its way; what it does is decided when it is taken from the mailbox."""
 
@@ -93,6 +115,7 @@ class StopRequest:
     deadline: float | None = None
 
 
-GROUP_NEWS: Final = (GroupJoined, GroupLeft)
+NEWS: Final = frozenset((GroupJoined, GroupLeft, Registered, Unregistered))
+"""What is put as a message and yet goes with the signals, so that no Down overtakes it."""
 MONITORED: Final = (Down, GroupJoined, GroupLeft)
 """What monitors bring; each has the number of its monitor."""

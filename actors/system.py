@@ -209,15 +209,15 @@ class ActorSystem:
 
     def link(self, one: ActorRef, other: ActorRef) -> None:
         """Link two; if `other` is dead, `one` gets an exit signal with NOPROC."""
-        self.relations.link(one, resolved(other))
+        self.relations.link(resolved(one), resolved(other))
 
     def unlink(self, one: ActorRef, other: ActorRef) -> bool:
         """Take a link back. Gives False if there was none."""
-        return self.relations.unlink(one, resolved(other))
+        return self.relations.unlink(resolved(one), resolved(other))
 
     def monitor(self, owner: ActorRef, subject: ActorRef) -> int:
         """Let `owner` get one Down when `subject` ends; at once, with NOPROC, if it is dead."""
-        return self.relations.monitor(owner, resolved(subject))
+        return self.relations.monitor(resolved(owner), resolved(subject))
 
     def demonitor(self, monitor: int, *, owner: ActorRef | None = None) -> bool:
         """Take a monitor back; with `owner`, also a Down of it that has fired and waits to be handled."""

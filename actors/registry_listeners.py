@@ -1,10 +1,9 @@
-"""What the listeners of a registry hear, and the way it gets to them."""
+"""Who listens to a registry, and the way to them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,31 +14,12 @@ from .errors import ActorDeadError
 from .events import CallbackFailed
 from .mailbox import Envelope
 from .ref import ActorRef
+from .signals import Registered, Unregistered
 
 if TYPE_CHECKING:
     from .bus import EventBus
 
-__all__ = ("Listener", "Listeners", "Registered", "Unregistered")
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """Somebody is under a key of a registry now."""
-
-    registry: str
-    key: Hashable
-    ref: ActorRef
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class Unregistered:
-    """Somebody is not under a key of a registry any more: it has ended, or the entry was taken back."""
-
-    registry: str
-    key: Hashable
-    ref: ActorRef
-    value: object
+__all__ = ("Listener", "Listeners")
 
 
 Listener: TypeAlias = "ActorRef | Callable[[Registered | Unregistered], object]"
@@ -48,7 +28,7 @@ Listener: TypeAlias = "ActorRef | Callable[[Registered | Unregistered], object]"
 class Listeners:
     """Who hears of every entry of one registry that comes or goes, in that order.
 
-    An actor gets a message, whatever the bound of its mailbox; one that is down misses it. A callback is called on
+    An actor gets a message, ahead of what users sent; one that is down misses it. A callback is called on
     the thread that made the change, or the one before: it must be quick, and not wait for an actor. What it raises is
     published as CallbackFailed.
     """
@@ -100,4 +80,4 @@ def _put(listener: ActorRef, event: object) -> None:
     cell = listener.cell
     if cell is not None:
         with suppress(ActorDeadError):  # one that is down hears nothing
-            cell.put(Envelope(event, exempt=True))
+            cell.put(Envelope(event))
