@@ -19,11 +19,11 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANIFESTS := pyproject.toml setup.py
 
-BENCHMARKS ?= heartbeat recovery supervision
+BENCHMARKS ?= heartbeat recovery supervision actors
 SOAK_ROUNDS ?= 10
 STATE_MACHINES := tests/supervision/test_core_stateful.py
 
-.PHONY: help demo test lint types bench docs soak mutate clean
+.PHONY: help demo test compat lint types bench docs soak mutate clean
 
 help: ## say what can be made (this)
 	@echo "make VERB [ARGS=...] [PYTHON=python3.12] [VENV=.venv]"
@@ -34,6 +34,9 @@ demo: $(STAMP)/core ## see it work: a worker, a gateway, and what happens when t
 
 test: $(STAMP)/test ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+compat: $(STAMP)/test ## run pykka's own tests with our actors in the place of its own; they come from PyPI
+	@.ci/compat $(VENV) $(ARGS)
 
 lint: $(STAMP)/lint ## check style, format, and the directions of imports
 	@failed=0; \

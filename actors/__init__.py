@@ -2,6 +2,7 @@
 
 from .actor import HOOKS, Actor, Cause
 from .adopted import AdoptedActor
+from .broadcast import Broadcast, Undelivered
 from .bus import EventBus, EventQueue, SubscriberFailed
 from .cell import Cell
 from .child_spec import (
@@ -21,12 +22,14 @@ from .clock import Clock, SystemClock, TimerHandle
 from .control import ActorExit, Ignore, Reply
 from .default_system import default_system
 from .describe import Describe, Description
+from .entries import Entry
 from .errors import (
     ActorDeadError,
     ActorError,
     AskTimeout,
     BadTarget,
     CallingSelf,
+    KeyTaken,
     MailboxFull,
     NameTaken,
     NotStarted,
@@ -51,14 +54,18 @@ from .events import (
 )
 from .functions import FunctionActor, StopToken
 from .futures import AskFuture
+from .groups import Groups
 from .handshake import StartHandle
+from .keyed_registry import Registry
 from .mailbox import Envelope, MailboxOptions, Overflow
+from .named_ref import NamedRef
 from .options import SpawnOptions
 from .outcome import Ignored, Started, StartFailed, StartOutcome
 from .ref import ActorRef
 from .registry import NameRegistry
+from .registry_listeners import Listener
 from .replies import ReplyHandle
-from .signals import Down, Exit, ExitReport, StopRequest
+from .signals import Down, Exit, ExitReport, GroupJoined, GroupLeft, Registered, StopRequest, Unregistered
 from .system import ActorSystem, HostLink
 from .timers import Timer
 
@@ -78,6 +85,7 @@ __all__ = (
     "AskFuture",
     "AskTimeout",
     "BadTarget",
+    "Broadcast",
     "BrutalKill",
     "CallbackFailed",
     "CallingSelf",
@@ -91,6 +99,7 @@ __all__ = (
     "Describe",
     "Description",
     "Down",
+    "Entry",
     "Envelope",
     "EventBus",
     "EventQueue",
@@ -98,21 +107,29 @@ __all__ = (
     "ExitReport",
     "FunctionActor",
     "Grace",
+    "GroupJoined",
+    "GroupLeft",
+    "Groups",
     "HookFailed",
     "HostLink",
     "Ignore",
     "Ignored",
     "Infinity",
     "Isolation",
+    "KeyTaken",
     "Limits",
+    "Listener",
     "LogReceived",
     "MailboxFull",
     "MailboxOptions",
     "NameRegistry",
     "NameTaken",
+    "NamedRef",
     "NotStarted",
     "OutputCaptured",
     "Overflow",
+    "Registered",
+    "Registry",
     "RegrowError",
     "Reply",
     "ReplyHandle",
@@ -136,5 +153,7 @@ __all__ = (
     "SystemClosed",
     "Timer",
     "TimerHandle",
+    "Undelivered",
+    "Unregistered",
     "default_system",
 )

@@ -28,8 +28,9 @@ from ..protocol.exits import ExitReason
 from .control import ActorExit
 from .current import current_life
 from .describe import Description
-from .errors import NotStarted
+from .errors import NotStarted, UnhandledMessage
 from .futures import AskFuture
+from .handles import HandlerTable, handler_table
 from .handshake import StartHandle
 from .pykka_seam import ActorStop, OnLife
 
@@ -93,8 +94,13 @@ class Actor(OnLife, pykka.Actor):
     start_info: object = None  # on_start may leave something here for whoever starts it
     stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one
 
+    _handler_table: ClassVar[HandlerTable | None] = None  # set for classes with methods under `@handles`
     _life: Life | None = None
     _end_told = False  # set when the log has been told why it ends, in other words than ours
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._handler_table = handler_table(cls)
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Set up state. The runtime's members work here already, whether or not this is called."""
@@ -143,6 +149,21 @@ class Actor(OnLife, pykka.Actor):
     def incarnation(self) -> int:
         """Which of its lives this is, from 1 on."""
         return self._alive().incarnation
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle a message, and give the answer if it is an ask: here, by the method under `@handles` of its type.
+
+        Without any such method a message is logged as a warning and answered with None, as in pykka.
+        """
+        handlers = self._handler_table
+        if handlers is None:
+            return super().on_receive(message)
+        name = handlers.find(type(message))
+        return self.on_unhandled(message) if name is None else getattr(self, name)(message)
+
+    def on_unhandled(self, message: object) -> object:
+        """Handle what no method under `@handles` takes. By default, crash: Errors: UnhandledMessage."""
+        raise UnhandledMessage(self, message, () if self._handler_table is None else self._handler_table.kinds)
 
     def on_stop_request(self, reason: ExitReason) -> None:
         """Answer a request to stop, from `shutdown()`, `stop()` or the end of the parent; by default, end at once.

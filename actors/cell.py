@@ -57,7 +57,7 @@ class Cell(Protocol):
         """Take the end of something that this one monitors; the dead ignore it."""
 
     def withdraw_down(self, monitor: int) -> None:
-        """Forget a Down of this monitor that waits to be handled."""
+        """Forget a Down, or news of a group, of this monitor that waits to be handled."""
 
     def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
         """Take a request to end, ahead of what users sent; the dead ignore it."""

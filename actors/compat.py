@@ -92,8 +92,8 @@ class PykkaActor(PykkaRules):
                 _hold.drop(ref)
         return ref
 
-    def _closed(self) -> None:
-        _hold.drop(self._alive().ref)
+    def _mailbox_closed(self) -> None:
+        _hold.drop(self.actor_ref)
 
 
 class ActorRegistry(pykka.ActorRegistry):

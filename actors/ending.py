@@ -16,17 +16,28 @@ from .events import CallbackFailed, DeadLetter
 from .mailbox import Envelope, reply_to_of
 from .outcome import Ignored, StartFailed, StartOutcome
 from .pykka_seam import ActorStop
-from .signals import Down, ExitReport, ExitSignal, StopRequest
+from .signals import NEWS, Down, ExitReport, ExitSignal, StopRequest
 
 if TYPE_CHECKING:
     from .life import Life
 
-__all__ = ("ORPHAN_SECONDS", "bury", "came_late", "close", "cut", "end", "limit_orphanhood", "reject", "time_out", "unanswered")
+__all__ = (
+    "ORPHAN_SECONDS",
+    "bury",
+    "came_late",
+    "close",
+    "cut",
+    "end",
+    "limit_orphanhood",
+    "reject",
+    "time_out",
+    "unanswered",
+)
 
 ORPHAN_SECONDS: Final = 5.0
 """What a life gets to end after its parent has, as the default Grace. Differs from OTP: there it ends at once."""
 
-_SIGNALS: Final = frozenset((ExitSignal, Down, StopRequest))
+_SIGNALS: Final = frozenset((ExitSignal, Down, StopRequest, *NEWS))
 
 
 def close(life: Life, reason: ExitReason) -> None:

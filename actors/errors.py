@@ -7,11 +7,14 @@ RegrowError
     ├── CallingSelf(who)             an actor would wait for itself, directly or in a circle
     ├── MailboxFull(to, maxsize)     a bounded mailbox refused a message
     ├── NameTaken(name, holder)      the name is held by somebody alive
+    │   └── KeyTaken(registry, key, holder)  the same of a key of a unique registry
     ├── NotStarted(what)             an actor object that no system has started
     ├── BadTarget(target, got)       `Start.target` does not lead to an actor class
     ├── BlockingLoop(to)             to wait here would keep the event loop from running who has to answer
     ├── AsyncElsewhere(who, dispatcher)   its code is `async def`, and it does not run on an event loop
     ├── UnknownDispatcher(name)      there is no dispatcher of this name
+    ├── BadHandler(cls, method, ...) `@handles` over a method that cannot be a handler (also a TypeError)
+    ├── UnhandledMessage(who, message) no handler takes messages of this type
     ├── ReturnedUnready(function)    a function that was to call `ready` has not
     ├── ReturnedStart(function)      a function that gives a Start was run as the child itself
     ├── StartError(who, reason)      it ended before it was ready
@@ -32,9 +35,11 @@ __all__ = (
     "ActorError",
     "AskTimeout",
     "AsyncElsewhere",
+    "BadHandler",
     "BadTarget",
     "BlockingLoop",
     "CallingSelf",
+    "KeyTaken",
     "MailboxFull",
     "NameTaken",
     "NotStarted",
@@ -45,6 +50,7 @@ __all__ = (
     "StartIgnored",
     "StartTimeout",
     "SystemClosed",
+    "UnhandledMessage",
     "UnknownDispatcher",
 )
 
@@ -119,6 +125,19 @@ class NameTaken(ActorError):
         return f"name {self.name!r}: expected a free one, it is held by {self.holder}"
 
 
+class KeyTaken(NameTaken):
+    """The key of a unique registry is held by somebody alive."""
+
+    def __init__(self, registry: str, key: object, holder: object) -> None:
+        super().__init__(str(key), holder)
+        self.args = (registry, key, holder)
+        self.registry = registry
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"registry {self.registry!r}: expected key {self.key!r} to be free, it is held by {self.holder}"
+
+
 class NotStarted(ActorError):
     """An actor object was made by hand; only `start()` or `ActorSystem.spawn()` give it a life."""
 
@@ -170,7 +189,7 @@ class AsyncElsewhere(ActorError, TypeError):
     def __str__(self) -> str:
         return (
             f"{self.who}: its code is `async def`: expected dispatcher 'asyncio', got {self.dispatcher!r} "
-            "(set `dispatcher = \"asyncio\"` on the class, in its SpawnOptions or in its ChildSpec)"
+            '(set `dispatcher = "asyncio"` on the class, in its SpawnOptions or in its ChildSpec)'
         )
 
 
@@ -184,6 +203,35 @@ class UnknownDispatcher(ActorError, ValueError):
 
     def __str__(self) -> str:
         return f"dispatcher: expected one of {', '.join(map(repr, self.names))}, got {self.name!r}"
+
+
+class BadHandler(ActorError, TypeError):
+    """`@handles` stands over a method that cannot be a handler, or that handles what another one handles."""
+
+    def __init__(self, cls: type, method: str, expected: str, got: str) -> None:
+        super().__init__(cls, method, expected, got)
+        self.cls = cls
+        self.method = method
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"handler {self.cls.__qualname__}.{self.method}: expected {self.expected}, got {self.got}"
+
+
+class UnhandledMessage(ActorError):
+    """An actor with handlers has none for messages of this type; `on_unhandled` could have taken it."""
+
+    def __init__(self, who: object, message: object, handled: tuple[type, ...]) -> None:
+        super().__init__(who, message, handled)
+        self.who = str(who)
+        self.message = message
+        self.handled = handled
+
+    def __str__(self) -> str:
+        names = ", ".join(kind.__name__ for kind in self.handled)
+        got = f"{type(self.message).__name__}: {self.message!r:.200}"
+        return f"{self.who}: expected a message of one of {names}, got {got}"
 
 
 class ReturnedUnready(ActorError):

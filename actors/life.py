@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
 from .bounded import make_mailbox
@@ -28,7 +28,7 @@ from .mailbox import UNBOUNDED, Envelope, Lane, Mailbox, MailboxOptions, reply_t
 from .outcome import Started, StartOutcome
 from .pykka_seam import ActorStop
 from .replies import ReplyHandle
-from .signals import Down, Exit, ExitReport, ExitSignal, StopRequest
+from .signals import MONITORED, NEWS, Down, Exit, ExitReport, ExitSignal, StopRequest
 from .timers import TimerSet
 from .turn import run_turn
 
@@ -157,7 +157,7 @@ class Life:
         kind = type(envelope.message)
         if kind is ActorStop:
             envelope.exempt = True
-        self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe else Lane.USER)
+        self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe or kind in NEWS else Lane.USER)
 
     def post(self, message: object) -> None:
         """Take a message that is merely told. Errors: ActorDeadError, MailboxFull."""
@@ -184,8 +184,8 @@ class Life:
         self._put_signal(down, Lane.SYSTEM)
 
     def withdraw_down(self, monitor: int) -> None:
-        """Forget a Down of this monitor that waits."""
-        self.mailbox.discard(lambda message: isinstance(message, Down) and message.monitor == monitor)
+        """Forget what waits of this monitor."""
+        self.mailbox.discard(lambda signal: isinstance(signal, MONITORED) and signal.monitor == monitor)
 
     def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
         """Take a request to end."""

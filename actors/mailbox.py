@@ -95,7 +95,9 @@ class MailboxOptions:
             if number is not None and number < least:
                 raise ValueError(f"mailbox: {name}: expected at least {least}, got {number}")
         if self.low_water is not None and (self.high_water is None or self.low_water >= self.high_water):
-            raise ValueError(f"mailbox: low_water: expected less than high_water, got {self.low_water}, {self.high_water}")
+            raise ValueError(
+                f"mailbox: low_water: expected less than high_water, got {self.low_water}, {self.high_water}"
+            )
         if self.priority is not None and self.latest_by is not None:
             raise ValueError("mailbox: expected priority or latest_by, got both")
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import logging
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pykka
 
+from ..protocol.exits import ExitReason
 from .actor import Actor, Cause, Hook, Moment
+from .control import ActorExit
 from .outcome import Started, StartOutcome, StartWaiter
-from .pykka_seam import enter_registry, leave_registry
+from .pykka_seam import ActorStop, enter_registry, leave_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .life import Life
     from .ref import ActorRef
 
 __all__ = ("Construction", "PykkaRules")
@@ -45,10 +50,23 @@ class Construction:
         return self._waiter.wait()
 
 
+class _Shadowed:
+    """A property that gives way to an attribute of the same name."""
+
+    def __init__(self, over: object) -> None:
+        if not isinstance(over, property) or over.fget is None:
+            raise AssertionError(f"expected a property, got {over!r}")
+        self._get: Callable[[Any], object] = over.fget
+
+    def __get__(self, actor: Actor | None, _owner: type) -> object:
+        return self if actor is None else self._get(actor)
+
+
 class PykkaRules(Actor):
     """An actor with the rules of pykka's. Set a switch in a subclass to have ours instead, one by one.
 
-    `actor_stopped` is set, and the registry left, before on_stop or on_failure runs.
+    `actor_stopped` is set, and the registry left, before on_stop or on_failure runs. A subclass may have members of its
+    own where ours have names and pykka's do not, such as `self.name` or `def exit(self)`.
     """
 
     crash_on_ask: ClassVar[bool] = False  # True: what a handler raises ends the actor, asked or not
@@ -56,13 +74,28 @@ class PykkaRules(Actor):
     on_failure_at_start: ClassVar[bool] = False  # True: on_failure runs when on_start has raised
     log_as_pykka: ClassVar[bool] = True  # False: no lines of pykka's logger, and those of "regrow.actors" instead
 
-    _is_constructed = False
+    _was_constructed = False
+
+    if not TYPE_CHECKING:
+        system = _Shadowed(Actor.system)
+        ref = _Shadowed(Actor.ref)
+        parent = _Shadowed(Actor.parent)
+        name = _Shadowed(Actor.name)
+        incarnation = _Shadowed(Actor.incarnation)
+
+    def stop(self) -> None:
+        """Ask itself to end after all messages that wait already."""
+        self.actor_ref.tell(ActorStop())
+
+    def on_stop_request(self, reason: ExitReason) -> None:
+        """End at once, as pykka's do."""
+        raise ActorExit(reason)
 
     def _constructed(self) -> None:
-        life = self._alive()
-        self._is_constructed = True
+        life = _life_of(self)
+        self._was_constructed = True
         enter_registry(life.ref)
-        life.mailbox.watch_stops(self._hear)
+        life.mailbox.watch_stops(self._hear_mailbox)
         if self.log_as_pykka:
             _logger.debug("Starting %s", self)
         starter = life.on_outcome
@@ -70,14 +103,14 @@ class PykkaRules(Actor):
             starter(Started(life.ref, life.incarnation))
 
     def _heed(self, error: BaseException, moment: Moment) -> bool:
-        life = self._alive()
+        life = _life_of(self)
         if life.is_over():
             return False  # killed: what its code does now is nobody's affair
         if super()._heed(error, moment):
             if self.log_as_pykka:
                 _logger.info("Exception returned from %s to caller:", self, exc_info=error)
             return True
-        if not self._is_constructed:
+        if not self._was_constructed:
             self._end_told = isinstance(life.on_outcome, Construction)  # start() raises it
         elif self._stops_all(error, moment):
             _logger.debug("%r in %s. Stopping all actors.", error, self)
@@ -103,12 +136,18 @@ class PykkaRules(Actor):
         handled = moment in ("ask", "tell")
         return handled and self.base_exception_stops_all and not isinstance(error, Exception)
 
-    def _hear(self, message: object) -> None:
+    def _hear_mailbox(self, message: object) -> None:
         if message is None:  # the mailbox is closed, before any hook runs; after a kill none does
-            life = self._alive()
+            life = _life_of(self)
             life.stopped.set()
             leave_registry(life.ref)
-            self._closed()
+            self._mailbox_closed()
 
-    def _closed(self) -> None:
+    def _mailbox_closed(self) -> None:
         """Hear that it takes no messages any more. Runs in: any thread; must neither wait nor raise."""
+
+
+def _life_of(actor: Actor) -> Life:
+    if actor._life is None:
+        raise AssertionError("what pykka's rules are about happens in a life")
+    return actor._life

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .cell import Cell
     from .mailbox import Mailbox
+    from .named_ref import NamedRef
     from .system import ActorSystem
 
     A = _TypeVar("A", bound=pykka.Actor, default=Any)
@@ -66,6 +67,11 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
         self._urn = urn
         self._cell: Cell | None = None
         self._direct: Mailbox | None = None
+
+    @staticmethod
+    def named(system: ActorSystem, name: str) -> NamedRef:
+        """Give the address of whoever has this name at each send, through restarts and replacements."""
+        return system.named(name)
 
     @property
     def urn(self) -> str:

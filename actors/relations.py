@@ -25,9 +25,9 @@ __all__ = ("Relations",)
 class Relations:
     """Links and monitors between the living of one system."""
 
-    def __init__(self, bus: EventBus, release_names: Callable[[ActorRef], object]) -> None:
+    def __init__(self, bus: EventBus, release: Callable[[ActorRef], object]) -> None:
         self._bus = bus
-        self._release_names = release_names
+        self._release = release  # all that it holds elsewhere: names, keys, memberships
         self._lock = threading.Lock()
         self._living: dict[ActorRef, None] = {}  # in start order
         self._urns: dict[str, ActorRef] = {}  # of those of the living whose urn somebody knows
@@ -143,6 +143,10 @@ class Relations:
             _signal_down(owner, Down(number, subject, NOPROC, subject.incarnation))
         return number
 
+    def next_monitor(self) -> int:
+        """Give the number for a monitor of something else than an actor, kept elsewhere."""
+        return self._monitors.next_number()
+
     def demonitor(self, number: int, owner: ActorRef | None = None) -> bool:
         """Take a monitor back; a Down of it that `owner` has not handled yet is flushed. False if it is gone."""
         with self._lock:
@@ -157,13 +161,13 @@ class Relations:
     def announce_exit(
         self, ref: ActorRef, incarnation: int, reason: ExitReason, report: ExitReport | None = None
     ) -> None:
-        """Let the world know that a life has ended: names free first, then the event, then links and monitors.
+        """Let the world know that a life has ended: what it held is free first, then the event, links and monitors.
 
         The event goes before the signals: they may set off the next life, whose events are to come after this one's.
 
         Runs in: the thread that ends the life. Never blocks. Called once a life.
         """
-        self._release_names(ref)
+        self._release(ref)
         report = ExitReport() if report is None else report  # which tells an end from a signal sent on purpose
         with self._lock:
             self._living.pop(ref, None)
@@ -176,7 +180,7 @@ class Relations:
             downs = self._monitors.drop_subject(ref)
             held = self._monitors.drop_owner(ref)
         # Once more: a name taken between the first release and the end of its living would stay behind.
-        self._release_names(ref)
+        self._release(ref)
         for number, subject in held:
             subject.monitor_dropped(number)
         self._bus.publish(ActorExited(ref, incarnation, reason, report))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..protocol.exits import ExitReason
 
 if TYPE_CHECKING:
     from .ref import ActorRef
 
-__all__ = ("Down", "Exit", "ExitReport", "ExitSignal", "StopRequest")
+__all__ = (
+    "MONITORED",
+    "NEWS",
+    "Down",
+    "Exit",
+    "ExitReport",
+    "ExitSignal",
+    "GroupJoined",
+    "GroupLeft",
+    "Registered",
+    "StopRequest",
+    "Unregistered",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +63,44 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupJoined:
+    """These have joined a group that is monitored; one that has joined more than once is named as often."""
+
+    monitor: int
+    group: Hashable
+    refs: tuple[ActorRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLeft:
+    """These have left a group that is monitored, or have ended; one that had joined more than once as often."""
+
+    monitor: int
+    group: Hashable
+    refs: tuple[ActorRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Somebody is under a key of a registry now."""
+
+    registry: str
+    key: Hashable
+    ref: ActorRef
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """Somebody is not under a key of a registry any more: it has ended, or the entry was taken back."""
+
+    registry: str
+    key: Hashable
+    ref: ActorRef
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
 class ExitSignal:
     """An exit signal on its way; what it does is decided when it is taken from the mailbox."""
 
@@ -62,3 +113,9 @@ class StopRequest:
 
     reason: ExitReason
     deadline: float | None = None
+
+
+NEWS: Final = frozenset((GroupJoined, GroupLeft, Registered, Unregistered))
+"""What is put as a message and yet goes with the signals, so that no Down overtakes it."""
+MONITORED: Final = (Down, GroupJoined, GroupLeft)
+"""What monitors bring; each has the number of its monitor."""

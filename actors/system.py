@@ -25,9 +25,12 @@ from .dispatchers.choosing import Dispatchers
 from .end_log import log_ends
 from .errors import ActorDeadError, NameTaken, SystemClosed
 from .events import CallbackFailed
+from .groups import Groups
+from .holdings import Holdings
+from .lending import lend_birth
 from .life import Birth, Life
 from .lineage import path_below
-from .lending import lend_birth
+from .named_ref import NamedRef, resolved
 from .options import START_SECONDS, SpawnOptions
 from .outcome import StartOutcome, StartWaiter
 from .ref import ActorRef
@@ -95,8 +98,10 @@ class ActorSystem:
         self.clock: Clock = SystemClock(on_error=self._callback_failed) if clock is None else clock
         self._parts: dict[object, Part] = {log_ends: log_ends(self.bus, self.clock)}
         self.rng = random.Random() if rng is None else rng
-        self.relations = Relations(self.bus, self._release_names)
+        self.holdings = Holdings()  # whatever is to be released before an exit is announced
+        self.relations = Relations(self.bus, self.holdings.release)
         self.registry = NameRegistry(self.relations.is_staying)
+        self.holdings.add(self.registry)
         self.abandoned = AbandonedLives(self.bus)
         self.dispatchers = Dispatchers(dispatcher)
         self.log_sink: Callable[[LogRecord, ActorRef], None] | None = None  # set by whoever wants children's logs
@@ -205,6 +210,7 @@ class ActorSystem:
             if root:
                 self._roots[ref] = None
             self.relations.enroll(ref, cell)
+        self.holdings.resume(ref)
         if name is not None:
             self.registry.register(name, ref)
 
@@ -214,21 +220,30 @@ class ActorSystem:
         """Who is registered under this name; never one that takes no messages."""
         return self.registry.whereis(name)
 
+    def named(self, name: str) -> NamedRef:
+        """Give the address of whoever has this name at each send; nobody need have it yet."""
+        return NamedRef(self, self.registry, name, label=f"name {name!r}")
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of this system; made on first use."""
+        return self.part(Groups)
+
     def resolve(self, urn: str) -> ActorRef | None:
         """Who has this urn, None if it does not live."""
         return self.relations.resolve(urn)
 
     def link(self, one: ActorRef, other: ActorRef) -> None:
         """Link two; if `other` is dead, `one` gets an exit signal with NOPROC."""
-        self.relations.link(one, other)
+        self.relations.link(resolved(one), resolved(other))
 
     def unlink(self, one: ActorRef, other: ActorRef) -> bool:
         """Take a link back. Gives False if there was none."""
-        return self.relations.unlink(one, other)
+        return self.relations.unlink(resolved(one), resolved(other))
 
     def monitor(self, owner: ActorRef, subject: ActorRef) -> int:
         """Let `owner` get one Down when `subject` ends; at once, with NOPROC, if it is dead."""
-        return self.relations.monitor(owner, subject)
+        return self.relations.monitor(resolved(owner), resolved(subject))
 
     def demonitor(self, monitor: int, *, owner: ActorRef | None = None) -> bool:
         """Take a monitor back; with `owner`, also a Down of it that has fired and waits to be handled."""
@@ -304,9 +319,6 @@ class ActorSystem:
 
     def __repr__(self) -> str:
         return f"<ActorSystem {self.name!r}: {len(self.relations.living())} alive>"
-
-    def _release_names(self, ref: ActorRef) -> None:
-        self.registry.release(ref)
 
     def _callback_failed(self, error: Exception) -> None:
         self.bus.publish(CallbackFailed(crash_of(error)))

@@ -3,122 +3,183 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .clock import Clock, TimerHandle
 from .errors import ActorDeadError
-from .mailbox import Envelope, Mailbox
+from .mailbox import Envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .ref import ActorRef
 
-__all__ = ("Timer", "TimerSet")
+__all__ = ("Timer", "TimerSet", "send_after")
+
+_MAKING = threading.Lock()  # one for all: held for a moment, when a life sets its first timer
 
 
 class Timer:
     """One timer of an actor. After `cancel()` gave True its message is never handled, not even if it waits already."""
 
-    __slots__ = ("_cancelled", "_handle", "_queued", "_timers", "due", "interval", "message")
+    __slots__ = ("_handle", "_queued", "_timers", "due", "interval", "message")
 
     def __init__(self, timers: TimerSet, message: object, due: float, interval: float | None) -> None:
         self._timers = timers
         self.message = message
-        self.due = due  # monotonic seconds
+        self.due = due  # monotonic seconds; of the next tick, if there is an interval
         self.interval = interval
         self._handle: TimerHandle | None = None
-        self._cancelled = False
-        self._queued = False
+        self._queued = False  # set by the clock's thread, and taken back by the actor as it handles the message
 
     def cancel(self) -> bool:
-        """Take it back. Gives False if it is over already: fired and handled, or cancelled before."""
-        return self._timers._cancel(self)
+        """Take it back. Gives False if it is over already: fired and handled, or cancelled before.
+
+        Runs in: any thread. Differs from OTP: erlang:cancel_timer/1 gives the time left, which `remaining()` tells
+        here, and leaves a message that waits already, which this one takes back.
+        """
+        if not self._timers._discard(self):
+            return False
+        handle = self._handle
+        if handle is not None:
+            handle.cancel()
+        return True
+
+    def remaining(self) -> float | None:
+        """Say in how many seconds it sends (again), 0.0 if its message waits to be handled; None if it is over.
+
+        Source: erlang:read_timer/1.
+        """
+        return max(0.0, self.due - self._timers._clock.now()) if self.active else None
 
     @property
     def active(self) -> bool:
         """True while a message of it can still come."""
         return self in self._timers
 
+    def accept(self) -> bool:
+        """Say, as its message is taken from the mailbox, whether it is still wanted. Only for those who handle it."""
+        self._queued = False
+        return self.active if self.interval is not None else self._timers._discard(self)
+
+    def _arm(self) -> None:
+        timers = self._timers
+        handle = self._handle = timers._clock.call_at(self.due, self._fire)
+        if self not in timers:  # cancelled meanwhile, by somebody who may not have seen the handle
+            handle.cancel()
+
+    def _fire(self) -> None:
+        timers, interval = self._timers, self.interval
+        if self not in timers:
+            return
+        # A tick that finds the one before it unhandled is dropped: a slow actor gets no pile of them.
+        if not self._queued:
+            self._queued = True
+            try:
+                timers._to.put(Envelope(self.message, timer=self, exempt=True))
+            except ActorDeadError:
+                timers._discard(self)  # the life has ended: that is what "cancelled with it" means
+                return
+        if interval is not None:
+            missed = max(0, int((timers._clock.now() - self.due) // interval))
+            self.due += (missed + 1) * interval
+            self._arm()
+
+
+class _Recipient(Protocol):
+    """Where messages of timers go: a mailbox, or what leads to one."""
+
+    def put(self, envelope: Envelope) -> None:
+        """Take a message. Errors: ActorDeadError if it does not any more."""
+
 
 class TimerSet:
-    """All timers of one life; a firing that comes late, after cancel or after the life, is dropped."""
+    """All timers of one life; a firing that comes late, after cancel or after the life, is dropped.
 
-    def __init__(self, clock: Clock, mailbox: Mailbox) -> None:
+    Runs in: any thread, and without a lock: a timer is in the dict while its message can still come, and who takes it
+    out decides. That is one step for all threads.
+    """
+
+    __slots__ = ("_clock", "_closed", "_timers", "_to")
+
+    def __init__(self, clock: Clock, to: _Recipient) -> None:
         self._clock = clock
-        self._mailbox = mailbox
-        self._lock = threading.Lock()
-        self._timers: set[Timer] = set()
+        self._to = to
+        self._timers: dict[Timer, None] | None = None  # made with the first timer: most lives have none
         self._closed = False
 
     def start(self, delay: float, message: object, *, interval: float | None = None) -> Timer:
-        """Put `message` into the mailbox after `delay` seconds, and every `interval` from then on."""
-        if delay < 0 or (interval is not None and interval <= 0):
-            raise ValueError(f"timer: expected delay >= 0 and interval > 0, got {delay} and {interval}")
+        """Put `message` into the mailbox after `delay` seconds, and every `interval` from then on.
+
+        Errors: ValueError for a negative, infinite or undefined time.
+        """
+        if not 0 <= delay < inf or (interval is not None and not 0 < interval < inf):
+            wrong = f"{delay}" if interval is None else f"{delay} and {interval}"
+            raise ValueError(f"timer: expected delay >= 0 and interval > 0, both finite seconds, got {wrong}")
         timer = Timer(self, message, self._clock.now() + delay, interval)
-        with self._lock:
-            if self._closed:
-                timer._cancelled = True
-                return timer
-            self._timers.add(timer)
-        self._arm(timer)
+        timers = self._timers
+        if timers is None:
+            timers = self._first()
+        timers[timer] = None
+        if self._closed:  # looked at after the timer is in, as `close` looks for timers after it has said so
+            timers.pop(timer, None)
+            return timer
+        timer._arm()
         return timer
 
     def accept(self, timer: Timer) -> bool:
         """Say, as its message is taken from the mailbox, whether it is still wanted."""
-        with self._lock:
-            timer._queued = False
-            if timer.interval is None:
-                self._timers.discard(timer)
-            return not timer._cancelled
+        return timer.accept()
 
     def close(self) -> None:
         """Cancel all of them, for good."""
-        with self._lock:
-            self._closed = True
-            timers = tuple(self._timers)
-        for timer in timers:
-            self._cancel(timer)
+        self._closed = True
+        for timer in list(self._timers or ()):
+            timer.cancel()
 
     def __contains__(self, timer: Timer) -> bool:
-        return timer in self._timers
+        timers = self._timers
+        return timers is not None and timer in timers
 
     def __len__(self) -> int:
-        return len(self._timers)
+        return len(self._timers or ())
 
-    def _arm(self, timer: Timer) -> None:
-        handle = self._clock.call_at(timer.due, self._fire_of(timer))
-        with self._lock:
-            timer._handle = handle
-            cancelled = timer._cancelled
-        if cancelled:
-            handle.cancel()
+    def _first(self) -> dict[Timer, None]:
+        with _MAKING:
+            if self._timers is None:
+                self._timers = {}
+            return self._timers
 
-    def _fire_of(self, timer: Timer) -> Callable[[], None]:
-        def fire() -> None:
-            with self._lock:
-                if timer._cancelled:
-                    return
-                waits, timer._queued = timer._queued, True
-            # A tick that finds the one before it unhandled is dropped: a slow actor gets no pile of them.
-            if not waits:
-                try:
-                    self._mailbox.put(Envelope(timer.message, timer=timer, exempt=True))
-                except ActorDeadError:
-                    return  # the life has ended between: that is what "cancelled with it" means
-            if timer.interval is not None:
-                now = self._clock.now()
-                missed = max(0, int((now - timer.due) // timer.interval))
-                timer.due += (missed + 1) * timer.interval
-                self._arm(timer)
+    def _discard(self, timer: Timer) -> bool:
+        timers = self._timers
+        return timers is not None and timers.pop(timer, self) is None
 
-        return fire
 
-    def _cancel(self, timer: Timer) -> bool:
-        with self._lock:
-            if timer._cancelled or timer not in self._timers:
-                return False
-            timer._cancelled = True
-            self._timers.discard(timer)
-            handle = timer._handle
-        if handle is not None:
-            handle.cancel()
-        return True
+class _Life:
+    """One life of a ref, without keeping it: its timer is over when the ref leads to another one, or to none."""
+
+    __slots__ = ("incarnation", "ref")
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self.ref = ref
+        self.incarnation = ref.incarnation
+
+    def put(self, envelope: Envelope) -> None:
+        cell = self.ref.cell
+        if cell is None or cell.incarnation != self.incarnation:
+            raise ActorDeadError(self.ref)
+        if envelope.timer is not None and (self.ref.hosted or self.ref.lives_elsewhere):
+            if not envelope.timer.accept():  # over with the sending: nobody takes it back from another process
+                return
+            envelope = Envelope(envelope.message)
+        cell.put(envelope)
+
+
+def send_after(clock: Clock, ref: ActorRef[Any], delay: float, message: object) -> Timer:
+    """Send `message` to the life that `ref` has now, after `delay` seconds; nobody gets it if that life ends before.
+
+    Runs in: any thread. Errors: ActorDeadError if it has no life now; ValueError for an impossible delay.
+    """
+    life = _Life(ref)
+    if not ref.is_alive():
+        raise ActorDeadError(ref)
+    return TimerSet(clock, life).start(delay, message)

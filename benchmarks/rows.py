@@ -15,10 +15,13 @@ __all__ = ("Row", "median_and_spread", "print_rows")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured thing. `met` compares as the target says; a target that is not met stays listed as not met."""
+    """One measured thing. `met` compares as the target says; a target that is not met stays listed as not met.
+
+    Without a value, `spread` says why there is none.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     peer: str
     peer_value: float | None
@@ -47,7 +50,7 @@ def print_rows(title: str, rows: Sequence[Row], *, as_json: bool) -> None:
     for row in rows:
         table.add_row(
             row.name,
-            f"{row.value:.4g} {row.unit}",
+            "" if row.value is None else f"{row.value:.4g} {row.unit}",
             row.spread,
             row.peer,
             "" if row.peer_value is None else f"{row.peer_value:.4g} {row.unit}",
@@ -55,4 +58,4 @@ def print_rows(title: str, rows: Sequence[Row], *, as_json: bool) -> None:
             row.target,
             {True: "yes", False: "NO", None: ""}[row.met],
         )
-    Console(width=160).print(table)
+    Console(width=160, markup=False).print(table)

@@ -38,7 +38,7 @@ from .frames import Buffer
 from .limits import ARGUMENTS_KEPT
 from .packing import PACK_FAILURES, is_extension, make_packer, unpack
 from .paths import path_of
-from .records import record_for_type
+from .records import Unsayable, record_for_type
 from .ref_token import RefToken
 from .remote_error import RemoteError
 
@@ -145,6 +145,8 @@ class Encoder:
             return _said_ref(token)
         if isinstance(value, BaseException):
             return self._said_exception(value)
+        if cls is Unsayable:
+            raise Refusal(value.expected)  # type: ignore[attr-defined]
         raise Refusal(_expectation(value))
 
     def _said_exception(self, value: BaseException) -> list[object]:
@@ -222,6 +224,12 @@ def _read_scalar(code: int, data: bytes) -> object:
     return reader(data)
 
 
+def _said(value: object) -> object:
+    """Give what is said instead of a value."""
+    known = record_for_type(type(value))
+    return value if known is None or known.instead is None else known.instead(value)
+
+
 def _expectation(value: object) -> str:
     for kinds, hint in _HINTS:
         if isinstance(value, kinds):
@@ -243,5 +251,7 @@ def _explain(value: object, encoder: Encoder, root: str, error: Exception) -> No
             return refusal.expected
         return None
 
-    path, expected, got = path_of(value, root, refuse)
+    path, expected, got = path_of(value, root, refuse, _said)
+    if isinstance(got, Unsayable):
+        got = got.value
     raise CodecError(path, expected=expected or f"a value that msgpack can say ({error})", got=got) from error

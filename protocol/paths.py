@@ -15,11 +15,17 @@ from .limits import NESTING_MAX, PATH_SHOWN_CHARS
 __all__ = ("path_of",)
 
 
-def path_of(value: object, root: str, refuse: Callable[[object], str | None]) -> tuple[str, str | None, object]:
+def path_of(
+    value: object,
+    root: str,
+    refuse: Callable[[object], str | None],
+    said: Callable[[object], object] = lambda part: part,
+) -> tuple[str, str | None, object]:
     """Find the first part of `value` that cannot be said; give its path, what was expected there, and the part itself.
 
     Shape: `refuse(part)` says what was expected instead of `part`, or None if `part` itself is fine. The expectation is
-    None, with the path and value of the root, if every part is fine. O(parts).
+    None, with the path and value of the root, if every part is fine. `said(part)` gives that whose parts are said
+    instead of those of `part`. O(parts).
     """
     names: list[str] = []
     above: list[tuple[object, Iterator[tuple[str, object]]]] = []
@@ -44,7 +50,7 @@ def path_of(value: object, root: str, refuse: Callable[[object], str | None]) ->
                 return _shown("".join(names)), f"no cycle (it is {_shown(''.join(names[: depth + 1]))} again)", part
         if len(above) > NESTING_MAX:
             return _shown("".join(names)), f"at most {NESTING_MAX} levels of nesting", part
-        above.append((part, _parts(part)))
+        above.append((part, _parts(said(part))))
 
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:

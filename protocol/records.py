@@ -7,26 +7,35 @@ Both sides must have imported the module that registers a tag before a message w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from .errors import RemoteProtocolError
 
-__all__ = ("RecordType", "record", "record_for_tag", "record_for_type")
+__all__ = ("RecordType", "Unsayable", "record", "record_for_tag", "record_for_type", "said_instead")
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsayable:
+    """Stands for a part that cannot be said, in what is said instead of a record; the codec refuses it by its path."""
+
+    value: object
+    expected: str
 
 
 class RecordType:
     """A registered class: how to take a value of it apart and how to put one together."""
 
-    __slots__ = ("_values", "cls", "is_enum", "names", "required", "tag")
+    __slots__ = ("_values", "cls", "instead", "is_enum", "names", "required", "tag")
 
     def __init__(self, tag: str, cls: type) -> None:
         self.tag = tag
         self.cls = cls
+        self.instead: Callable[[object], object] | None = None
         self.is_enum = issubclass(cls, Enum)
         known = [] if self.is_enum else [f for f in fields(cls) if f.init]
         self.names: tuple[str, ...] = tuple(f.name for f in known)
@@ -35,6 +44,8 @@ class RecordType:
 
     def apart(self, value: object) -> object:
         """Give the fields by name, or an enum member's value."""
+        if self.instead is not None:
+            value = self.instead(value)
         if self.is_enum:
             return value.value  # type: ignore[attr-defined]
         if self._values is not None:
@@ -93,6 +104,15 @@ def record(tag: str) -> Callable[[type[T]], type[T]]:
         return cls
 
     return register
+
+
+def said_instead(cls: type[T], instead: Callable[[T], T]) -> None:
+    """Let a registered record be said as what `instead` gives for it: one of its class, with an `Unsayable` for each
+    part that cannot be said.
+
+    Errors: KeyError for what is not registered.
+    """
+    _BY_TYPE[cls].instead = cast("Callable[[object], object]", instead)
 
 
 def record_for_type(cls: type) -> RecordType | None:

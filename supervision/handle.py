@@ -85,7 +85,8 @@ class SupervisorHandle(AnyHandle):
     def get_childspec(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
         """Look a child's spec up.
 
-        Errors: ChildNotFound; RemoteError from another process, for a spec whose start names a class itself.
+        From another process what its start names comes by its import path.
+        Errors: ChildNotFound; RemoteError from another process, for a start without an import path.
         """
         return self._ask(ask.GetChildSpec(child_id), ChildSpec, timeout)
 

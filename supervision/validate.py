@@ -31,6 +31,7 @@ from .decay import FailureDecay
 from .dynamic_spec import DynamicSpec
 from .errors import InvalidSpec, SpecProblem
 from .intensity import RestartIntensity
+from .paths import ID_EXPECTED, is_id
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
 from .strategy import Strategy
@@ -165,8 +166,8 @@ def _supervisor_problems(spec: SupervisorSpec) -> Iterator[SpecProblem]:
 
 
 def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) -> Iterator[SpecProblem]:
-    if not _is_text(spec.id):
-        yield SpecProblem(f"{where}.id", "a string that is not empty", repr(spec.id))
+    if not is_id(spec.id):
+        yield SpecProblem(f"{where}.id", ID_EXPECTED, repr(spec.id))
     yield from _start(f"{where}.start", spec.start)
     yield from _one_of(f"{where}.restart", spec.restart, Restart)
     yield from _one_of(f"{where}.type", spec.type, ChildType)

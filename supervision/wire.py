@@ -1,8 +1,8 @@
 """What of supervision may cross a process boundary: specs, requests and answers, each under a tag.
 
 What lives here: the registration alone; it happens when `regrow.supervision` is imported, in every process.
-A spec crosses if its starts name their targets by import path and their arguments can cross; a supervisor in another
-process can then be described, and asked, from here.
+A spec crosses if what it starts has import paths, by which it is named over there, and its arguments can cross; a
+supervisor in another process can then be described, and asked, from here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..actors import child_spec
-from ..protocol.records import record
+from ..protocol.records import record, said_instead
 from . import errors, requests, results
 from .backoff import (
     AkkaBackoff,
@@ -25,6 +25,7 @@ from .dynamic_spec import DynamicSpec
 from .intensity import RestartIntensity
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
+from .start_paths import named_start
 from .states import ChildState
 from .strategy import Strategy
 
@@ -76,3 +77,4 @@ TAGS: Final[dict[str, type]] = {
 
 for _tag, _cls in TAGS.items():
     record(_tag)(_cls)
+said_instead(child_spec.Start, named_start)

@@ -21,6 +21,7 @@ from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import ActorDeadError, StartTimeout, SystemClosed
 from ..events import ActorStarted, LogReceived
+from ..mailbox import Envelope
 from ..outcome import Ignored, Started, StartFailed
 from ..signals import Down, ExitReport
 from .black_box import Recorded
@@ -36,8 +37,6 @@ from .peer import Peer
 from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
 from .stopped import StoppedWatch, is_stopped
-
-from ..mailbox import Envelope
 
 if TYPE_CHECKING:
     from ..clock import TimerHandle

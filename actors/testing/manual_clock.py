@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
 from collections.abc import Callable
-from itertools import count
+
+from ..clock import check_time
+from ..wheel import TimerWheel, WheelTimer
 
 __all__ = ("ManualClock",)
 
 
-class _Timer:
-    __slots__ = ("callback", "lock", "order", "when")
+class _Timer(WheelTimer):
+    __slots__ = ("lock",)
 
-    def __init__(self, lock: threading.Lock, when: float, order: int, callback: Callable[[], None]) -> None:
+    def __init__(self, when: float, lock: threading.RLock) -> None:
+        super().__init__(when, {})
         self.lock = lock
-        self.when = when
-        self.order = order
-        self.callback: Callable[[], None] | None = callback
-
-    def __lt__(self, other: _Timer) -> bool:
-        return (self.when, self.order) < (other.when, other.order)
 
     def cancel(self) -> bool:
         with self.lock:
-            live, self.callback = self.callback is not None, None
-            return live
+            return super().cancel()
 
 
 class ManualClock:
@@ -35,11 +30,10 @@ class ManualClock:
     """
 
     def __init__(self, start: float = 0.0, *, epoch: float = 1_700_000_000.0) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant: memory may be collected while it is held, and finalizers cancel
         self._now = start
         self._epoch_offset = epoch - start
-        self._heap: list[_Timer] = []
-        self._order = count()
+        self._wheel = TimerWheel(start)
         self._closed = False
 
     def now(self) -> float:
@@ -50,14 +44,16 @@ class ManualClock:
         """A wall clock that moves with `now`."""
         return self._now + self._epoch_offset
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> _Timer:
-        """Call back once time has been moved to `when`; one that is due already fires at the next `advance`."""
-        timer = _Timer(self._lock, when, next(self._order), callback)
+    def call_at(self, when: float, callback: Callable[[], object]) -> _Timer:
+        """Call back once time has been moved to `when`; one that is due already fires at the next `advance`.
+
+        Errors: ValueError if `when` is no number.
+        """
+        check_time(when)
+        timer = _Timer(when, self._lock)
         with self._lock:
-            if self._closed:
-                timer.callback = None
-            else:
-                heapq.heappush(self._heap, timer)
+            if not self._closed:
+                self._wheel.place(timer, callback)
         return timer
 
     def advance(self, seconds: float) -> int:
@@ -82,27 +78,24 @@ class ManualClock:
     def next_due(self) -> float | None:
         """When the earliest timer is due, None if there is none."""
         with self._lock:
-            return min((timer.when for timer in self._heap if timer.callback is not None), default=None)
+            return self._wheel.next_due()
 
     @property
     def pending(self) -> int:
         """How many timers wait."""
         with self._lock:
-            return sum(timer.callback is not None for timer in self._heap)
+            return len(self._wheel)
 
     def close(self) -> None:
         """Forget all timers."""
         with self._lock:
             self._closed = True
-            self._heap.clear()
+            self._wheel.clear()
 
-    def _next_due(self, target: float) -> Callable[[], None] | None:
+    def _next_due(self, target: float) -> Callable[[], object] | None:
         with self._lock:
-            while self._heap and self._heap[0].when <= target:
-                timer = heapq.heappop(self._heap)
-                if timer.callback is None:
-                    continue
-                self._now = max(self._now, timer.when)
-                callback, timer.callback = timer.callback, None
-                return callback
-            return None
+            due = self._wheel.next_due()
+            if due is None or due > target:
+                return None
+            self._now = max(self._now, due)
+            return self._wheel.due(due)

@@ -36,12 +36,19 @@ class Policy:
     def tree(self) -> SupervisorSpec:
         """Give the tree of this file, with its own `[policy]` tables applied.
 
-        Errors: PolicyError if the file has no `[tree]`, or if one of its paths matches nothing in the tree.
+        Errors: PolicyError if the file has no `[tree]`, if one of its paths matches nothing in the tree, or if two
+        children of one process have the same name.
         """
         if self.tables is None:
             expected = "a [tree] table (this file only has overrides for a tree that is elsewhere)"
             raise PolicyError([Mistake(file=self.file, line=0, key="tree", given="", expected=expected)])
-        return apply_rules(supervisor_spec(self.tables, path=self.root), self.rules, root=self.root)
+        from .names import repeated_names
+
+        spec = apply_rules(supervisor_spec(self.tables, path=self.root), self.rules, root=self.root)
+        repeated = sorted(repeated_names(self, spec), key=lambda mistake: mistake.line)
+        if repeated:
+            raise PolicyError(repeated)
+        return spec
 
     def apply(self, spec: SupervisorSpec, root: str = ROOT) -> SupervisorSpec:
         """Give `spec` with the `[policy]` tables of this file applied; `root` is the first segment of its paths.

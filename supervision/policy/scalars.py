@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ...actors.child_spec import DispatcherName
 from ..partition_spec import PARTITIONS_MAX
+from ..paths import ID_EXPECTED, is_id
 from .durations import (
     DURATION_EXPECTED,
     DURATION_PATTERN,
@@ -130,9 +131,9 @@ def _import_path(value: object) -> str:
 
 
 def _identity(value: object) -> str:
-    if isinstance(value, str) and value and "/" not in value and value.isprintable():
+    if isinstance(value, str) and is_id(value):
         return value
-    raise _mistake("a non-empty name without a slash (paths in the tree are made of it)")
+    raise _mistake(ID_EXPECTED)
 
 
 def _preset_names(value: object) -> object:
@@ -217,7 +218,7 @@ ImportPath: TypeAlias = Annotated[
     str, BeforeValidator(_import_path), WithJsonSchema({"type": "string", "pattern": f"^{_IMPORT_PATH.pattern}$"})
 ]
 Identity: TypeAlias = Annotated[
-    str, BeforeValidator(_identity), WithJsonSchema({"type": "string", "pattern": "^[^/]+$"})
+    str, BeforeValidator(_identity), WithJsonSchema({"type": "string", "pattern": r"^[^/*?\[\]\u0000-\u001f\u007f]+$"})
 ]
 SignalWord: TypeAlias = Annotated[
     str,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import weakref
+
 import pytest
 
-from regrow.actors import ActorRef, ActorSystem, DeadLetter, Timer
+from regrow.actors import ActorRef, ActorSystem, DeadLetter, MailboxOptions, Timer
+from regrow.actors.mailbox import Mailbox
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, hang
+from regrow.actors.timers import TimerSet
 
 
 def start(ref: ActorRef[Puppet], delay: float, message: object, *, every: bool = False) -> Timer:
@@ -91,7 +96,65 @@ def test_timers_end_with_their_life(system: ActorSystem, clock: ManualClock, pro
     assert letters.drain() == ()
 
 
-@pytest.mark.parametrize(("delay", "every"), [(-1.0, False), (0.0, True), (-1.0, True)])
+def test_a_ticking_timer_does_not_drift_when_it_fires_late(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer = start(ref, 1.0, "tick", every=True)
+    late = clock.call_at(0.5, lambda: clock.advance(1.25))  # a callback that takes its time, over the first tick
+    dues = []
+    for second in (2.0, 3.0, 4.0):
+        clock.advance(second - clock.now())
+        ref.ask(lambda _puppet: None)
+        dues.append(timer.due)
+    assert dues == [3.0, 4.0, 5.0]
+    assert not late.cancel()
+
+
+def test_it_says_how_long_it_has_still_to_go(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    once, often, taken_back = start(ref, 2.0, "x"), start(ref, 2.0, "y", every=True), start(ref, 2.0, "z")
+    clock.advance(0.5)
+    assert (once.remaining(), often.remaining(), taken_back.remaining()) == (1.5, 1.5, 1.5)
+    taken_back.cancel()
+    hold = Hold()
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    clock.advance(2.0)
+    assert (once.remaining(), often.remaining(), taken_back.remaining()) == (0.0, 1.5, None)
+    hold.release()
+    ref.ask(lambda _puppet: None)
+    assert once.remaining() is None
+
+
+def test_a_cancelled_timer_lets_go_of_the_actor_and_its_message(clock: ManualClock) -> None:
+    class Kept:
+        """A message."""
+
+    kept = Kept()
+    gone = weakref.ref(kept)
+    timers = TimerSet(clock, Mailbox("nobody", MailboxOptions(), lambda _envelope, _error: None))
+    timer = timers.start(5.0, kept)
+    assert (len(timers), timer in timers, clock.pending) == (1, True, 1)
+    timer.cancel()
+    del timer, kept
+    assert gone() is None
+    assert (len(timers), clock.pending) == (0, 0)
+
+
+def test_a_timer_set_after_the_end_is_over_at_once(clock: ManualClock) -> None:
+    timers = TimerSet(clock, Mailbox("nobody", MailboxOptions(), lambda _envelope, _error: None))
+    assert len(timers) == 0
+    timers.close()
+    timer = timers.start(1.0, "x")
+    assert (timer.active, timer.cancel(), timer.remaining(), clock.pending) == (False, False, None, 0)
+
+
+IMPOSSIBLE = (-1.0, math.inf, math.nan)
+
+
+@pytest.mark.parametrize(
+    ("delay", "every"),
+    [(0.0, True), *[(delay, every) for delay in IMPOSSIBLE for every in (False, True)]],
+)
 def test_impossible_times_are_refused_in_the_actor(system: ActorSystem, delay: float, every: bool) -> None:
     ref = system.spawn(Puppet)
     with pytest.raises(ValueError, match="expected delay"):

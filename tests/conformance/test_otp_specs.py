@@ -23,15 +23,16 @@ from regrow.supervision import (
     check_supervisor_spec,
     supervisor_child,
 )
+from regrow.supervision.paths import ID_EXPECTED
 from tests.conformance.case import case
 from tests.conformance.tree import counts, puppet, start
 
 GOOD = ChildSpec(id="a", start=Start(Puppet))
 
 BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
-    ({"id": ""}, ".id: expected a string that is not empty, got ''"),
-    ({"id": None}, ".id: expected a string that is not empty, got None"),
-    ({"id": 5}, ".id: expected a string that is not empty, got 5"),
+    ({"id": ""}, f".id: expected {ID_EXPECTED}, got ''"),
+    ({"id": None}, f".id: expected {ID_EXPECTED}, got None"),
+    ({"id": 5}, f".id: expected {ID_EXPECTED}, got 5"),
     ({"start": None}, ".start: expected a Start, got None"),
     ({"start": Puppet}, f".start: expected a Start, got {Puppet!r}"),
     ({"start": ("mod", "fun", [])}, ".start: expected a Start, got ('mod', 'fun', [])"),

@@ -110,7 +110,7 @@ def test_what_is_no_spec_is_refused(spec: Any) -> None:
 
 def test_an_id_that_cannot_be_compared_is_a_mistake_like_any_other() -> None:
     bad: Any = ["x"]
-    with pytest.raises(InvalidSpec, match=r"children\[0\] \(\['x'\]\)\.id: expected a string that is not empty"):
+    with pytest.raises(InvalidSpec, match=r"children\[0\] \(\['x'\]\)\.id: expected a printable string"):
         Stage(child(bad), child("b"))
     refused = Stage().boot().ask(ask.StartChild(ChildSpec(id=bad, start=child("x").start)))
     assert isinstance(refused, InvalidSpec)

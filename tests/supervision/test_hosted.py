@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from regrow.actors import ActorRef, ActorSystem, ChildSpec, Isolation, Start
+from regrow.actors import ActorRef, ActorSystem, ChildSpec, Isolation, Start, StopToken
 from regrow.actors.testing import Puppet
+from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import Signaled
 from regrow.protocol.remote_error import RemoteError
 from regrow.supervision import (
@@ -72,8 +73,12 @@ def test_a_tree_in_another_process_shows_up_in_the_trees_view_and_takes_orders(s
 
 
 def tree_of_classes() -> Start:
-    """A start function: its specs never leave the process that calls it, so they may name classes."""
-    return Start(Supervisor, (SupervisorSpec(children=[ChildSpec(id="a", start=Start(Puppet))]),))
+    """A start function: its specs never leave the process that calls it, so they may name what has no path."""
+
+    class Mine(Puppet):
+        pass
+
+    return Start(Supervisor, (SupervisorSpec(children=[ChildSpec(id="a", start=Start(Mine))]),))
 
 
 def test_a_child_whose_spec_cannot_be_said_can_be_restarted_from_here(system: ActorSystem) -> None:
@@ -96,6 +101,32 @@ def test_a_child_that_is_named_by_a_path_can_be_started_from_here(system: ActorS
     assert started.ref is not None
     assert started.ref.ask("by name", timeout=5.0) == "by name"
     assert inner.get_childspec("c") == spec
+
+
+def test_classes_and_functions_cross_by_their_paths_there_and_back(system: ActorSystem) -> None:
+    described = SupervisorSpec(children=[ChildSpec(id="a", start=Start(Puppet))])
+    child = supervisor_child("inner", described, isolation=Isolation.PROCESS)
+    inner = SupervisorHandle(inner_ref(SupervisorHandle.start(system, SupervisorSpec(children=[child]))))
+    for spec in (ChildSpec(id="b", start=Start(Puppet)), supervise(wait_for_the_end, id="c")):
+        started = inner.start_child(spec)
+        assert started.ref is not None
+    assert [inner.get_childspec(child_id).start for child_id in "abc"] == [
+        Start("regrow.actors.testing.puppet:Puppet"),
+        Start("regrow.actors.testing.puppet:Puppet"),
+        Start("regrow.actors.functions:FunctionActor", (f"{__name__}:wait_for_the_end",)),
+    ]
+    assert inner.count_children().active == 3
+
+    class Local(Puppet):
+        pass
+
+    with pytest.raises(CodecError, match=r'spec\.start\.target: expected an import path "package\.module:name", or'):
+        inner.start_child(ChildSpec(id="d", start=Start(Local)))
+
+
+def wait_for_the_end(stop: StopToken) -> None:
+    """A child's whole life, over there."""
+    stop.wait()
 
 
 def test_a_killed_supervisor_process_is_replaced_with_all_its_children(system: ActorSystem) -> None:

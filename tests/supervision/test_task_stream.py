@@ -27,7 +27,7 @@ class NotingClock(ManualClock):
         self._set = threading.Condition()
         self._count = 0
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> Any:
+    def call_at(self, when: float, callback: Callable[[], object]) -> Any:
         timer = super().call_at(when, callback)
         if when - self.now() < 10.0:  # 10 s is the time that every start may take
             with self._set:

@@ -7,6 +7,7 @@ import pytest
 from regrow.actors.child_spec import BrutalKill, ChildSpec, Grace, Infinity, Isolation, Limits, Start
 from regrow.supervision.core import SupervisorCore
 from regrow.supervision.errors import InvalidSpec
+from regrow.supervision.paths import ID_EXPECTED
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.validate import check_child_spec, check_supervisor_spec
@@ -32,7 +33,7 @@ def test_a_good_spec_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        (child(""), "child ('').id: expected a string that is not empty, got ''"),
+        (child(""), f"child ('').id: expected {ID_EXPECTED}, got ''"),
         (child("a", shutdown=Grace(-1)), "child ('a').shutdown.seconds: expected finite seconds >= 0, got -1"),
         (
             child("a", shutdown=5),

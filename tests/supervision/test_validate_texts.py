@@ -11,6 +11,7 @@ import pytest
 from regrow.actors.child_spec import ChildSpec, ChildType, Grace, Isolation, Limits, Restart, Start
 from regrow.supervision.backoff import Backoff
 from regrow.supervision.dynamic_spec import DynamicSpec
+from regrow.supervision.paths import ID_EXPECTED
 from regrow.supervision.significance import AutoShutdown
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.strategy import Strategy
@@ -38,8 +39,8 @@ class Endless:
 
 
 OF_A_CHILD: list[tuple[dict[str, Any], str]] = [
-    ({"id": 3}, "child (3).id: expected a string that is not empty, got 3"),
-    ({"id": None}, "child.id: expected a string that is not empty, got None"),
+    ({"id": 3}, f"child (3).id: expected {ID_EXPECTED}, got 3"),
+    ({"id": None}, f"child.id: expected {ID_EXPECTED}, got None"),
     ({"start": 1}, "child ('a').start: expected a Start, got 1"),
     (
         {"start": Start("a.b:c\n")},
@@ -99,6 +100,25 @@ def test_the_same_mistake_in_a_dynamic_child(more: dict[str, Any], text: str) ->
     assert [str(one) for one in check_dynamic_child(changed(more))] == [text]
 
 
+@pytest.mark.parametrize("name", ["a/b", "/", "*", "job*", "a?", "a[1]", "a]", "a\n", "a\x00", "a\x85b", "", b"a", 3.0])
+def test_an_id_that_would_make_a_path_or_a_pattern_ambiguous_is_refused_with_the_other_mistakes(name: Any) -> None:
+    text = (
+        f"child ({name!r}).id: expected a printable string that is not empty, without any of / * ? [ ]: "
+        f"paths and patterns are made of ids, got {name!r}"
+    )
+    wrong = changed({"id": name, "restart": 1})
+    for found in (check_child_spec(wrong, auto_shutdown=AutoShutdown.NEVER), check_dynamic_child(wrong)):
+        assert str(found[0]) == text
+        assert [one.where for one in found] == [f"child ({name!r}).id", f"child ({name!r}).restart"]
+    (in_template, *_) = check_dynamic_spec(DynamicSpec(template=wrong))
+    assert str(in_template) == text.replace("child", "template", 1)
+
+
+@pytest.mark.parametrize("name", ["a", "ä b", "<lambda>", "a.b:C", "-", "+", "x" * 500])
+def test_an_id_may_be_any_other_text(name: str) -> None:
+    assert check_dynamic_child(changed({"id": name})) == ()
+
+
 @pytest.mark.parametrize(
     "check", [check_dynamic_child, lambda it: check_child_spec(it, auto_shutdown=AutoShutdown.NEVER)]
 )
@@ -152,7 +172,7 @@ def test_a_significant_dynamic_child() -> None:
         (
             SupervisorSpec(children=[child(""), 3, child("a", name="")]),  # type: ignore[list-item]
             [
-                "children[0] ('').id: expected a string that is not empty, got ''",
+                f"children[0] ('').id: expected {ID_EXPECTED}, got ''",
                 "children[1]: expected a ChildSpec, got 3",
                 "children[2] ('a').name: expected a string that is not empty, or None, got ''",
             ],

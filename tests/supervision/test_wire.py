@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 import tenacity
 
@@ -14,6 +18,7 @@ from regrow.actors.child_spec import (
     Restart,
     Start,
 )
+from regrow.actors.functions import FunctionActor
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.errors import CodecError
 from regrow.supervision import (
@@ -35,6 +40,8 @@ from regrow.supervision import (
     SupervisorSpec,
     TenacityBackoff,
     requests,
+    supervise,
+    supervisor_child,
 )
 
 CHILD = ChildSpec(
@@ -99,9 +106,76 @@ def test_it_comes_back_as_it_was(value: object) -> None:
     assert decode(encode(value)) == value
 
 
-def test_a_spec_with_a_class_for_its_target_cannot_cross_and_says_where() -> None:
-    with pytest.raises(CodecError, match=r"start\.target"):
-        encode(SupervisorSpec(children=[ChildSpec(id="a", start=Start(object))]))
+def crossed(spec: object) -> object:
+    return decode(encode(spec))
+
+
+def run(*_args: object) -> None:
+    """A function that has an import path."""
+
+
+class Holder:
+    class Inner:
+        """A class that has one, too."""
+
+    def method(self) -> None:
+        """A method of an object has none."""
+
+
+def test_what_a_start_names_goes_by_its_import_path() -> None:
+    assert crossed(Start(Holder.Inner, (1,), {"a": 2})) == Start(f"{__name__}:Holder.Inner", (1,), {"a": 2})
+    assert crossed(Start(run)) == Start(f"{__name__}:run")
+    inner = SupervisorSpec(children=[supervise(run, 3)])
+    tree = crossed(SupervisorSpec(children=[supervisor_child("pool", inner)]))
+    assert isinstance(tree, SupervisorSpec)
+    start = tree.children[0].start
+    assert start.target == "regrow.supervision.supervisor:Supervisor"
+    (below,) = start.args
+    assert isinstance(below, SupervisorSpec)
+    assert below.children[0].start == Start("regrow.actors.functions:FunctionActor", (f"{__name__}:run", 3))
+
+
+def test_what_has_no_import_path_is_refused_where_it_stands_with_what_to_do() -> None:
+    class Local:
+        pass
+
+    def spec(start: Start) -> SupervisorSpec:
+        return SupervisorSpec(children=[CHILD, ChildSpec(id="b", start=start)])
+
+    for start, path, why, got in (
+        (Start(Local), "start.target", "it is defined inside a function (a closure)", Local),
+        (Start(FunctionActor, (len_of := lambda: 3,)), "start.args[0]", "a lambda has no name", len_of),
+        (Start(Holder().method), "start.target", "is another object", None),
+    ):
+        with pytest.raises(CodecError) as caught:
+            encode(spec(start))
+        assert caught.value.path == f"message.children[1].{path}"
+        assert caught.value.expected.startswith('an import path "package.module:name", or what has one (')
+        assert why in caught.value.expected
+        assert got is None or caught.value.got is got
+
+
+def test_a_function_among_other_arguments_is_refused_as_code_in_any_message() -> None:
+    with pytest.raises(CodecError, match=r"message\.args\[1\]: expected data, not code"):
+        encode(Start(run, (1, run)))
+    with pytest.raises(CodecError, match=r"message\.args\[1\]: expected data, not code"):
+        encode(Start(FunctionActor, (run, run)))
+
+
+def test_what_is_defined_in_a_script_has_no_import_path_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Main:
+        __module__ = "__main__"
+        __qualname__ = "Main"
+
+    script = ModuleType("__main__")
+    script.__dict__.update(Main=Main, __file__=str(tmp_path / "shop.py"))
+    (tmp_path / "shop.py").touch()
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    text = r"message\.target: expected what is defined in a module, not in a script \(shop:Main\), got type <class"
+    with pytest.raises(CodecError, match=text):
+        encode(Start(Main))
 
 
 def test_a_wait_that_is_no_import_path_cannot_cross_and_says_where() -> None:
