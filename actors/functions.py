@@ -100,6 +100,8 @@ class FunctionActor(Actor):
     `function` may be an import path. Errors: ReturnedUnready; ReturnedStart.
     """
 
+    dispatcher = "thread"  # which it has for itself as long as it runs
+
     def __init__(self, function: Callable[..., object] | str, *args: object, **kwargs: object) -> None:
         if isinstance(function, str):
             from .hosting.import_path import resolve

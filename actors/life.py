@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
@@ -78,6 +79,7 @@ class Life:
         "lock",
         "mailbox",
         "on_outcome",
+        "movable",
         "orphan_timer",
         "pace",
         "parent",
@@ -110,6 +112,7 @@ class Life:
         self.on_outcome: Callable[[StartOutcome], None] = birth.on_outcome
         self.dispatcher = dispatcher
         self.pace = pace
+        self.movable = birth.dispatcher is None
         self.place: Any = None  # for the dispatcher: where it sleeps
         self.lock = threading.Lock()
         self.mailbox: Mailbox = make_mailbox(self, self.lock, birth.mailbox)
@@ -237,6 +240,16 @@ class Life:
         finally:
             here.life = before
 
+    def move(self, kind: type[Actor], start: Start) -> None:
+        """Be run where its class says, which was known only when it was imported. Runs in: its first turn."""
+        self.start = start
+        self.born = self.movable = False
+        self.dispatcher = self.system.dispatchers.get(kind.dispatcher)
+        self.pace = self.system.dispatchers.pace(self.dispatcher.name, kind)
+        self.ref.actor_class = kind
+        self.mailbox.pause()
+        self.dispatcher.launch(self)
+
     def lent(self) -> None:
         """Have a turn, seized by whoever waits for an answer, on his thread."""
         self.dispatcher.run_here(self)
@@ -349,6 +362,8 @@ class Life:
 
     def arm_start_timeout(self, timeout: float) -> None:
         """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
+        if timeout == inf:
+            return
         clock = self.system.clock
         self.start_timer = clock.call_at(clock.now() + timeout, lambda: time_out(self, timeout))
         if self.ended:  # killed before this: nobody else will take the timer back

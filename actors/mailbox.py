@@ -200,7 +200,7 @@ class Mailbox:
         """
         self.user.append(item)
         if self.state:
-            self.notice()
+            self.notice(item)
 
     def put(self, envelope: Envelope, lane: Lane = Lane.USER) -> None:
         """Add to a lane. Errors: as `post`. Runs in: any thread; never blocks but for the user's lane of a bounded one."""
@@ -227,8 +227,11 @@ class Mailbox:
         if watch is not None:
             watch(envelope.message)
 
-    def notice(self) -> None:
-        """Look after a message that was just appended: wake who sleeps. Errors: ActorDeadError if nobody is there."""
+    def notice(self, item: object) -> None:
+        """Look after a message that was just appended: wake who sleeps. Errors: ActorDeadError if it came too late.
+
+        One that is not there any more was taken: handled, or reported by whoever has closed.
+        """
         with self._lock:
             state = self.state
             if state is IDLE:
@@ -236,8 +239,10 @@ class Mailbox:
         if state is IDLE:
             self._owner.woken()
         elif state is GONE:
-            self._owner.came_late(self.drain())
-            raise ActorDeadError(self._owner)
+            late = self.drain()
+            self._owner.came_late(late)
+            if any(other is item for other in late):
+                raise ActorDeadError(self._owner)
 
     def close(self) -> tuple[tuple[object, ...], bool]:
         """Take no message any more; gives what still waited, and whether the reader runs the actor's code."""

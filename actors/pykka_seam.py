@@ -2,7 +2,8 @@
 
 Private API used: `messages._ActorStop`, `ActorRef._actor_weakref` (given, never set), `Actor._actor_ref`,
 `Actor._handle_receive`, `Actor._actor_loop` and its three parts, `ActorProxy._actor` and `_attr_path`,
-`Future._get_hook` and `_get_hook_result`, `ActorRegistry._actor_refs` and its lock. Everything else of ours uses what pykka documents.
+`Future._get_hook` and `_get_hook_result`, `ActorRegistry._actor_refs` and its lock. Everything else of ours uses what
+pykka documents.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import pykka
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
-from .errors import ActorDeadError
+from .errors import ActorDeadError, NotStarted
 
 if TYPE_CHECKING:
     from .life import Life
@@ -45,45 +46,38 @@ NO_RESULT: Final[object] = pykka.Future[object]()._get_hook_result
 PROXY_MESSAGES: Final = frozenset((ProxyCall, ProxyGetAttr, ProxySetAttr))
 
 
-class OnLife:
-    """What pykka's `__init__` would set on every actor, looked up in its life when somebody wants it."""
+class _OfLife:
+    """An attribute that pykka's `__init__` sets on every actor; here it is looked up in its life when it is wanted."""
 
-    _life: Life | None
+    def __init__(self, get: Callable[[Life], object]) -> None:
+        self._get = get
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, actor: Any, _owner: type | None = None) -> Any:
+        if actor is None:
+            return self
+        life: Life | None = actor._life
+        if life is not None:
+            return self._get(life)
+        try:
+            return actor.__dict__[self._name]  # made by hand: it has what pykka's `__init__` gave it
+        except KeyError:
+            raise NotStarted(type(actor).__name__) from None
+
+    def __set__(self, actor: Any, value: object) -> None:
+        actor.__dict__[self._name] = value
+
+
+class OnLife:
+    """What pykka's `__init__` would set on every actor."""
 
     if not TYPE_CHECKING:
-
-        @property
-        def _actor_ref(self) -> ActorRef[Any]:
-            return self._alive().ref
-
-        @_actor_ref.setter
-        def _actor_ref(self, _ref: object) -> None:
-            pass
-
-        @property
-        def actor_inbox(self) -> Any:
-            return self._alive().mailbox
-
-        @actor_inbox.setter
-        def actor_inbox(self, _inbox: object) -> None:
-            pass  # pykka's `__init__`, called by name, brings its own
-
-        @property
-        def actor_stopped(self) -> threading.Event:
-            return self._alive().stopped
-
-        @actor_stopped.setter
-        def actor_stopped(self, _stopped: object) -> None:
-            pass
-
-        @property
-        def actor_urn(self) -> str:
-            life = self._life
-            return self.__dict__["_urn"] if life is None else life.ref.actor_urn
-
-        @actor_urn.setter
-        def actor_urn(self, urn: str) -> None:
-            self.__dict__["_urn"] = urn
+        _actor_ref = _OfLife(lambda life: life.ref)
+        actor_inbox = _OfLife(lambda life: life.mailbox)
+        actor_stopped = _OfLife(lambda life: life.stopped)
+        actor_urn = _OfLife(lambda life: life.ref.urn)
 
 
 class OnCell:
@@ -93,21 +87,13 @@ class OnCell:
 
     if not TYPE_CHECKING:
 
-        @property
-        def actor_inbox(self) -> Any:
-            return None if self._cell is None else getattr(self._cell, "mailbox", None)
-
-        @property
-        def actor_stopped(self) -> threading.Event | None:
-            return None if self._cell is None else getattr(self._cell, "stopped", None)
-
-        @property
-        def _actor_weakref(self) -> Callable[[], pykka.Actor | None]:
-            return lambda: bound_actor(self)
+        actor_inbox = property(lambda self: getattr(self._cell, "mailbox", None))
+        actor_stopped = property(lambda self: getattr(self._cell, "stopped", None))
+        _actor_weakref = property(lambda self: lambda: bound_actor(self))
 
 
 def bound_actor(ref: Any) -> Any:
-    """The object that a ref leads to now, for looking at its class only; None for the dead and for what lives elsewhere."""
+    """The object that a ref leads to now, for looking at its class only; None for the dead, and in other processes."""
     actor = getattr(ref.cell, "actor", None)
     return None if actor is None else actor.exposed
 

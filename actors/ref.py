@@ -140,7 +140,7 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
             return
         box.user.append(message)
         if box.state:  # not busy: it sleeps, or is gone
-            box.notice()
+            box.notice(message)
 
     def _post(self, message: object) -> None:
         cell = self._cell

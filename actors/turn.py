@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..protocol.exits import NORMAL, Crash, ExitReason, Normal, crash_of
 from .actor import Actor, Cause
 from .births import resolve_start
+from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
 from .current import here
 from .describe import Describe
@@ -42,12 +43,25 @@ class _End(BaseException):
         self.reason = reason
 
 
+class _Moved(BaseException):
+    """Says that the class, known only now, runs elsewhere."""
+
+    def __init__(self, cls: type[Actor], start: Start) -> None:
+        super().__init__(cls, start)
+        self.cls = cls
+        self.start = start
+
+
 def run_turn(life: Life, limit: int) -> Rest:
     """Handle up to `limit` messages of users, and all that goes before them."""
     if not life.born:
         life.born = True
         if not life.ended:
-            _be_born(life)
+            try:
+                _be_born(life)
+            except _Moved as moved:
+                life.move(moved.cls, moved.start)
+                return Rest.MOVED
     actor = life.actor
     if life.coroutine is not None:
         return Rest.AWAITS
@@ -106,6 +120,8 @@ def _be_born(life: Life) -> None:
         if type(returned) is CoroutineType:
             life.dispatcher.drive(life, returned, lambda error, _: _born(life, actor, error))
             return
+    except _Moved:
+        raise
     except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
         _born(life, life.actor, error)
     else:
@@ -132,6 +148,8 @@ def _construct(life: Life) -> Actor:
     if life.start is None:
         raise AssertionError("a life is constructed once")
     cls, start = resolve_start(life.start)
+    if cls.dispatcher not in {None, life.dispatcher.name} and life.movable:
+        raise _Moved(cls, start)
     actor = cls.__new__(cls, *start.args, **start.kwargs)
     actor._life = life
     life.ref.actor_class = cls

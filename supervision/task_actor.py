@@ -71,6 +71,8 @@ class TaskCall:
 class TaskActor(Actor):
     """Runs a call on its own thread. Its exit reason: NORMAL, a crash, or what it was asked to end with."""
 
+    dispatcher = "thread"  # a function may last
+
     def __init__(self, call: TaskCall) -> None:
         self._call = call
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..clock import monotonic
 from ..current import here
 from ..turn import OUR_FILES
-from .dispatcher import Rest
+from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
     from ..life import Life
@@ -164,9 +164,17 @@ class AsyncioDispatcher:
             except IndexError:
                 return
             if life.mailbox.begin():
-                self._after(life, life.turn(self._quantum))
+                self._run(life)
         if self._queue and not self._called:
             self._call()
+
+    def _run(self, life: Life) -> None:
+        try:
+            rest = life.turn(self._quantum)
+        except BaseException as error:  # noqa: BLE001 - a mistake of ours: the life has been ended, the loop goes on
+            report_mistake(error)
+            rest = Rest.OVER
+        self._after(life, rest)
 
     def _after(self, life: Life, rest: Rest) -> None:
         if rest is Rest.MORE:
@@ -186,13 +194,12 @@ class AsyncioDispatcher:
             if life.coroutine is not None:
                 return
             life.mailbox.in_hand = None
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - as in `_run`
             life.broken(error)
-            life.finished()
-            raise
+            report_mistake(error)
         finally:
             here.life = before
-        self._after(life, life.turn(self._quantum))
+        self._run(life)
 
     def _cancel(self, life: Life) -> None:
         for task, whose in tuple(self._tasks.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from ..life import Life
 
-__all__ = ("NO_LIMIT", "Dispatcher", "Rest")
+__all__ = ("NO_LIMIT", "Dispatcher", "Rest", "report_mistake")
 
 NO_LIMIT: Final = 1 << 62
 
@@ -20,7 +21,15 @@ class Rest(Enum):
     IDLE = "idle"  # it will be woken when there is something to do
     MORE = "more"  # it has handled as many messages as it may, and there may be more
     AWAITS = "awaits"  # a coroutine of it runs; the turn goes on when that is done
+    MOVED = "moved"  # another dispatcher runs it from now on
     OVER = "over"  # the life has ended; never again
+
+
+def report_mistake(error: BaseException) -> None:
+    """Let a mistake of ours be seen as a thread's would be, by a thread that has others to run. It has ended the life."""
+    threading.excepthook(
+        threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+    )
 
 
 class Dispatcher(Protocol):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..clock import monotonic
 from ..current import here
 from ..errors import AsyncElsewhere
-from .dispatcher import Rest
+from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
     from ..life import Life
@@ -128,7 +128,11 @@ class PoolDispatcher:
     def run_here(self, life: Life) -> None:
         """Run a turn, seized by the caller, on this thread. What is left to do after it waits in the queue."""
         started, handled = time.perf_counter(), life.handled
-        rest = life.turn(self._quantum)
+        try:
+            rest = life.turn(self._quantum)
+        except BaseException as error:  # noqa: BLE001 - a mistake of ours, and not of who has lent his thread
+            report_mistake(error)
+            rest = Rest.OVER
         life.pace.note(time.perf_counter() - started, life.handled - handled)
         if rest is Rest.MORE:
             if life.mailbox.pause():
@@ -237,10 +241,12 @@ class PoolDispatcher:
                     if not self._sleep(worker):
                         return
                     continue
-                if life.mailbox.begin():
+                begun = life.mailbox.begin()
+                if begun:
                     self._run(worker, life, quantum)
-                    if self._hot > 1 and self._step_back(worker):
-                        return
+                del life  # who sleeps must keep nobody
+                if begun and self._hot > 1 and self._step_back(worker):
+                    return
         finally:
             with self._lock:
                 self._workers.pop(worker, None)
@@ -252,9 +258,9 @@ class PoolDispatcher:
             rest = life.turn(quantum)
             while rest is Rest.MORE and not self._queue:  # nobody else wants to
                 rest = life.turn(quantum)
-        except BaseException:  # a mistake of ours; the life has been ended
-            life.finished()
-            raise
+        except BaseException as error:  # noqa: BLE001 - a mistake of ours; the others have their turn all the same
+            report_mistake(error)
+            rest = Rest.OVER
         finally:
             worker.since = None
             self._turns += 1

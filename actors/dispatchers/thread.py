@@ -83,12 +83,15 @@ class ThreadDispatcher:
         return not any(thread.is_alive() for thread in tuple(self._threads) if thread is not own)
 
     def _run(self, life: Life, gate: threading.Lock) -> None:
+        rest = Rest.OVER
         try:
             while True:
                 life.mailbox.begin()
-                if life.turn(NO_LIMIT) is not Rest.IDLE:
+                rest = life.turn(NO_LIMIT)
+                if rest is not Rest.IDLE:
                     return
                 gate.acquire()
         finally:
-            life.finished()
+            if rest is not Rest.MOVED:
+                life.finished()
             self._threads.pop(threading.current_thread(), None)

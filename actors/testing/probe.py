@@ -24,6 +24,7 @@ WAIT_SECONDS: Final = 5.0  # real time; only a failing test ever waits that long
 
 
 class _Collector(Actor):
+    dispatcher = "thread"  # so that it hears of those who hold up everybody else
     trap_exit = True
 
     def __init__(self, take: Callable[[object], None]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ...protocol.exits import ExitReason
 from ..actor import Actor
@@ -31,11 +32,35 @@ class Hold:
     def __init__(self) -> None:
         self._reached = threading.Event()
         self._released = threading.Event()
+        self._lock = threading.Lock()
+        self._wakes: list[Callable[[], object]] = []
 
-    def __call__(self, _puppet: object = None) -> str:
-        """Wait here. Runs in: the puppet's thread; ends at the latest after a minute."""
+    def __call__(self, puppet: object = None) -> object:
+        """Wait here, at most for a minute. Runs in: the puppet's thread; on an event loop it is to be awaited."""
+        life = puppet._life if isinstance(puppet, Actor) else None
+        if life is not None and life.dispatcher.runs_coroutines:
+            return self._wait_on_loop()
         self._reached.set()
         self._released.wait(60.0)
+        return "released"
+
+    async def _wait_on_loop(self) -> str:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        with self._lock:
+            self._wakes.append(lambda: loop.call_soon_threadsafe(wake))
+            released = self._released.is_set()
+        if released:
+            wake()
+        self._reached.set()
+        await asyncio.wait_for(waiter, 60.0)
         return "released"
 
     def wait_reached(self, timeout: float = WAIT_SECONDS) -> None:
@@ -45,7 +70,12 @@ class Hold:
 
     def release(self) -> None:
         """Let everybody go, now and later."""
-        self._released.set()
+        with self._lock:
+            self._released.set()
+            wakes, self._wakes = self._wakes, []
+        for wake in wakes:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                wake()
 
 
 @dataclass
@@ -97,28 +127,29 @@ class Puppet(Actor):
         self.trap_exit = self._script.trap_exit
         self.seen: list[object] = []
 
-    def on_start(self) -> None:
+    def on_start(self) -> Any:
         """Follow the script."""
-        self._follow("on_start", self._script.on_start)
+        return self._follow("on_start", self._script.on_start)
 
-    def on_stop(self) -> None:
+    def on_stop(self) -> Any:
         """Follow the script."""
-        self._follow("on_stop", self._script.on_stop)
+        return self._follow("on_stop", self._script.on_stop)
 
     def on_failure(
         self,
         exception_type: type[BaseException] | None,  # noqa: ARG002
         exception_value: BaseException | None,  # noqa: ARG002
         traceback: TracebackType | None,  # noqa: ARG002
-    ) -> None:
+    ) -> Any:
         """Follow the script."""
-        self._follow("on_failure", self._script.on_failure)
+        return self._follow("on_failure", self._script.on_failure)
 
-    def on_stop_request(self, reason: ExitReason) -> None:
+    def on_stop_request(self, reason: ExitReason) -> Any:
         """Follow the script, or end at once."""
-        self._follow("on_stop_request", self._script.on_stop_request)
+        returned = self._follow("on_stop_request", self._script.on_stop_request)
         if self._script.on_stop_request is None:
             self.exit(reason)
+        return returned
 
     def on_receive(self, message: object) -> object:
         """Do what it is told, or keep it."""
@@ -127,10 +158,10 @@ class Puppet(Actor):
         self.seen.append(message)
         return message
 
-    def _follow(self, hook: str, command: Command | None) -> None:
+    def _follow(self, hook: str, command: Command | None) -> object:
+        """Give what the command gives: a coroutine, if it is one that waits on an event loop."""
         self._script.note(hook, self.incarnation)
-        if command is not None:
-            command(self)
+        return None if command is None else command(self)
 
 
 def crash(error: BaseException | None = None) -> Command:

@@ -134,6 +134,7 @@ def test_every_cause_has_a_row_in_the_table_of_hooks() -> None:
     assert set(HOOKS) == set(Cause)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_a_start_that_takes_too_long_is_abandoned(system: ActorSystem, clock: ManualClock, probe: Probe) -> None:
     hold = Hold()
     script = Script(on_start=hang(hold))
@@ -215,6 +216,7 @@ def test_reply_can_carry_a_plain_value(system: ActorSystem) -> None:
     assert spawn(system).ask(lambda _puppet: Reply(5)) == 5
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_continue_with_goes_before_everything_that_waits(system: ActorSystem) -> None:
     ref = spawn(system)
     hold = Hold()
@@ -298,6 +300,7 @@ def test_members_work_in_the_constructor_without_super(system: ActorSystem) -> N
     assert ref.proxy().at_birth.get() == ("early", 1, "test", None)
 
 
+@pytest.mark.dispatchers("thread")
 def test_code_of_an_actor_runs_on_its_own_thread(system: ActorSystem) -> None:
     class Where(Actor):
         def __init__(self) -> None:

@@ -135,10 +135,12 @@ def test_start_waits_for_on_start_with_start_waits() -> None:
 
 
 def test_an_on_start_may_take_longer_than_any_start_timeout() -> None:
-    ref = Legacy.start()
-    cell = ref.cell
-    assert cell is not None
-    assert ref.ask(lambda actor: actor._life.birth.start_timeout) == float("inf")
+    class Looking(Legacy):
+        def on_start(self) -> None:
+            assert self._life is not None
+            self.timer = self._life.start_timer
+
+    assert Looking.start().ask(lambda actor: actor.timer) is None
 
 
 def test_start_raises_what_the_constructor_raises_and_nothing_is_left(caplog: pytest.LogCaptureFixture) -> None:
@@ -328,6 +330,7 @@ def test_names_that_it_does_not_use_are_ours(system: ActorSystem) -> None:
     assert ref.ask(lambda actor: (actor.system, actor.ref, actor.name)) == (system, ref, "Legacy")
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_started_by_an_actor_it_lives_in_the_same_system(system: ActorSystem) -> None:
     outer = system.spawn(Legacy)
     inner = outer.ask(lambda _actor: Legacy.start())

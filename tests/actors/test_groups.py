@@ -135,6 +135,7 @@ def test_a_monitor_of_the_whole_scope_gets_all_groups(system: ActorSystem, probe
     assert {probe.expect(GroupLeft).group, probe.expect(GroupLeft).group} == {"g", "h"}
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_demonitor_takes_back_what_waits_too(system: ActorSystem) -> None:
     watcher, member = system.spawn(Puppet), system.spawn(Puppet)
     hold = Hold()

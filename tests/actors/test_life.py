@@ -48,6 +48,7 @@ def test_an_idle_actor_is_gone_when_kill_returns(system: ActorSystem) -> None:
     assert script.hooks() == ("on_start",)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_a_busy_actor_is_abandoned_fenced_and_reported_until_it_ends(system: ActorSystem, probe: Probe) -> None:
     hold = Hold()
     other = system.spawn(Puppet)
@@ -81,6 +82,7 @@ def test_a_busy_actor_is_abandoned_fenced_and_reported_until_it_ends(system: Act
     assert other.ask(lambda puppet: list(puppet.seen)) == []
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_a_kill_reaches_a_thread_that_waits_for_an_answer(system: ActorSystem) -> None:
     hold = Hold()
     slow, waiting = system.spawn(Puppet), system.spawn(Puppet)
@@ -189,6 +191,7 @@ def test_a_message_to_one_that_starts_waits_for_it(system: ActorSystem, probe: P
     assert answer.get(timeout=5) == "early"
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_messages_to_one_whose_start_fails_are_answered(system: ActorSystem, probe: Probe) -> None:
     hold = Hold()
 
@@ -354,6 +357,7 @@ def test_a_kill_from_the_moment_of_begin_on_is_never_lost_or_doubled(system: Act
     assert not system.relations.is_living(ref)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 @pytest.mark.parametrize("call", ["tell", "ask", "wait", "exit", "spawn"])
 def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem, probe: Probe, call: str) -> None:
     hold = Hold()
@@ -387,6 +391,7 @@ def test_the_fence_stops_every_way_out_of_an_abandoned_life(system: ActorSystem,
     assert system.roots == (probe.ref, other)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_whom_an_abandoned_life_kills_is_announced_to_all(system: ActorSystem, probe: Probe) -> None:
     hold = Hold()
     log, victim, ref = system.spawn(Puppet), system.spawn(Puppet), system.spawn(Puppet)
@@ -405,6 +410,7 @@ def test_whom_an_abandoned_life_kills_is_announced_to_all(system: ActorSystem, p
     unsubscribe()
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_an_abandoned_life_gets_no_monitor_that_nobody_would_take_back(system: ActorSystem) -> None:
     hold = Hold()
     other, ref = system.spawn(Puppet), system.spawn(Puppet)
@@ -493,6 +499,7 @@ def test_stop_waits_for_one_with_work_to_finish(system: ActorSystem, then: str) 
     assert stopped.get(timeout=5) is True
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 @pytest.mark.parametrize("error", [ActorDeadError("nobody"), RuntimeError("bad listener")])
 def test_a_listener_of_a_start_that_raises_does_not_reach_whoever_kills_the_life(
     system: ActorSystem, error: Exception

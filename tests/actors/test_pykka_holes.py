@@ -84,6 +84,7 @@ def test_hole_4_an_ask_that_races_the_end_is_always_answered(system: ActorSystem
         assert not thread.is_alive()
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_hole_5_tells_behind_a_crash_are_dead_letters_and_asks_are_answered(system: ActorSystem) -> None:
     ref = system.spawn(Puppet)
     hold = Hold()

@@ -373,6 +373,7 @@ def test_a_listener_that_raises_harms_nobody(system: ActorSystem) -> None:
     assert "somebody else" in str(failed.get())
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_a_listener_with_a_full_mailbox_hears_all_and_one_that_is_down_hears_nothing(system: ActorSystem) -> None:
     hold = Hold()
     full = system.spawn(Puppet, options=SpawnOptions(mailbox=MailboxOptions(maxsize=1)))

@@ -111,6 +111,7 @@ def test_exit_names_its_sender(system: ActorSystem) -> None:
     assert other.ask(lambda puppet: [m.sender for m in puppet.seen]) == [one, None]
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_unlinked_peers_do_not_share_fate_and_the_exit_that_waits_is_dropped(system: ActorSystem) -> None:
     one, peer = spawn(system), spawn(system, Script(trap_exit=True))
     system.link(one, peer)
@@ -163,6 +164,7 @@ def test_a_child_of_a_dead_parent_ends(system: ActorSystem, probe: Probe) -> Non
     assert isinstance(event.reason, NoProc)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_a_failed_start_gives_the_parent_its_outcome_and_no_exit(system: ActorSystem, probe: Probe) -> None:
     watcher = Probe(system)
     hold = Hold()
@@ -199,6 +201,7 @@ def test_monitoring_the_dead_gives_noproc_at_once(system: ActorSystem, probe: Pr
     assert probe.expect(Down) == Down(number, ref, NOPROC, 1)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_demonitor_takes_back_a_down_that_waits(system: ActorSystem) -> None:
     subject, watcher = spawn(system), spawn(system)
     hold = Hold()

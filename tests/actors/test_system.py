@@ -232,6 +232,7 @@ def test_each_start_that_a_closed_system_refuses_has_a_number_of_its_own(system:
     assert [outcome.incarnation for outcome in outcomes if isinstance(outcome, StartFailed)] == [2, 3]
 
 
+@pytest.mark.dispatchers("thread")
 def test_a_thread_that_does_not_start_is_not_waited_for(
     system: ActorSystem, probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 
 import pytest
@@ -11,6 +12,18 @@ from regrow.actors import ActorRef, ActorSystem, DeadLetter, MailboxOptions, Tim
 from regrow.actors.mailbox import Mailbox
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, hang
 from regrow.actors.timers import TimerSet
+
+
+class Nobody:
+    """Whose mailbox it is does not matter here."""
+
+    def overflowed(self, item: object, error: Exception) -> None: ...
+
+    def came_late(self, items: object) -> None: ...
+
+    def woken(self) -> None: ...
+
+    def water(self, waiting: int, *, high: bool) -> None: ...
 
 
 def start(ref: ActorRef[Puppet], delay: float, message: object, *, every: bool = False) -> Timer:
@@ -131,7 +144,7 @@ def test_a_cancelled_timer_lets_go_of_the_actor_and_its_message(clock: ManualClo
 
     kept = Kept()
     gone = weakref.ref(kept)
-    timers = TimerSet(clock, Mailbox("nobody", MailboxOptions(), lambda _envelope, _error: None))
+    timers = TimerSet(clock, Mailbox(Nobody(), threading.Lock()))
     timer = timers.start(5.0, kept)
     assert (len(timers), timer in timers, clock.pending) == (1, True, 1)
     timer.cancel()
@@ -141,7 +154,7 @@ def test_a_cancelled_timer_lets_go_of_the_actor_and_its_message(clock: ManualClo
 
 
 def test_a_timer_set_after_the_end_is_over_at_once(clock: ManualClock) -> None:
-    timers = TimerSet(clock, Mailbox("nobody", MailboxOptions(), lambda _envelope, _error: None))
+    timers = TimerSet(clock, Mailbox(Nobody(), threading.Lock()))
     assert len(timers) == 0
     timers.close()
     timer = timers.start(1.0, "x")
