@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regrow.actors import Actor, ActorRef, ActorSystem, Down
+from regrow.actors import Actor, ActorRef, ActorSystem, BadHandler, Down, UnhandledMessage, handles
 from regrow.actors.compat import PykkaActor
-from regrow.actors.errors import BadHandler, UnhandledMessage
-from regrow.actors.handles import CACHE_MAX, HandlerTable, handles
+from regrow.actors.handles import CACHE_MAX, HandlerTable
 from regrow.actors.testing import Probe
 from regrow.protocol.exits import Crash
 

@@ -12,10 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from regrow.actors import Actor, ActorDeadError, ActorRef, ActorSystem, AskTimeout, Down
+from regrow.actors import (
+    Actor,
+    ActorDeadError,
+    ActorRef,
+    ActorSystem,
+    AskTimeout,
+    Down,
+    ask_call,
+    await_call,
+    call,
+    tell_call,
+    typed_proxy,
+)
 from regrow.actors.compat import PykkaActor
 from regrow.actors.testing import Hold, Probe
-from regrow.actors.typed import ask_call, await_call, call, tell_call, typed_proxy
 from regrow.protocol.exits import Crash
 
 ROOT = Path(__file__).parents[2]
