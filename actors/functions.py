@@ -7,7 +7,6 @@ CancelledError or a TimeoutError of somebody else is a crash like any other.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import threading
@@ -210,6 +209,8 @@ def run_function(
 
 
 def _run_coroutine(token: StopToken, coroutine: Coroutine[Any, Any, object]) -> object:
+    import asyncio  # here: most programs have no coroutines, and it takes its time to import
+
     async def cancellable() -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is None:

@@ -24,7 +24,7 @@ NEAREST_SLOT: Final = 16
 REACH: Final = tuple(width * NEAREST_SLOT for width in WIDTHS[1:])
 
 
-class Slot(dict["WheelTimer", Callable[[], object]]):
+class _Slot(dict["WheelTimer", Callable[[], object]]):
     """Timers of about the same time, in the order in which they came, with their callbacks."""
 
     __slots__ = ("first",)
@@ -65,18 +65,18 @@ class _Level:
 
     def __init__(self, width: float) -> None:
         self.rate = 1 / width
-        self.slots: dict[int, Slot] = {}
+        self.slots: dict[int, _Slot] = {}
         self.indexes: list[int] = []  # a heap of the keys of `slots`
 
-    def slot_of(self, when: float) -> Slot:
+    def slot_of(self, when: float) -> _Slot:
         index = floor(when * self.rate)
         slot = self.slots.get(index)
         if slot is None:
-            slot = self.slots[index] = Slot()
+            slot = self.slots[index] = _Slot()
             heappush(self.indexes, index)
         return slot
 
-    def opened(self, until: float) -> Iterator[Slot]:
+    def opened(self, until: float) -> Iterator[_Slot]:
         """Take out the slots that begin before `until`, in their order."""
         end = until * self.rate
         while self.indexes and self.indexes[0] < end:
@@ -103,8 +103,8 @@ class TimerWheel:
     def __init__(self, now: float) -> None:
         self._levels = tuple(_Level(width) for width in WIDTHS)
         self._near: list[tuple[float, int, WheelTimer]] = []  # a heap, with the cancelled ones until they are due
-        self._near_slot = Slot()
-        self._never = Slot()
+        self._near_slot = _Slot()
+        self._never = _Slot()
         self._frontier = _frontier_of(now)  # who is due before it is near; all slots begin at it or later
         self._order = 0
 
