@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from math import floor, inf
+from operator import attrgetter
 from typing import Final
 
 __all__ = ("TimerWheel", "WheelTimer")
@@ -22,6 +23,8 @@ WIDTHS: Final = (1 / 64, 1.0, 64.0, 4096.0)  # seconds, powers of two: bounds of
 # among a million timers over an hour it holds some 17,000. Smaller slots would mean more moves for each timer.
 NEAREST_SLOT: Final = 16
 REACH: Final = tuple(width * NEAREST_SLOT for width in WIDTHS[1:])
+
+_WHEN: Final = attrgetter("when")
 
 
 class _Slot(dict["WheelTimer", Callable[[], object]]):
@@ -35,7 +38,7 @@ class _Slot(dict["WheelTimer", Callable[[], object]]):
     def earliest(self) -> WheelTimer | None:
         """Give the timer that is due first, None if all are cancelled. O(1) unless it was the first that was."""
         if self.first not in self:
-            self.first = min(self, key=_when_of, default=None)
+            self.first = min(list(self), key=_WHEN, default=None)  # a copy: others may cancel meanwhile
         return self.first
 
 
@@ -52,10 +55,6 @@ class WheelTimer:
     def cancel(self) -> bool:
         """Take it back. Gives True if its callback had not been handed out, and now never will be."""
         return self.slot.pop(self, None) is not None
-
-
-def _when_of(timer: WheelTimer) -> float:
-    return timer.when
 
 
 class _Level:
@@ -184,7 +183,7 @@ class TimerWheel:
         self._frontier = frontier
         for level in reversed(self._levels):
             for slot in level.opened(frontier):
-                for timer in tuple(slot):
+                for timer in list(slot):
                     callback = slot.pop(timer, None)
                     if callback is not None:
                         self._put(timer, callback)
