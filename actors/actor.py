@@ -151,7 +151,7 @@ class Actor(pykka.Actor):
         handlers = self._handler_table
         if handlers is None:
             return super().on_receive(message)
-        name = handlers.find(type(message))
+        name = handlers[type(message)]
         return self.on_unhandled(message) if name is None else getattr(self, name)(message)
 
     def on_unhandled(self, message: object) -> object:

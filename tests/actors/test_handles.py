@@ -419,6 +419,6 @@ def test_annotations_that_take_the_message_are_accepted(system: ActorSystem) -> 
 def test_what_is_remembered_of_types_is_bounded() -> None:
     table = HandlerTable({Message: "on_message"})
     for number in range(CACHE_MAX + 10):
-        assert table.find(type(f"Made{number}", (Message,), {})) == "on_message"
-    assert table.find(int) is None
-    assert len(table._found) == CACHE_MAX
+        assert table[type(f"Made{number}", (Message,), {})] == "on_message"
+    assert table[int] is None
+    assert len(table) == CACHE_MAX
