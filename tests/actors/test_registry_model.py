@@ -277,6 +277,8 @@ class GroupsMachine(World):
     def both_say_the_same(self) -> None:
         groups = [group for group in "abc" if self.of(group)]
         assert set(self.system.groups.which_groups()) == set(groups)
+        memberships = self.memberships.total()
+        assert repr(self.system.groups) == f"<Groups: {len(groups)} groups, {memberships} memberships>"
         for group in "abc":
             assert Counter(self.system.groups.members(group)) == self.of(group)
 
