@@ -17,6 +17,8 @@ from regrow.supervision import (
     ChildStarted,
     ChildStartFailed,
     ChildTerminated,
+    DynamicSpec,
+    DynamicSupervisorHandle,
     FailureDecay,
     IntensityReached,
     RestartIntensity,
@@ -24,6 +26,7 @@ from regrow.supervision import (
     ShutdownError,
     SignificantChildEnded,
     SupervisionEvent,
+    Supervisor,
     SupervisorHandle,
     SupervisorLeftDown,
     SupervisorSpec,
@@ -260,6 +263,26 @@ def test_the_path_of_a_supervisor_leads_to_it_from_the_root(system: ActorSystem,
     SupervisorHandle.start(system, SupervisorSpec(children=[puppet("x")], name="shop"))
     paths = {event.child_id: event.supervisor for event in facts.all(ChildStarted)}
     assert paths == {"outer": "root", "inner": "root/outer", "leaf": "root/outer/inner", "x": "shop"}
+
+
+class Shop(Supervisor):
+    """A supervisor of somebody's own."""
+
+
+def test_roots_without_a_name_are_told_apart(system: ActorSystem, facts: Facts) -> None:
+    spec = SupervisorSpec(children=[supervisor_child("in", SupervisorSpec(children=[puppet("a")]))])
+    for _ in range(2):
+        SupervisorHandle.start(system, spec)
+    system.spawn(Shop, spec)
+    DynamicSupervisorHandle.start(system, DynamicSpec()).start_child(puppet("job"))
+    SupervisorHandle.start(system, spec).stop(timeout=5.0)
+    SupervisorHandle.start(system, spec)
+    said = [f"{event.supervisor}/{event.child_id}" for event in facts.all(ChildStarted)]
+    assert said == [
+        *("root/in/a", "root/in", "root-2/in/a", "root-2/in", "Shop/in/a", "Shop/in", "root-3/job-1"),
+        *("root-4/in/a", "root-4/in", "root-5/in/a", "root-5/in"),
+    ]
+    assert [ref.path for ref in system.roots] == ["root", "root-2", "Shop", "root-3", "root-5"]
 
 
 @pytest.mark.parametrize("restart", [Restart.TRANSIENT, Restart.TEMPORARY])
