@@ -33,6 +33,7 @@ from .futures import AskFuture
 from .handles import HandlerTable, handler_table
 from .handshake import StartHandle
 from .mailbox import Envelope
+from .named_ref import resolved
 from .pykka_seam import ActorStop
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class Actor(pykka.Actor):
 
     def unlink(self, ref: ActorRef) -> None:
         """Take a link back; an Exit of it that waits to be handled is dropped. Not between supervisor and child."""
-        self._alive().unlink(ref)
+        self._alive().unlink(resolved(ref))
 
     def monitor(self, ref: ActorRef) -> int:
         """Get one Down message when `ref` ends its present life; at once, with NOPROC, if it has none."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -234,6 +236,12 @@ def test_scopes_share_nothing_and_forget_all_when_closed(system: ActorSystem, pr
     assert system.groups.which_groups() == ()
     mine.close()
     assert mine.which_groups() == ()
+    with pytest.raises(ValueError, match="expected an open scope"):
+        mine.join("g", ref)
+    gone = weakref.ref(mine)
+    del mine
+    gc.collect()
+    assert gone() is None  # the system has forgotten it too
     ref.stop()
     probe.expect_nothing()
 
