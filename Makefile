@@ -19,8 +19,9 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANIFESTS := pyproject.toml setup.py
 
-BENCHMARKS ?= heartbeat recovery supervision actors
+BENCHMARKS ?= heartbeat recovery supervision actors timers importing
 SOAK_ROUNDS ?= 10
+SOAK_SECONDS ?= 300
 STATE_MACHINES := tests/supervision/test_core_stateful.py
 
 .PHONY: help demo test compat lint types bench docs soak mutate clean
@@ -57,7 +58,8 @@ bench: $(STAMP)/core ## measure; ARGS="--json" for machines, BENCHMARKS="actors"
 docs: $(STAMP)/docs ## build the documentation into site/; any warning is an error
 	$(BIN)/zensical build --clean --strict
 
-soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, and the tests of real processes SOAK_ROUNDS times
+soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, end actors at random for SOAK_SECONDS, and the tests of real processes SOAK_ROUNDS times
+	@$(BIN)/python -m benchmarks.actors_soak --seconds $(SOAK_SECONDS)
 	@$(BIN)/python -m pytest $(STATE_MACHINES) --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 -q
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \

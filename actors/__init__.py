@@ -27,6 +27,7 @@ from .errors import (
     ActorDeadError,
     ActorError,
     AskTimeout,
+    BadHandler,
     BadTarget,
     CallingSelf,
     KeyTaken,
@@ -40,6 +41,7 @@ from .errors import (
     StartIgnored,
     StartTimeout,
     SystemClosed,
+    UnhandledMessage,
 )
 from .events import (
     AbandonedEnded,
@@ -55,6 +57,7 @@ from .events import (
 from .functions import FunctionActor, StopToken
 from .futures import AskFuture
 from .groups import Groups
+from .handles import handles
 from .handshake import StartHandle
 from .keyed_registry import Registry
 from .mailbox import Envelope, MailboxOptions, Overflow
@@ -68,6 +71,7 @@ from .replies import ReplyHandle
 from .signals import Down, Exit, ExitReport, GroupJoined, GroupLeft, Registered, StopRequest, Unregistered
 from .system import ActorSystem, HostLink
 from .timers import Timer
+from .typed import TypedProxy, ask_call, await_call, call, tell_call, typed_proxy
 
 __all__ = (
     "HOOKS",
@@ -84,6 +88,7 @@ __all__ = (
     "AdoptedActor",
     "AskFuture",
     "AskTimeout",
+    "BadHandler",
     "BadTarget",
     "Broadcast",
     "BrutalKill",
@@ -153,7 +158,15 @@ __all__ = (
     "SystemClosed",
     "Timer",
     "TimerHandle",
+    "TypedProxy",
     "Undelivered",
+    "UnhandledMessage",
     "Unregistered",
+    "ask_call",
+    "await_call",
+    "call",
     "default_system",
+    "handles",
+    "tell_call",
+    "typed_proxy",
 )

@@ -32,6 +32,7 @@ from .errors import NotStarted, UnhandledMessage
 from .futures import AskFuture
 from .handles import HandlerTable, handler_table
 from .handshake import StartHandle
+from .named_ref import resolved
 from .pykka_seam import ActorStop, OnLife
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Actor(OnLife, pykka.Actor):
         handlers = self._handler_table
         if handlers is None:
             return super().on_receive(message)
-        name = handlers.find(type(message))
+        name = handlers[type(message)]
         return self.on_unhandled(message) if name is None else getattr(self, name)(message)
 
     def on_unhandled(self, message: object) -> object:
@@ -183,7 +184,7 @@ class Actor(OnLife, pykka.Actor):
 
     def unlink(self, ref: ActorRef) -> None:
         """Take a link back; an Exit of it that waits to be handled is dropped. Not between supervisor and child."""
-        self._alive().unlink(ref)
+        self._alive().unlink(resolved(ref))
 
     def monitor(self, ref: ActorRef) -> int:
         """Get one Down message when `ref` ends its present life; at once, with NOPROC, if it has none."""

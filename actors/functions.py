@@ -7,7 +7,6 @@ CancelledError or a TimeoutError of somebody else is a crash like any other.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import threading
@@ -27,11 +26,18 @@ if TYPE_CHECKING:
     from .life import Life
     from .ref import ActorRef
 
-__all__ = ("CANCELLED", "FunctionActor", "StopToken", "injected_names", "is_async", "name_of", "run_function")
+__all__ = (
+    "CANCELLED",
+    "FunctionActor",
+    "StopToken",
+    "injected_names",
+    "is_async",
+    "name_of",
+    "order_to_run",
+    "run_function",
+)
 
 CANCELLED: Final = object()
-RUN: Final = object()
-"""What an actor that runs a function tells itself once it is ready."""
 READY: Final = "ready"
 STOP: Final = "stop"
 
@@ -90,6 +96,14 @@ class StopToken:
         return f"StopToken({'not set' if self._reason is None else self._reason})"
 
 
+@functools.lru_cache(maxsize=256)
+def order_to_run(name: str | None) -> object:
+    """Make what an actor tells itself to run its function, once a name: of a class with the name of the function, as
+    that is what an ExitReport gives for the message in hand.
+    """
+    return type(name or "function", (), {"__slots__": ()})()
+
+
 class FunctionActor(Actor):
     """Runs `function(*args, **kwargs)`, and ends with it: normally when it returns, with a crash when it raises.
 
@@ -111,17 +125,18 @@ class FunctionActor(Actor):
         self._args = args
         self._kwargs = kwargs
         self._unready: StartHandle | None = None
+        self._run_it = order_to_run(name_of(function))
 
     def on_start(self) -> None:
         """Be ready, unless the function wants to say that itself; it runs right after this."""
         if READY in injected_names(self._function, self._args, self._kwargs):
             self._unready = self.defer_start()
         with suppress(ActorDeadError):  # killed already
-            self.ref.tell(RUN)
+            self.ref.tell(self._run_it)
 
     def on_receive(self, message: object) -> object:
         """Run, and end; there is nothing else that it understands. A request to stop that came before goes first."""
-        if message is RUN:
+        if message is self._run_it:
             self._run()
         return super().on_receive(message)
 
@@ -212,6 +227,8 @@ def run_function(
 
 
 def _run_coroutine(token: StopToken, coroutine: Coroutine[Any, Any, object]) -> object:
+    import asyncio  # here: most programs have no coroutines, and it takes its time to import
+
     async def cancellable() -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is None:

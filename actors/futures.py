@@ -87,14 +87,18 @@ class AskFuture(pykka.Future[T]):
         """What it was answered with, if that was an error; None also while there is no answer."""
         return self._error
 
-    def get(self, *, timeout: float | None = None) -> Any:
-        """Wait for the answer. Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError; BlockingLoop."""
+    def get(self, *, timeout: float | None = None) -> T:
+        """Wait for the answer.
+
+        Errors: what the handler raised; AskTimeout; CallingSelf; ActorDeadError; BlockingLoop.
+        """
         return self.wait_for(timeout, exact=timeout is not None)
 
-    def wait_for(self, timeout: float | None, *, exact: bool) -> Any:
+    def wait_for(self, timeout: float | None, *, exact: bool) -> T:
         """Do the same. `exact`: the time is the caller's own, and to be kept whatever it costs."""
         if self._get_hook is not None:
-            return self._get_by_hook(timeout)
+            computed: T = self._get_by_hook(timeout)
+            return computed
         if not self._done:
             to = self.to
             lent = to is not None and to.dispatcher.lends and lend(to, self, exact=exact)
@@ -108,7 +112,7 @@ class AskFuture(pykka.Future[T]):
                     self._wait_in(life, timeout)
         if self._error is not None:
             raise self._error.with_traceback(self._traceback)
-        return self._value
+        return self._value  # type: ignore[return-value]  # an answer without an error has a value
 
     def set(self, value: T | None = None) -> None:
         """Answer. Errors: queue.Full if it has an answer or a hook."""
@@ -173,8 +177,7 @@ class AskFuture(pykka.Future[T]):
 
             self.add_done_callback(call)
             yield from waiter.__await__()
-        value: T = self.get()
-        return value
+        return self.get()
 
     __iter__ = __await__
 

@@ -39,6 +39,7 @@ class Groups:
 
     def __init__(self, system: ActorSystem) -> None:
         self.system = system
+        self._closed = False
         self._news = _News()
         self._table: LivingTable[Hashable, None] = LivingTable(system.relations.is_staying, self._news)
         system.holdings.add(self)
@@ -48,8 +49,10 @@ class Groups:
     def join(self, group: Hashable, *refs: ActorRef) -> None:
         """Add these, or the calling actor, to a group: all of them or none.
 
-        Errors: ActorDeadError if one of them is dead, or below a supervisor that is.
+        Errors: ActorDeadError if one of them is dead, or below a supervisor that is; ValueError once it is closed.
         """
+        if self._closed:
+            raise ValueError("groups: join: expected an open scope, got one that was closed")
         self._table.add(Entry(group, ref, None) for ref in self._meant(refs, "join"))
 
     def leave(self, group: Hashable, *refs: ActorRef) -> bool:
@@ -103,7 +106,8 @@ class Groups:
     # For the system.
 
     def close(self) -> None:
-        """Forget everything; nobody is told."""
+        """Forget everything, and take nothing any more; nobody is told."""
+        self._closed = True
         self.system.holdings.remove(self)
         with self._table.lock:
             self._news.monitors = GroupMonitors()

@@ -63,24 +63,23 @@ def handles(*kinds: object) -> Callable[[Callable[..., R]], Callable[..., R]]:
     return mark
 
 
-class HandlerTable:
-    """Which method of one class handles what. Never blocks; any number of threads may look at once."""
+class HandlerTable(dict[type, "str | None"]):
+    """Which method of one class handles what: `table[type(message)]` names it, None if none does.
 
-    __slots__ = ("_found", "_names")
+    Never blocks; any number of threads may look at once. A dict, because every message is looked up.
+    """
+
+    __slots__ = ("_names",)
 
     def __init__(self, names: dict[type, str]) -> None:
+        super().__init__(names)
         self._names = names
-        self._found: dict[type, str | None] = dict(names)
 
-    def find(self, kind: type) -> str | None:
-        """Name the method that handles messages of this class; None if none does."""
-        try:
-            return self._found[kind]
-        except KeyError:
-            name = next((self._names[base] for base in kind.__mro__ if base in self._names), None)
-            if len(self._found) < CACHE_MAX:
-                self._found[kind] = name
-            return name
+    def __missing__(self, kind: type) -> str | None:
+        name = next((self._names[base] for base in kind.__mro__ if base in self._names), None)
+        if len(self) < CACHE_MAX:
+            self[kind] = name
+        return name
 
     @property
     def kinds(self) -> tuple[type, ...]:

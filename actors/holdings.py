@@ -25,8 +25,8 @@ class Holding(Protocol):
     def release(self, ref: ActorRef) -> object:
         """Forget all that is held by one whose exit is about to be announced.
 
-        Runs in: the thread that ends it, with no lock held. Called at least twice for each end, so whoever holds
-        nothing has to cost next to nothing. Must not raise.
+        Runs in: the thread that ends it, with no lock held. Called once for each end, so whoever holds nothing has to
+        cost next to nothing. Must not raise.
         """
 
 

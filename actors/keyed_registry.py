@@ -63,6 +63,7 @@ class Registry(Generic[K, V]):
         self._table: LivingTable[K, V] = LivingTable(
             system.relations.is_staying, self._listeners, taken=self._taken if self.unique else None
         )
+        self._closed = False
         self._keeping = threading.Lock()
         # Weakly, and so without entries, because nobody says that a ref will never live again.
         self._kept: weakref.WeakKeyDictionary[ActorRef, tuple[tuple[K, V], ...]] = weakref.WeakKeyDictionary()
@@ -73,9 +74,12 @@ class Registry(Generic[K, V]):
     def register(self, key: K, value: V, *, ref: ActorRef | None = None, keep: bool = False) -> None:
         """Put one under a key. With `keep`, also in its later lives, as far as the key is free when they begin.
 
-        Errors: KeyTaken if the registry is unique and somebody who stays holds the key, itself too; ActorDeadError.
+        Errors: KeyTaken if the registry is unique and somebody who stays holds the key, itself too; ActorDeadError;
+        ValueError once it is closed.
         Source: Elixir Registry.register/3. Differs from OTP: `ref` need not be the caller, and may be kept.
         """
+        if self._closed:
+            raise ValueError(f"registry {self.name!r}: register: expected an open registry, got one that was closed")
         ref = holder_or_caller(ref, f"registry {self.name!r}: register")
         kept = (key, value)
         if keep:
@@ -183,7 +187,8 @@ class Registry(Generic[K, V]):
     # For the system.
 
     def close(self) -> None:
-        """Forget everything; nothing is to be registered any more."""
+        """Forget everything, and take nothing any more."""
+        self._closed = True
         self.system.holdings.remove(self)
         self._table.clear()
 

@@ -278,7 +278,9 @@ class Life:
     def timers(self) -> TimerSet:
         """Its timers."""
         if self._timers is None:
-            self._timers = TimerSet(self.system.clock, self.mailbox)
+            with self.lock:
+                if self._timers is None:
+                    self._timers = TimerSet(self.system.clock, self.mailbox)
             if self.ended:
                 self._timers.close()
         return self._timers

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, overload
 import pykka
 
 from ..protocol.exits import NOPROC, SHUTDOWN, ExitReason
-from .actor import Actor
 from .errors import ActorDeadError
 from .events import DeadLetter
 from .futures import AskFuture
@@ -38,7 +37,7 @@ class NamedRef(ActorRef[Any]):
     """
 
     def __init__(self, system: ActorSystem, directory: Directory, key: Hashable, *, label: str) -> None:
-        super().__init__(system, name=label, actor_class=Actor, urn=f"name:{label}")
+        super().__init__(system, name=label, actor_class=pykka.Actor, urn=f"name:{label}")
         self._directory = directory
         self._key = key
 

@@ -76,7 +76,13 @@ class PykkaRules(Actor):
 
     _was_constructed = False
 
-    if not TYPE_CHECKING:
+    if TYPE_CHECKING:  # writable: a program that was typed for pykka goes on being so
+        system: Any
+        ref: Any
+        parent: Any
+        name: Any
+        incarnation: Any
+    else:
         system = _Shadowed(Actor.system)
         ref = _Shadowed(Actor.ref)
         parent = _Shadowed(Actor.parent)

@@ -123,7 +123,7 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
     def bind(self, cell: Cell) -> None:
         """Let the ref lead to a new life. Only for those who begin lives."""
         self._cell = cell
-        self._direct = cell.direct
+        self._direct = getattr(cell, "direct", None)
 
     def is_alive(self) -> bool:
         """Say whether it takes messages now."""

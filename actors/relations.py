@@ -167,7 +167,6 @@ class Relations:
 
         Runs in: the thread that ends the life. Never blocks. Called once a life.
         """
-        self._release(ref)
         report = ExitReport() if report is None else report  # which tells an end from a signal sent on purpose
         with self._lock:
             self._living.pop(ref, None)
@@ -179,7 +178,7 @@ class Relations:
             self._orphans.update(peer for peer in peers if self._ties.get(peer) is ref)
             downs = self._monitors.drop_subject(ref)
             held = self._monitors.drop_owner(ref)
-        # Once more: a name taken between the first release and the end of its living would stay behind.
+        # Not before: whoever registers asks afterwards whether it lives, so nothing can come in behind this.
         self._release(ref)
         for number, subject in held:
             subject.monitor_dropped(number)

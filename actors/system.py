@@ -38,11 +38,13 @@ from .registry import NameRegistry
 from .relations import Relations
 from .signals import ExitReport
 from .stopping import refuse_own_actor, stop_everything
+from .timers import send_after
 
 if TYPE_CHECKING:
     from ..protocol.host.messages import LogRecord
     from .dispatchers.dispatcher import Dispatcher
     from .hosting.host import Hosting
+    from .timers import Timer
 
 __all__ = ("ActorSystem", "HostLink", "Part")
 
@@ -256,6 +258,14 @@ class ActorSystem:
         with self._lock:
             self._roots.pop(ref, None)
         self.relations.announce_exit(ref, incarnation, reason, report)
+
+    def send_after(self, ref: ActorRef, delay: float, message: object) -> Timer:
+        """Send `message` after `delay` seconds to the life that `ref` has now, or to who has the name then.
+
+        Nobody gets it if that life has ended, or nobody has the name. Runs in: any thread.
+        Errors: ActorDeadError if it has no life now; ValueError for an impossible delay.
+        """
+        return send_after(self.clock, ref, delay, message)
 
     # The rest.
 

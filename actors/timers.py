@@ -11,6 +11,8 @@ from .errors import ActorDeadError
 from .mailbox import Envelope
 
 if TYPE_CHECKING:
+    from .cell import Cell
+    from .named_ref import NamedRef
     from .ref import ActorRef
 
 __all__ = ("Timer", "TimerSet", "send_after")
@@ -167,18 +169,45 @@ class _Life:
         cell = self.ref.cell
         if cell is None or cell.incarnation != self.incarnation:
             raise ActorDeadError(self.ref)
-        if envelope.timer is not None and (self.ref.hosted or self.ref.lives_elsewhere):
-            if not envelope.timer.accept():  # over with the sending: nobody takes it back from another process
-                return
-            envelope = Envelope(envelope.message)
-        cell.put(envelope)
+        _put(self.ref, cell, envelope)
+
+
+class _Name:
+    """Whoever has a name when the timer fires."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: NamedRef) -> None:
+        self.ref = ref
+
+    def put(self, envelope: Envelope) -> None:
+        holder = self.ref.holder()
+        cell = None if holder is None else holder.cell
+        if holder is None or cell is None:
+            raise ActorDeadError(self.ref)
+        _put(holder, cell, envelope)
+
+
+def _put(ref: ActorRef[Any], cell: Cell, envelope: Envelope) -> None:
+    timer = envelope.timer
+    if timer is not None and (ref.hosted or ref.lives_elsewhere):
+        if not timer.accept():  # over with the sending: nobody takes it back from another process
+            return
+        envelope = Envelope(envelope.message)
+    cell.put(envelope)
 
 
 def send_after(clock: Clock, ref: ActorRef[Any], delay: float, message: object) -> Timer:
-    """Send `message` to the life that `ref` has now, after `delay` seconds; nobody gets it if that life ends before.
+    """Send `message` after `delay` seconds to the life that `ref` has now, or to who has the name then.
 
-    Runs in: any thread. Errors: ActorDeadError if it has no life now; ValueError for an impossible delay.
+    Nobody gets it if that life has ended, or nobody has the name. Runs in: any thread.
+    Errors: ActorDeadError if it has no life now; ValueError for an impossible delay.
+    Source: erlang:send_after/3. Differs from OTP: the dead are refused at once, as by `tell`.
     """
+    from .named_ref import NamedRef
+
+    if isinstance(ref, NamedRef):
+        return TimerSet(clock, _Name(ref)).start(delay, message)
     life = _Life(ref)
     if not ref.is_alive():
         raise ActorDeadError(ref)

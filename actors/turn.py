@@ -167,7 +167,7 @@ def _handle(life: Life, item: object) -> None:
     future: AskFuture[Any] | None = None
     message = item
     if type(item) is Envelope:
-        if item.timer is not None and not life.timers.accept(item.timer):
+        if item.timer is not None and not item.timer.accept():
             return
         message, future = item.message, item.reply_to
     try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from math import floor, inf
+from operator import attrgetter
 from typing import Final
 
 __all__ = ("TimerWheel", "WheelTimer")
@@ -23,8 +24,10 @@ WIDTHS: Final = (1 / 64, 1.0, 64.0, 4096.0)  # seconds, powers of two: bounds of
 NEAREST_SLOT: Final = 16
 REACH: Final = tuple(width * NEAREST_SLOT for width in WIDTHS[1:])
 
+_WHEN: Final = attrgetter("when")
 
-class Slot(dict["WheelTimer", Callable[[], object]]):
+
+class _Slot(dict["WheelTimer", Callable[[], object]]):
     """Timers of about the same time, in the order in which they came, with their callbacks."""
 
     __slots__ = ("first",)
@@ -35,7 +38,7 @@ class Slot(dict["WheelTimer", Callable[[], object]]):
     def earliest(self) -> WheelTimer | None:
         """Give the timer that is due first, None if all are cancelled. O(1) unless it was the first that was."""
         if self.first not in self:
-            self.first = min(self, key=_when_of, default=None)
+            self.first = min(list(self), key=_WHEN, default=None)  # a copy: others may cancel meanwhile
         return self.first
 
 
@@ -54,10 +57,6 @@ class WheelTimer:
         return self.slot.pop(self, None) is not None
 
 
-def _when_of(timer: WheelTimer) -> float:
-    return timer.when
-
-
 class _Level:
     """The slots of one width. They do not overlap, so the first that is not empty has the level's earliest timer."""
 
@@ -65,18 +64,18 @@ class _Level:
 
     def __init__(self, width: float) -> None:
         self.rate = 1 / width
-        self.slots: dict[int, Slot] = {}
+        self.slots: dict[int, _Slot] = {}
         self.indexes: list[int] = []  # a heap of the keys of `slots`
 
-    def slot_of(self, when: float) -> Slot:
+    def slot_of(self, when: float) -> _Slot:
         index = floor(when * self.rate)
         slot = self.slots.get(index)
         if slot is None:
-            slot = self.slots[index] = Slot()
+            slot = self.slots[index] = _Slot()
             heappush(self.indexes, index)
         return slot
 
-    def opened(self, until: float) -> Iterator[Slot]:
+    def opened(self, until: float) -> Iterator[_Slot]:
         """Take out the slots that begin before `until`, in their order."""
         end = until * self.rate
         while self.indexes and self.indexes[0] < end:
@@ -103,8 +102,8 @@ class TimerWheel:
     def __init__(self, now: float) -> None:
         self._levels = tuple(_Level(width) for width in WIDTHS)
         self._near: list[tuple[float, int, WheelTimer]] = []  # a heap, with the cancelled ones until they are due
-        self._near_slot = Slot()
-        self._never = Slot()
+        self._near_slot = _Slot()
+        self._never = _Slot()
         self._frontier = _frontier_of(now)  # who is due before it is near; all slots begin at it or later
         self._order = 0
 
@@ -184,7 +183,7 @@ class TimerWheel:
         self._frontier = frontier
         for level in reversed(self._levels):
             for slot in level.opened(frontier):
-                for timer in tuple(slot):
+                for timer in list(slot):
                     callback = slot.pop(timer, None)
                     if callback is not None:
                         self._put(timer, callback)

@@ -6,14 +6,18 @@ What lives here: the methods that all handles have. Those of one kind are in han
 from __future__ import annotations
 
 from contextlib import suppress
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
+from ..actors.actor import Actor
 from ..actors.describe import Description
 from ..actors.errors import ActorDeadError
 from ..actors.lineage import way_down
+from ..protocol.errors import shown
 from ..protocol.exits import NOPROC, SHUTDOWN, ExitReason
 from ..protocol.remote_error import RemoteError
 from . import requests as ask
+from .errors import NotASupervisor
 from .remote_errors import local_error
 from .results import ChildCounts, ChildInfo, Children
 from .tree import DescribeTree, FlatTree
@@ -39,12 +43,16 @@ T = TypeVar("T")
 class AnyHandle:
     """A supervisor's ref with a method for everything that every supervisor can be asked.
 
-    Errors of all methods: AskTimeout; ActorDeadError if it is dead or dies first.
+    Errors: NotASupervisor, when it is made if the class behind the ref is known, else by the first answer. Of all
+    methods: AskTimeout; ActorDeadError if it is dead or dies first.
     """
 
     __slots__ = ("ref",)
 
     def __init__(self, ref: ActorRef[Any]) -> None:
+        kind = ref.actor_class
+        if kind is not Actor and not getattr(kind, "describes_tree", False):  # Actor: not known before it answers
+            raise NotASupervisor(ref, f"an actor of the class {kind.__qualname__}")
         self.ref: Final = ref
 
     @classmethod
@@ -79,7 +87,7 @@ class AnyHandle:
         Errors: AskTimeout, and it goes on stopping; CallingSelf in an actor below it, and then it does not stop.
         """
         with suppress(ActorDeadError):  # it has ended by itself meanwhile, or long ago
-            self.ref.ask(ask.StopSupervisor(reason), timeout=timeout)
+            self._ask(ask.StopSupervisor(reason), NoneType, timeout)
         return self.unstopped()
 
     def unstopped(self) -> tuple[ActorRef[Any], ...]:
@@ -89,7 +97,8 @@ class AnyHandle:
     def _ask(self, request: object, kind: type[T], timeout: float | None) -> T:
         answer = self._answer(request, timeout)
         if not isinstance(answer, kind):
-            raise AssertionError(f"{self.ref}: expected a {kind.__name__} for {request}, got {answer!r}")
+            said = f"{shown(answer)} where a {kind.__name__} answers {type(request).__name__}"
+            raise NotASupervisor(self.ref, said)
         return answer
 
     def _answer(self, request: object, timeout: float | None) -> object:

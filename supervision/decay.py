@@ -41,6 +41,15 @@ class FailureDecay:
         )
 
     @property
+    def allowance(self) -> str:
+        """What is forgiven, in words.
+
+        >>> FailureDecay(2.5, 30.0).allowance
+        'a count of 2.5 restarts that halves every 30 s'
+        """
+        return f"a count of {self.threshold:g} restarts that halves every {self.decay:g} s"
+
+    @property
     def burst(self) -> int:
         """How many attempts at once are forgiven."""
         return math.floor(self.threshold)

@@ -11,7 +11,7 @@ from .any_handle import ASK_TIMEOUT, AnyHandle
 from .child_specs import start_seconds
 from .dynamic_spec import DynamicSpec
 from .dynamic_supervisor import DynamicSupervisor
-from .results import Reconfigured, StartedChild
+from .results import Done, Reconfigured, StartedChild
 from .sending import DynamicRequests
 from .validate import check_dynamic_child, check_dynamic_spec, raise_problems
 
@@ -79,7 +79,7 @@ class DynamicSupervisorHandle(AnyHandle):
         Errors: ChildNotFound, also for a child that is over already (with a template that is no error, as in OTP);
         CallingSelf at or below that child.
         """
-        self._answer(ask.TerminateChild(child), timeout)
+        self._ask(ask.TerminateChild(child), Done, timeout)
 
     def reconfigure(self, spec: DynamicSpec, *, timeout: float = ASK_TIMEOUT) -> Reconfigured:
         """Become what `spec` describes. The children that are there stay, also those beyond a lower max_children.

@@ -6,6 +6,7 @@ RegrowError
     ├── FailedToStartChild(child_id, reason)   a child did not start, at boot or on request
     ├── CannotReconfigure(supervisor, why)  it is in the middle of something that has to end first
     ├── MaxChildren(supervisor, max_children)  start_child: a DynamicSupervisor is full
+    ├── NotASupervisor(ref, got)           a handle was made of a ref to something else
     ├── NotOffered(supervisor, request, why)   this kind of supervisor cannot do that
     ├── SupervisorStopping(supervisor)     it is on its way out and takes no more orders
     ├── NoPartitions(supervisor)           route: a PartitionSupervisor that was resized to nothing
@@ -14,7 +15,7 @@ RegrowError
     ├── TaskTimeout(task, timeout)         a task of a stream was not done in time (also a TimeoutError)
     └── ChildError(child_id)
         ├── ChildNotFound       no child has this id
-        ├── AlreadyStarted(ref)  start_child: the id is taken by a living child; also restart_child: the name is
+        ├── AlreadyStarted(ref, name)  start_child: the id is taken by a living child; also restart_child: the name is
         ├── AlreadyPresent      start_child: the id is taken by a child that is not running
         ├── ChildRunning        restart_child, delete_child: it is alive
         ├── ChildRestarting     restart_child, delete_child: it is about to be started
@@ -47,6 +48,7 @@ __all__ = (
     "InvalidSpec",
     "MaxChildren",
     "NoPartitions",
+    "NotASupervisor",
     "NotOffered",
     "ResizeUnderWay",
     "SpecProblem",
@@ -125,6 +127,18 @@ class MaxChildren(SupervisionError):
 
     def __str__(self) -> str:
         return f"supervisor {self.supervisor!r} has its max_children of {self.max_children} already"
+
+
+class NotASupervisor(SupervisionError):
+    """A handle was made of a ref to something else than a supervisor; `got` says what it is, or what it answered."""
+
+    def __init__(self, ref: ActorRef[Any], got: str) -> None:
+        super().__init__(ref, got)
+        self.ref = ref
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.ref}: expected a supervisor, got {self.got}"
 
 
 class NotOffered(SupervisionError):
@@ -224,16 +238,22 @@ class ChildNotFound(ChildError):
 
 
 class AlreadyStarted(ChildError):
-    """A living child has this id, or somebody else holds the name that it was to have; `ref` says who."""
+    """A living child has this id, or somebody else holds the name that it was to have; `ref` says who.
+
+    `name` is that name, None where it is the id that is taken.
+    """
 
     text = "is already started"
 
-    def __init__(self, child_id: str, ref: ActorRef[Any] | None = None) -> None:
-        Exception.__init__(self, child_id, ref)
+    def __init__(self, child_id: str, ref: ActorRef[Any] | None = None, name: str | None = None) -> None:
+        Exception.__init__(self, child_id, ref, name)
         self.child_id = child_id
         self.ref = ref
+        self.name = name
 
     def __str__(self) -> str:
+        if self.name is not None:
+            return f"child {self.child_id!r} is not started: the name {self.name!r} is held by {self.ref}"
         return super().__str__() if self.ref is None else f"{super().__str__()}: {self.ref}"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ..actors.child_spec import Restart
 from ..protocol.exits import ExitReason
 from .decay import FailureDecay
 from .intensity import RestartIntensity
@@ -29,6 +30,7 @@ __all__ = (
     "ShutdownErrors",
     "SignificantChildEnded",
     "SupervisionEvent",
+    "SupervisorLeftDown",
     "SupervisorReconfigured",
     "SupervisorStarted",
     "Unstopped",
@@ -141,6 +143,16 @@ class IntensityReached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorLeftDown:
+    """A child that is a supervisor has given up, and stays down with all below it, because of its restart type."""
+
+    supervisor: str
+    child_id: str
+    life: int
+    restart: Restart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignificantChildEnded:
     """The end of this child ends the supervisor (auto_shutdown)."""
 
@@ -186,6 +198,7 @@ SupervisionEvent: TypeAlias = (
     | RestartScheduled
     | BackoffWasReset
     | IntensityReached
+    | SupervisorLeftDown
     | SignificantChildEnded
     | ShutdownError
     | ShutdownErrors

@@ -11,7 +11,7 @@ from ..protocol.remote_error import RemoteError
 from . import requests as ask
 from .any_handle import ASK_TIMEOUT, AnyHandle
 from .child_specs import boot_timeout, start_seconds
-from .results import Reconfigured, StartedChild
+from .results import Done, Reconfigured, StartedChild
 from .sending import SupervisorRequests
 from .spec import SupervisorSpec
 from .supervisor import Supervisor
@@ -76,11 +76,11 @@ class SupervisorHandle(AnyHandle):
 
         The spec is kept, unless the child is temporary. Errors: ChildNotFound; CallingSelf at or below that child.
         """
-        self._answer(ask.TerminateChild(child_id), timeout)
+        self._ask(ask.TerminateChild(child_id), Done, timeout)
 
     def delete_child(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> None:
         """Forget a stopped child. Errors: ChildNotFound; ChildRunning; ChildRestarting."""
-        self._answer(ask.DeleteChild(child_id), timeout)
+        self._ask(ask.DeleteChild(child_id), Done, timeout)
 
     def get_childspec(self, child_id: str, *, timeout: float = ASK_TIMEOUT) -> ChildSpec:
         """Look a child's spec up.

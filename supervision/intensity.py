@@ -32,6 +32,10 @@ class Intensity(Protocol):
     def memory(self) -> float:
         """Seconds after which an attempt is forgotten, or hardly weighs anything any more."""
 
+    @property
+    def allowance(self) -> str:
+        """What is forgiven, in words."""
+
     def record(self, log: RestartLog, now: float) -> tuple[RestartLog, bool]:
         """Enter one attempt at `now` (monotonic seconds); give the new log, and whether the attempt is allowed."""
 
@@ -59,6 +63,15 @@ class RestartIntensity:
         seconds: object = self.max_seconds
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise ValueError(f"max_seconds: expected finite seconds > 0, got {seconds!r}")
+
+    @property
+    def allowance(self) -> str:
+        """What is forgiven, in words.
+
+        >>> RestartIntensity(3, 5.0).allowance, RestartIntensity(1, 0.5).allowance
+        ('3 restarts in 5 s', '1 restart in 0.5 s')
+        """
+        return f"{self.max_restarts} restart{'' if self.max_restarts == 1 else 's'} in {self.max_seconds:g} s"
 
     @property
     def burst(self) -> int:

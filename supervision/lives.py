@@ -99,10 +99,10 @@ def failed(state: CoreState, event: ev.LifeFailed) -> None:
         case StartCause.BOOT:
             fail_boot(state, child, event.reason)
         case StartCause.ADDED:
-            state.refuse_starter(child, _why_not(event))
+            state.refuse_starter(child, _why_not(event, child.spec.name))
             state.forget(child)
         case StartCause.MANUAL:
-            state.refuse_starter(child, _why_not(event))
+            state.refuse_starter(child, _why_not(event, child.spec.name))
         case StartCause.RESTART | StartCause.RECONFIGURED:
             if child.cause is StartCause.RECONFIGURED:
                 note_failed_start(state, child, event.reason)
@@ -112,9 +112,9 @@ def failed(state: CoreState, event: ev.LifeFailed) -> None:
                 schedule(state, child)
 
 
-def _why_not(event: ev.LifeFailed) -> SupervisionError:
+def _why_not(event: ev.LifeFailed, name: str | None) -> SupervisionError:
     if event.holder is not None:
-        return AlreadyStarted(event.child_id, event.holder)
+        return AlreadyStarted(event.child_id, event.holder, name)
     return FailedToStartChild(event.child_id, event.reason)
 
 

@@ -29,8 +29,8 @@ def _named(cls: type[Exception]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _already_started(child_id: str, holder: object = None) -> refused.AlreadyStarted:
-    return refused.AlreadyStarted(child_id, holder if isinstance(holder, ActorRef) else None)
+def _already_started(child_id: str, holder: object = None, name: str | None = None) -> refused.AlreadyStarted:
+    return refused.AlreadyStarted(child_id, holder if isinstance(holder, ActorRef) else None, name)
 
 
 def _failed_to_start(child_id: str, reason: object) -> refused.FailedToStartChild:

@@ -25,6 +25,7 @@ from .events import (
     ShutdownErrors,
     SignificantChildEnded,
     SupervisionEvent,
+    SupervisorLeftDown,
     SupervisorReconfigured,
     SupervisorStarted,
     Unstopped,
@@ -93,6 +94,8 @@ def text_of(event: object) -> str:  # noqa: C901 - one flat case an event
             return _restart(event)
         case SignificantChildEnded(supervisor=at, child_id=child, reason=reason):
             return f"{at}/{child}: significant, so {at} ends with it: {_short(reason)}"
+        case SupervisorLeftDown(supervisor=at, child_id=child, life=life, restart=restart):
+            return f"{at}/{child}: gave up in life {life} and stays down with all below it, as it is {restart}"
         case ShutdownError(supervisor=at, child_id=child, life=life, reason=reason):
             return f"{at}/{child}: was to stop in life {life} and ended otherwise: {_short(reason)}"
         case ShutdownErrors(supervisor=at, children=children, reason=reason):
@@ -100,7 +103,7 @@ def text_of(event: object) -> str:  # noqa: C901 - one flat case an event
         case Unstopped(supervisor=at, child_id=child, life=life):
             return f"{at}/{child}: killed in life {life}, but it still runs and is given up"
         case IntensityReached(supervisor=at, child_id=child, reason=reason):
-            allowed = f"{event.max_restarts} restarts in {event.max_seconds:g} s"
+            allowed = event.intensity.allowance
             why = "" if reason is None else f", life {event.life} ended with {_short(reason)}"
             return f"{at}: gives up, {child} was one restart too many (allowed: {allowed}){why}"
         case _:
@@ -155,6 +158,7 @@ _LEVELS: Final[dict[type[object], int]] = {
     BackoffWasReset: logging.DEBUG,
     SignificantChildEnded: logging.INFO,
     ChildStartFailed: logging.WARNING,
+    SupervisorLeftDown: logging.WARNING,
     RestartScheduled: logging.WARNING,
     ShutdownError: logging.ERROR,
     ShutdownErrors: logging.ERROR,

@@ -6,19 +6,24 @@ Restarts of several children together are in groups.py. Source: OTP supervisor r
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..protocol.exits import ExitReason, Shutdown
 from . import commands as do
 from .child import Child, StartCause, needs_restart
 from .core_state import CoreState
 from .decay import FailureDecay
 from .ending import end
-from .events import IntensityReached, RestartScheduled, SignificantChildEnded
+from .events import IntensityReached, RestartScheduled, SignificantChildEnded, SupervisorLeftDown
 from .groups import join_group
 from .significance import is_significant_end, wants_shutdown
 from .states import ALIVE, ChildState, Step
 from .strategy import Strategy
 
-__all__ = ("attempt", "count_attempt", "decide", "give_up", "schedule")
+__all__ = ("GAVE_UP", "attempt", "count_attempt", "decide", "give_up", "schedule")
+
+GAVE_UP: Final = Shutdown("reached_max_restart_intensity")
+"""Why a supervisor ends that would have to restart once too often: a clean reason, as in OTP."""
 
 
 def decide(state: CoreState, child: Child, reason: ExitReason) -> None:
@@ -26,6 +31,10 @@ def decide(state: CoreState, child: Child, reason: ExitReason) -> None:
     if needs_restart(child.spec.restart, reason):
         schedule(state, child)
         return
+    if reason == GAVE_UP:
+        state.announce(
+            SupervisorLeftDown(supervisor=state.name, child_id=child.id, life=child.life, restart=child.spec.restart)
+        )
     state.let_go(child)
     if not is_significant_end(child.spec, reason):
         return
@@ -111,4 +120,4 @@ def give_up(state: CoreState, child: Child) -> None:
             restarts=child.restarts,
         )
     )
-    end(state, Shutdown("reached_max_restart_intensity"))
+    end(state, GAVE_UP)

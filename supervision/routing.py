@@ -7,7 +7,6 @@ which is salted anew in every process.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -38,6 +37,8 @@ def partition_of(key: object, partitions: int) -> int:
 
 def stable_hash(key: object) -> int:
     """Give 64 bits that depend on the key's value alone. Errors: TypeError."""
+    import hashlib  # here: it brings OpenSSL, which most programs with supervisors have no use for
+
     digest = hashlib.blake2b(digest_size=8)
     for piece in _form(key, key):
         digest.update(len(piece).to_bytes(8, "little") + piece)

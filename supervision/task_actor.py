@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from ..actors.actor import Actor
 from ..actors.current import current_life
 from ..actors.errors import ActorDeadError
-from ..actors.functions import CANCELLED, RUN, StopToken, run_function
+from ..actors.functions import CANCELLED, StopToken, name_of, order_to_run, run_function
 from ..actors.futures import AskFuture
 from ..actors.ref import ActorRef
 from ..protocol.exits import NORMAL, SHUTDOWN
@@ -75,6 +75,7 @@ class TaskActor(Actor):
 
     def __init__(self, call: TaskCall) -> None:
         self._call = call
+        self._run_it = order_to_run(name_of(call.function))
 
     def on_start(self) -> None:
         """Answer for the call from now on, and share the caller's fate if it is linked."""
@@ -88,11 +89,11 @@ class TaskActor(Actor):
         if call.linked_to is not None:
             self.link(call.linked_to)
         with suppress(ActorDeadError):  # killed already
-            self.ref.tell(RUN)
+            self.ref.tell(self._run_it)
 
     def on_receive(self, message: object) -> object:
         """Run; there is nothing else that it understands. An end that has come over the link goes first."""
-        if message is RUN:
+        if message is self._run_it:
             self._run()
         return super().on_receive(message)
 

@@ -1,7 +1,13 @@
 """What is often built from actors. Nothing here is imported with `regrow.actors`."""
 
+from .agent import Agent, AgentRef
+from .circuit import BreakerSettings, CircuitState
+from .circuit_breaker import BreakerStatistics, CircuitBreaker
+from .drain import Drained, drain, drain_all
 from .errors import BadAction, BadResult, BadStateMachine, CircuitOpen, NoAnswer, NoRoutee, UnknownState
+from .events import CircuitClosed, CircuitHalfOpened, CircuitOpened
 from .gather import ask_all, ask_all_async, ask_first, ask_first_async
+from .hash_ring import HashRing
 from .load import Load, waiting_messages
 from .machine_words import (
     Action,
@@ -36,48 +42,91 @@ from .machine_words import (
     stop_and_reply,
 )
 from .pipe import PipedError, pipe_to
+from .router import AddRoutee, GetRoutees, RemoveRoutee, Router, RouterActor
+from .routing import (
+    Broadcast,
+    ConsistentHash,
+    LeastBusy,
+    Pick,
+    RandomPick,
+    RoundRobin,
+    ScatterGather,
+    Strategy,
+    TailChopping,
+)
 from .state_machine import GenStateMachine, state
+from .topics import Subscription, Topics, deliver_to
 
 __all__ = (
     "Action",
+    "AddRoutee",
+    "Agent",
+    "AgentRef",
     "BadAction",
     "BadResult",
     "BadStateMachine",
+    "BreakerSettings",
+    "BreakerStatistics",
+    "Broadcast",
     "Call",
     "Caller",
     "CancelTimeout",
     "Cast",
+    "CircuitBreaker",
+    "CircuitClosed",
+    "CircuitHalfOpened",
     "CircuitOpen",
+    "CircuitOpened",
+    "CircuitState",
+    "ConsistentHash",
+    "Drained",
     "Enter",
     "Event",
     "EventTimedOut",
     "EventTimeout",
     "GenStateMachine",
+    "GetRoutees",
+    "HashRing",
     "Info",
     "Internal",
     "KeepState",
+    "LeastBusy",
     "Load",
     "NextEvent",
     "NextState",
     "NoAnswer",
     "NoRoutee",
+    "Pick",
     "PipedError",
     "Postpone",
+    "RandomPick",
+    "RemoveRoutee",
     "RepeatState",
     "ReplyTo",
     "Result",
+    "RoundRobin",
+    "Router",
+    "RouterActor",
+    "ScatterGather",
     "StateTimedOut",
     "StateTimeout",
     "Stop",
+    "Strategy",
+    "Subscription",
+    "TailChopping",
     "TimedOut",
     "Timeout",
     "TimeoutKind",
+    "Topics",
     "UnknownState",
     "UpdateTimeout",
     "ask_all",
     "ask_all_async",
     "ask_first",
     "ask_first_async",
+    "deliver_to",
+    "drain",
+    "drain_all",
     "keep_state",
     "next_state",
     "pipe_to",

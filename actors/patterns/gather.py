@@ -15,7 +15,7 @@ from ..futures import AskFuture
 from ..ref import ActorRef
 from .errors import NoAnswer
 
-__all__ = ("ASK_TIMEOUT", "ask_all", "ask_all_async", "ask_each", "ask_first", "ask_first_async", "first_of")
+__all__ = ("ASK_TIMEOUT", "all_of", "ask_all", "ask_all_async", "ask_each", "ask_first", "ask_first_async", "first_of")
 
 ASK_TIMEOUT: Final = 5.0
 """Seconds that an ask of this package waits by default, as in gen_server:call/2."""
@@ -154,6 +154,26 @@ def first_of(futures: Sequence[AskFuture[Any]]) -> AskFuture[Any]:
     for future in futures:
         future.add_done_callback(lambda future=future: settled(future))  # type: ignore[misc]
     return first
+
+
+def all_of(futures: Sequence[AskFuture[Any]]) -> AskFuture[Any]:
+    """Give a future of the list of all answers, in their order. It fails with the first failure."""
+    together: AskFuture[Any] = AskFuture()
+    together.deferred = True
+
+    def settled(future: AskFuture[Any]) -> None:
+        if future.error is not None:
+            together.try_fail(future.error)
+        elif all(other.done for other in futures) and not together.done:
+            failed = next((other.error for other in futures if other.error is not None), None)
+            if failed is None:
+                together.try_set([other.get() for other in futures])
+
+    if not futures:
+        together.try_set([])
+    for future in futures:
+        future.add_done_callback(lambda future=future: settled(future))  # type: ignore[misc]
+    return together
 
 
 def _first(refs: Iterable[ActorRef], message: object, *, waits: bool) -> AskFuture[Any]:

@@ -94,10 +94,8 @@ class WorkerWatch:
         parts = []
         if self._gave_up is not None:
             reached = self._gave_up
-            parts.append(
-                f"{reached.child_id} of {reached.supervisor} needed more than {reached.max_restarts} restarts "
-                f"within {reached.max_seconds:g} s"
-            )
+            forgiven = reached.intensity.allowance
+            parts.append(f"{reached.child_id} of {reached.supervisor} needed more than {forgiven}")
         if self._last_death:
             parts.append(f"last: {self._last_death}")
         return "; ".join(parts) or f"its root ended: {self._end}"

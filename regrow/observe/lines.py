@@ -143,6 +143,9 @@ _LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
     supervision.RestartScheduled: _restart_scheduled,
     supervision.BackoffWasReset: lambda event: _about(event, "DEBUG", "is stable; its next failure is the first again"),
     supervision.IntensityReached: _intensity_reached,
+    supervision.SupervisorLeftDown: lambda event: _about(
+        event, "WARNING", f"gave up and stays down with all below it, as it is {event.restart}", always=True
+    ),
     supervision.SignificantChildEnded: lambda event: _about(
         event, "INFO", f"ended ({event.reason}) and ends {event.supervisor}, because it is significant", always=True
     ),

@@ -6,9 +6,12 @@ What lives here: `load_policy` and the way from a text to checked plain tables. 
 from __future__ import annotations
 
 import codecs
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from .checks import check_empty, check_file
 from .faults import Fault
@@ -18,7 +21,10 @@ from .positions import Positions
 from .presets import Expansion, expand
 from .syntax import DEPTH_MAX, read_toml, too_deep
 
-__all__ = ("load_policy", "parse_policy")
+__all__ = ("SIZE_MAX_BYTES", "load_policy", "parse_policy")
+
+SIZE_MAX_BYTES: Final = 8 * 1024 * 1024
+"""Of a policy file: more than 50,000 children in words. What is larger is some other file, or has no end."""
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -29,7 +35,7 @@ def load_policy(path: str | Path) -> Policy:
     """
     file = str(path)
     try:
-        data = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+        data = _read(file).removeprefix(codecs.BOM_UTF8)
         text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         given = error.strerror or type(error).__name__
@@ -88,6 +94,41 @@ def parse_policy(text: str, *, file: str = "policy.toml") -> Policy:
         positions=positions,
         origins=expansion.origins,
     )
+
+
+def _read(file: str) -> bytes:
+    """Read a regular file up to the limit. What may block or has no end (a pipe, a device) is not even begun with.
+
+    Errors: OSError; PolicyError for what is no such file, or is too large.
+    """
+    handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        kind = _kind(os.fstat(handle).st_mode)
+        if kind:
+            raise PolicyError([Mistake(file=file, line=0, key="", given=kind, expected="a regular file")])
+        with os.fdopen(handle, "rb", closefd=False) as opened:
+            data = opened.read(SIZE_MAX_BYTES + 1)
+    finally:
+        os.close(handle)
+    if len(data) > SIZE_MAX_BYTES:
+        expected = f"at most {SIZE_MAX_BYTES // 1024**2} MiB"
+        raise PolicyError([Mistake(file=file, line=0, key="", given="more", expected=expected)])
+    return data
+
+
+def _kind(mode: int) -> str:
+    """Say what something is that is no regular file; nothing of one that is."""
+    if stat.S_ISREG(mode):
+        return ""
+    return next((word for is_one, word in _KINDS if is_one(mode)), "something else")
+
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def _beyond(tables: object, depth: int) -> KeyPath | None:

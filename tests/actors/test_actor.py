@@ -51,6 +51,12 @@ def end_by_signal(ref: ActorRef, _clock: ManualClock) -> None:
     ref.exit(Shutdown("signal"))
 
 
+def end_by_link(ref: ActorRef, _clock: ManualClock) -> None:
+    peer = ref.system.spawn(Puppet)
+    ref.system.link(ref, peer)
+    peer.tell(exit_with(Shutdown("linked")))
+
+
 def end_by_tell_crash(ref: ActorRef, _clock: ManualClock) -> None:
     ref.tell(crash())
 
@@ -63,6 +69,10 @@ def end_by_system_exit(ref: ActorRef, _clock: ManualClock) -> None:
     ref.tell(crash(SystemExit(3)))
 
 
+def end_by_asked_interrupt(ref: ActorRef, _clock: ManualClock) -> None:
+    ref.ask(crash(KeyboardInterrupt()), block=False)
+
+
 def end_by_kill(ref: ActorRef, _clock: ManualClock) -> None:
     ref.kill()
 
@@ -72,9 +82,11 @@ ENDS = [
     (Cause.STOPPED, end_by_shutdown, SHUTDOWN),
     (Cause.EXITED, end_by_own_exit, Shutdown("own")),
     (Cause.SIGNALED, end_by_signal, Shutdown("signal")),
+    (Cause.SIGNALED, end_by_link, Shutdown("linked")),
     (Cause.CRASHED, end_by_tell_crash, "PuppetError"),
     (Cause.CRASHED, end_by_ask_crash, "PuppetError"),
-    (Cause.CRASHED, end_by_system_exit, "SystemExit"),
+    (Cause.INTERRUPTED, end_by_system_exit, "SystemExit"),
+    (Cause.INTERRUPTED, end_by_asked_interrupt, "KeyboardInterrupt"),
     (Cause.KILLED, end_by_kill, KILLED),
 ]
 
@@ -132,6 +144,7 @@ def test_an_error_in_the_constructor_is_a_start_failure(system: ActorSystem) -> 
 
 def test_every_cause_has_a_row_in_the_table_of_hooks() -> None:
     assert set(HOOKS) == set(Cause)
+    assert {cause for cause, *_ in [*ENDS, *STARTS]} == set(Cause)  # and each is tried above
 
 
 @pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread

@@ -40,7 +40,8 @@ def test_callbacks_fire_in_the_order_of_their_times_then_of_their_making(clock: 
     done = threading.Event()
     now = clock.now()
     everything_is_set = hold_back(clock)
-    clock.call_at(now + 0.02, lambda: (fired.append("last"), done.set()))
+    clock.call_at(now + 0.02, lambda: fired.append("last"))
+    clock.call_at(now + 0.02, done.set)
     clock.call_at(now + 0.01, lambda: fired.append("first"))
     clock.call_at(now + 0.01, lambda: fired.append("second"))
     everything_is_set.set()
@@ -292,15 +293,21 @@ def test_a_thread_that_cannot_be_had_is_tried_for_again_by_the_next_timer(monkey
 def test_close_from_a_callback_does_not_wait_for_itself() -> None:
     clock = SystemClock()
     done = threading.Event()
-    clock.call_at(monotonic(), lambda: (clock.close(), done.set()))
+
+    def close() -> None:
+        clock.close()
+        done.set()
+
+    clock.call_at(monotonic(), close)
     assert done.wait(5)
 
 
 def test_a_callback_sees_its_own_time_and_may_set_more_within_one_advance() -> None:
     clock = ManualClock()
     seen: list[float] = []
-    clock.call_at(1.0, lambda: (seen.append(clock.now()), clock.call_at(2.0, lambda: seen.append(clock.now()))))
-    assert clock.advance(3.0) == 2
+    clock.call_at(1.0, lambda: seen.append(clock.now()))
+    clock.call_at(1.0, lambda: clock.call_at(2.0, lambda: seen.append(clock.now())))
+    assert clock.advance(3.0) == 3
     assert (seen, clock.now()) == ([1.0, 2.0], 3.0)
 
 

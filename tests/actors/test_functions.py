@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import queue
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from regrow.actors import (
     AbandonedEnded,
     ActorAbandoned,
+    ActorExited,
     ActorRef,
     ActorSystem,
     ChildSpec,
@@ -447,3 +449,35 @@ def test_a_function_may_be_named_by_its_import_path(system: ActorSystem) -> None
         system.spawn(FunctionActor, "no_such_module:function")
     ref = system.spawn(FunctionActor, "regrow.actors.testing.puppet:crash", options=SpawnOptions(name="by path"))
     assert str(ref).startswith("by path (FunctionActor")
+
+
+class Nameless:
+    """Something that can be called and has no name of its own."""
+
+    def __call__(self) -> None:
+        raise ValueError("disk")
+
+
+def fill_the_disk() -> None:
+    raise ValueError("disk")
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (fill_the_disk, "fill_the_disk"),
+        (functools.partial(fill_the_disk), "fill_the_disk"),
+        (f"{__name__}:fill_the_disk", "fill_the_disk"),
+        (Nameless(), "Nameless"),
+        (lambda: fill_the_disk(), "function"),
+    ],
+)
+def test_the_report_of_its_end_has_the_function_in_hand(system: ActorSystem, function: Any, name: str) -> None:
+    ends: queue.SimpleQueue[object] = queue.SimpleQueue()
+    system.bus.subscribe(ends.put, ActorExited)
+    spawn(system, function)
+    event = ends.get(timeout=WAIT)
+    assert isinstance(event, ActorExited)
+    report = event.report
+    assert report is not None
+    assert report.in_hand == name

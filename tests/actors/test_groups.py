@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from collections.abc import Callable
 
 import pytest
 
 from regrow.actors import (
+    Actor,
     ActorDeadError,
     ActorExited,
+    ActorRef,
     ActorSystem,
     Broadcast,
     ChildSpec,
     DeadLetter,
     Down,
+    Envelope,
+    ExitReport,
     GroupJoined,
     GroupLeft,
     Groups,
@@ -22,7 +29,10 @@ from regrow.actors import (
     SpawnOptions,
     Started,
 )
+from regrow.actors.group_monitors import GroupMonitor, GroupMonitors
+from regrow.actors.hosting.hosted_ref import HostedRef
 from regrow.actors.testing import Hold, Probe, Puppet, Script, crash
+from regrow.protocol.exits import NORMAL, ExitReason
 
 
 def test_who_joins_twice_is_in_twice_and_leaves_twice(system: ActorSystem) -> None:
@@ -175,12 +185,12 @@ def test_no_change_is_missed_or_told_twice_while_members_come_and_go(system: Act
     refs = [system.spawn(Puppet) for _ in range(6)]
     start = threading.Barrier(len(refs) + 1)
 
-    def come_and_go(ref: object) -> None:
+    def come_and_go(ref: ActorRef) -> None:
         start.wait(5)
         for _ in range(60):
-            system.groups.join("g", ref)  # type: ignore[arg-type]
-            system.groups.leave("g", ref)  # type: ignore[arg-type]
-        system.groups.join("g", ref)  # type: ignore[arg-type]
+            system.groups.join("g", ref)
+            system.groups.leave("g", ref)
+        system.groups.join("g", ref)
 
     threads = [threading.Thread(target=come_and_go, args=(ref,)) for ref in refs]
     for thread in threads:
@@ -227,6 +237,12 @@ def test_scopes_share_nothing_and_forget_all_when_closed(system: ActorSystem, pr
     assert system.groups.which_groups() == ()
     mine.close()
     assert mine.which_groups() == ()
+    with pytest.raises(ValueError, match="expected an open scope"):
+        mine.join("g", ref)
+    gone = weakref.ref(mine)
+    del mine
+    gc.collect()
+    assert gone() is None  # the system has forgotten it too
     ref.stop()
     probe.expect_nothing()
 
@@ -242,3 +258,71 @@ def test_a_member_that_is_cleaning_up_is_in_but_not_handed_out(system: ActorSyst
     hold.release()
     stopping.get(timeout=5)
     assert probe.expect(GroupLeft) == GroupLeft(number, "g", (ref,))
+
+
+class Listening:
+    """A life that does something of its own when it is sent anything."""
+
+    incarnation = 1
+    parent: ActorRef | None = None
+    alive = True
+
+    def __init__(self, heard: Callable[[object], object]) -> None:
+        self._heard = heard
+
+    def put(self, envelope: Envelope) -> None:
+        self._heard(envelope.message)
+
+    def exit_signal(
+        self, sender: ActorRef | None, reason: ExitReason, *, incarnation: int = 0, report: ExitReport | None = None
+    ) -> None:
+        raise AssertionError("expected no signal")
+
+    def down_signal(self, down: Down) -> None:
+        raise AssertionError("expected no signal")
+
+    def withdraw_down(self, monitor: int) -> None:
+        raise AssertionError("expected no monitor of its own to be taken back")
+
+    def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
+        raise AssertionError("expected not to be stopped")
+
+    def kill(self) -> None:
+        raise AssertionError("expected not to be killed")
+
+
+def test_news_on_their_way_to_a_monitor_that_is_taken_back_do_not_arrive(system: ActorSystem, probe: Probe) -> None:
+    first = ActorRef(system, name="first", actor_class=Puppet)
+    system.enroll(first, cell=Listening(lambda _news: system.groups.demonitor(numbers[1])))
+    numbers = [system.groups.monitor("g", owner=owner)[0] for owner in (first, probe.ref)]
+    system.groups.join("g", system.spawn(Puppet))
+    system.announce_exit(first, 1, NORMAL)
+    probe.expect_nothing()
+
+
+def test_the_table_of_monitors_keeps_nothing_of_those_taken_back(system: ActorSystem) -> None:
+    table, owner = GroupMonitors(), system.spawn(Puppet)
+    table.add(GroupMonitor(1, owner, "g"))
+    table.add(GroupMonitor(2, owner, whole=True))
+    assert [monitor.number for monitor in table.of("g")] == [1, 2]
+    assert (len(table), 2 in table, table.owns(owner)) == (2, True, True)
+    table.drop_owner(owner)
+    assert (table.of("g"), len(table), table.owns(owner), table.remove(1)) == ((), 0, False, None)
+
+
+def test_a_watcher_in_another_process_is_refused(system: ActorSystem) -> None:
+    with pytest.raises(ValueError, match="expected an actor of this process as the owner"):
+        system.groups.monitor("g", owner=HostedRef(system, name="far", actor_class=Actor))
+
+
+def test_a_member_in_another_process_is_refused(system: ActorSystem) -> None:
+    with pytest.raises(ValueError, match="groups: join: expected an actor of this process, whose end is seen here"):
+        system.groups.join("g", Far(system, name="far", actor_class=Puppet))
+
+
+class Far(ActorRef[Puppet]):
+    """One that lives elsewhere."""
+
+    @property
+    def lives_elsewhere(self) -> bool:
+        return True

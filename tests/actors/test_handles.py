@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from regrow.actors import Actor, ActorRef, ActorSystem, Down
+from regrow.actors import Actor, ActorRef, ActorSystem, BadHandler, Down, UnhandledMessage, handles
 from regrow.actors.compat import PykkaActor
-from regrow.actors.errors import BadHandler, UnhandledMessage
-from regrow.actors.handles import CACHE_MAX, HandlerTable, handles
+from regrow.actors.handles import CACHE_MAX, HandlerTable
 from regrow.actors.testing import Probe
 from regrow.protocol.exits import Crash
 
@@ -420,6 +419,6 @@ def test_annotations_that_take_the_message_are_accepted(system: ActorSystem) -> 
 def test_what_is_remembered_of_types_is_bounded() -> None:
     table = HandlerTable({Message: "on_message"})
     for number in range(CACHE_MAX + 10):
-        assert table.find(type(f"Made{number}", (Message,), {})) == "on_message"
-    assert table.find(int) is None
-    assert len(table._found) == CACHE_MAX
+        assert table[type(f"Made{number}", (Message,), {})] == "on_message"
+    assert table[int] is None
+    assert len(table) == CACHE_MAX

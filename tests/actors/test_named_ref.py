@@ -102,6 +102,15 @@ def test_a_link_to_a_name_is_one_to_its_holder(system: ActorSystem, probe: Probe
     assert probe.expect(Exit).sender is ref
 
 
+def test_an_actor_links_and_unlinks_itself_by_name(system: ActorSystem) -> None:
+    named, one = system.named("db"), system.spawn(Puppet)
+    ref = system.spawn(Puppet, options=NAMED)
+    one.ask(lambda puppet: puppet.link(named))
+    assert system.relations.links(ref) == (one,)
+    one.ask(lambda puppet: puppet.unlink(named))
+    assert system.relations.links(ref) == ()
+
+
 def test_signals_and_proxies_go_to_the_holder(system: ActorSystem, probe: Probe) -> None:
     named = system.named("db")
     ref = system.spawn(Puppet, options=NAMED)

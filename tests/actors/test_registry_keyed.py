@@ -310,6 +310,14 @@ def test_what_is_unregistered_is_kept_no_more(system: ActorSystem, probe: Probe)
     assert topics.values("a", ref=child.ref) == (1,)
 
 
+def test_a_life_that_is_over_before_it_gets_what_is_kept_for_it_gets_nothing(system: ActorSystem, probe: Probe) -> None:
+    rooms, child = registry(system), Family(system, probe)
+    rooms.register("k", 1, ref=child.ref, keep=True)
+    child.end()
+    rooms.resume(child.ref)
+    assert rooms.count() == 0
+
+
 def test_what_is_kept_keeps_no_ref_alive(system: ActorSystem, probe: Probe) -> None:
     rooms, child = registry(system), Family(system, probe)
     rooms.register("k", 1, ref=child.ref, keep=True)
@@ -409,9 +417,16 @@ def test_a_closed_registry_forgets_all(system: ActorSystem) -> None:
     rooms: Registry[str, int] = Registry(system, "r", listeners=(heard.append,))
     one = system.spawn(Puppet)
     rooms.register("a", 1, ref=one)
+    rooms.register("b", 2, ref=one, keep=True)
     rooms.close()
     assert rooms.count() == 0
-    assert heard[1:] == [Unregistered("r", "a", one, 1)]
+    assert heard[2:] == [Unregistered("r", "a", one, 1), Unregistered("r", "b", one, 2)]
+    with pytest.raises(ValueError, match="'r': register: expected an open registry"):
+        rooms.register("a", 1, ref=one)
+    gone = weakref.ref(rooms)
+    del rooms
+    gc.collect()
+    assert gone() is None  # the system has forgotten it too
 
 
 def test_of_registering_and_ending_at_once_nothing_stays_behind(system: ActorSystem) -> None:

@@ -5,10 +5,25 @@ from __future__ import annotations
 import math
 import threading
 import weakref
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from regrow.actors import ActorRef, ActorSystem, DeadLetter, MailboxOptions, Timer
+from regrow.actors import (
+    ActorDeadError,
+    ActorRef,
+    ActorSystem,
+    Cell,
+    ChildSpec,
+    DeadLetter,
+    Down,
+    Envelope,
+    MailboxOptions,
+    SpawnOptions,
+    Start,
+    Timer,
+)
 from regrow.actors.mailbox import Mailbox
 from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, hang
 from regrow.actors.timers import TimerSet
@@ -42,7 +57,7 @@ def test_send_after_sends_once_when_it_is_due(system: ActorSystem, clock: Manual
     timer = start(ref, 2.0, "tick")
     clock.advance(1.9)
     assert seen(ref) == []
-    assert timer.active
+    assert timer.remaining() is not None
     clock.advance(0.1)
     assert seen(ref) == ["tick"]
     clock.advance(10)
@@ -177,3 +192,86 @@ def test_impossible_times_are_refused_in_the_actor(system: ActorSystem, delay: f
 def test_a_start_that_is_ready_leaves_no_timer_behind(system: ActorSystem, clock: ManualClock) -> None:
     system.spawn(Puppet)
     assert clock.pending == 0
+
+
+def test_from_outside_a_message_goes_to_the_life_that_the_ref_has_now(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer, taken_back = system.send_after(ref, 1.0, "tick"), system.send_after(ref, 1.0, "never")
+    assert (timer.active, timer.remaining(), clock.pending) == (True, 1.0, 2)
+    assert taken_back.cancel()
+    clock.advance(1.0)
+    assert seen(ref) == ["tick"]
+    assert (timer.active, timer.cancel(), clock.pending) == (False, False, 0)
+
+
+def test_from_outside_cancel_takes_back_a_message_that_waits_already(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    timer = system.send_after(ref, 1.0, "tick")
+    hold = Hold()
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    clock.advance(1.0)
+    assert (timer.active, timer.remaining()) == (True, 0.0)
+    assert timer.cancel()
+    hold.release()
+    assert seen(ref) == []
+
+
+def test_from_outside_the_next_life_gets_nothing_meant_for_the_one_before(
+    system: ActorSystem, clock: ManualClock, probe: Probe
+) -> None:
+    ref = system.spawn(Puppet)
+    timer = system.send_after(ref, 1.0, "for the first")
+    letters = system.bus.collect(DeadLetter)
+    probe.monitor(ref)
+    ref.kill()
+    probe.expect(Down)
+    again = ChildSpec(id="again", start=Start(Puppet))
+    system.begin(again, parent=None, ref=ref, on_outcome=probe.outcome)
+    assert (ref.incarnation, seen(ref)) == (2, [])
+    clock.advance(2.0)
+    assert seen(ref) == []
+    assert not timer.active
+    assert letters.drain() == ()
+
+
+def test_from_outside_the_dead_are_refused_at_once(system: ActorSystem, clock: ManualClock) -> None:
+    ref = system.spawn(Puppet)
+    ref.stop()
+    with pytest.raises(ActorDeadError):
+        system.send_after(ref, 1.0, "x")
+    assert clock.pending == 0
+
+
+@pytest.mark.parametrize("delay", IMPOSSIBLE)
+def test_from_outside_impossible_times_are_refused(system: ActorSystem, delay: float) -> None:
+    ref = system.spawn(Puppet)
+    with pytest.raises(ValueError, match="expected delay >= 0"):
+        system.send_after(ref, delay, "x")
+
+
+def test_a_message_for_a_name_goes_to_who_has_it_then(system: ActorSystem, clock: ManualClock) -> None:
+    early, late = system.named("db"), system.named("nobody")
+    timer, vain = system.send_after(early, 1.0, "tick"), system.send_after(late, 1.0, "tock")
+    ref = system.spawn(Puppet, options=SpawnOptions(name="db"))
+    clock.advance(1.0)
+    assert seen(ref) == ["tick"]
+    assert not timer.active
+    assert not vain.active
+
+
+def test_what_has_gone_to_another_process_cannot_be_taken_back(system: ActorSystem, clock: ManualClock) -> None:
+    class Away(ActorRef[Puppet]):
+        @property
+        def lives_elsewhere(self) -> bool:
+            return True
+
+    sent: list[Envelope] = []
+    there = cast("Cell", SimpleNamespace(incarnation=0, alive=True, put=sent.append))
+    ref = Away(system, name="away", actor_class=Puppet)
+    ref.bind(there)
+    timer, taken_back = system.send_after(ref, 1.0, "tick"), system.send_after(ref, 1.0, "never")
+    assert taken_back.cancel()
+    clock.advance(1.0)
+    assert [(envelope.message, envelope.timer) for envelope in sent] == [("tick", None)]
+    assert not timer.cancel()

@@ -107,7 +107,8 @@ def test_a_callback_may_cancel_another_that_is_due_at_the_same_time() -> None:
     wheel = TimerWheel(0.0)
     fired: list[str] = []
     others: list[WheelTimer] = []
-    wheel.add(1.0, lambda: (fired.append("one"), others[0].cancel()))
+    wheel.add(1.0, lambda: fired.append("one"))
+    wheel.add(1.0, lambda: others[0].cancel())
     others.append(wheel.add(1.0, lambda: fired.append("two")))
     wheel.add(1.0, lambda: fired.append("three"))
     while (callback := wheel.due(1.0)) is not None:
@@ -140,3 +141,25 @@ def test_the_earliest_of_a_slot_is_found_again_when_it_was_cancelled() -> None:
         assert wheel.next_due() == timer.when
         timer.cancel()
     assert wheel.next_due() is None
+
+
+def test_others_may_be_cancelled_while_the_earliest_is_looked_for() -> None:
+    wheel = TimerWheel(0.0)
+    slot_mates: list[WheelTimer] = []
+
+    class Nosy(WheelTimer):
+        """Cancels another one whenever somebody looks at its time, as other threads might."""
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "when" and slot_mates:
+                slot_mates.pop().cancel()
+            return super().__getattribute__(name)
+
+    first = wheel.add(100.0, lambda: None)
+    for n in range(5):
+        wheel.place(Nosy(100.5 + n / 100, {}), lambda: None)
+    slot_mates += [wheel.add(100.9, lambda: None) for _ in range(5)]
+    first.cancel()
+    assert wheel.next_due() == 100.5
+    assert slot_mates == []
+    assert len(wheel) == 5

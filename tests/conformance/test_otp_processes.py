@@ -196,7 +196,7 @@ def test_o_24_a_supervisor_in_another_process_refuses_with_the_same_errors(syste
         handle.start_child(spec)
     assert started.value.ref is not None
     assert started.value.ref.urn == ref_of(handle, "a").urn
-    with pytest.raises(AlreadyStarted, match="child 'b' is already started: server "):
+    with pytest.raises(AlreadyStarted, match="child 'b' is not started: the name 'server' is held by server "):
         handle.start_child(replace(spec, id="b"))
     with pytest.raises(ChildRunning, match="child 'a' is running"):
         handle.restart_child("a")

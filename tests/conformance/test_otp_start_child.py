@@ -177,7 +177,7 @@ def test_o_10_what_else_a_start_has_to_say_is_passed_on(system: ActorSystem) -> 
 def test_o_77_a_name_that_a_stranger_holds_is_refused_with_the_holder(system: ActorSystem, restart: Restart) -> None:
     stranger = system.spawn(Puppet, options=SpawnOptions(name="taken"))
     handle = start(system)
-    with pytest.raises(AlreadyStarted, match="child 'a' is already started") as caught:
+    with pytest.raises(AlreadyStarted, match="child 'a' is not started: the name 'taken' is held by taken ") as caught:
         handle.start_child(puppet("a", name="taken", restart=restart))
     assert (caught.value.child_id, caught.value.ref) == ("a", stranger)
     assert handle.which_children() == ()

@@ -30,6 +30,7 @@ from regrow.connect.worker_run import exit_code_of
 from regrow.connect.worker_state import StateDir
 from regrow.connect.worker_watch import WorkerWatch
 from regrow.protocol.exits import NORMAL, Signaled
+from regrow.supervision import FailureDecay
 from regrow.supervision.events import ChildTerminated, IntensityReached
 
 ROOT = Path(__file__).parents[2]
@@ -241,7 +242,17 @@ def test_the_report_names_who_was_restarted_too_often_and_the_last_death(system:
     system.bus.publish(IntensityReached(supervisor="worker", child_id="link", max_restarts=3, max_seconds=5.0))
     system.bus.publish(ActorExited(root, 1, NORMAL))
     assert watch.ended == "normal"
-    assert watch.report() == "link of worker needed more than 3 restarts within 5 s; last: link ended: SIGSEGV"
+    assert watch.report() == "link of worker needed more than 3 restarts in 5 s; last: link ended: SIGSEGV"
+
+
+def test_the_report_of_a_worker_with_a_decay_says_what_decayed(system: ActorSystem) -> None:
+    watch = WorkerWatch(system)
+    system.bus.publish(
+        IntensityReached(
+            supervisor="worker", child_id="link", max_restarts=2, max_seconds=150.0, decay=FailureDecay(2.5, 30.0)
+        )
+    )
+    assert watch.report() == "link of worker needed more than a count of 2.5 restarts that halves every 30 s"
 
 
 # ── the package ──────────────────────────────────────────────────────────────────────────────────────────────────────

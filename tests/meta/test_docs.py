@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from regrow.actors import HOOKS
+from regrow.actors.compat import PykkaActor
+from regrow.actors.pykka_rules import PykkaRules
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
@@ -116,3 +120,28 @@ def test_every_deviation_from_otp_is_listed() -> None:
         if re.search(r"(?<!`)Differs from OTP[:,]", path.read_text(encoding="utf-8"))
     }
     assert {path for path in marked if f"`{path}`" not in text} == set()
+
+
+def test_every_deviation_from_pykka_is_listed_and_every_switch() -> None:
+    text = (DOCS / "reference" / "differences-from-pykka.md").read_text(encoding="utf-8")
+    marked = {
+        str(path.relative_to(ROOT))
+        for folder in ("actors", "protocol", "supervision")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"(?<!`)Differs from pykka[:,]", path.read_text(encoding="utf-8"))
+    }
+    assert {path for path in marked if f"`{path}`" not in text} == set()
+    switches = {
+        name
+        for kind in (PykkaActor, PykkaRules)
+        for name, value in vars(kind).items()
+        if isinstance(value, bool) and not name.startswith("_")
+    }
+    assert {name for name in switches if f"`{name} = {not getattr(PykkaActor, name)}`" not in text} == set()
+
+
+def test_the_reference_of_hooks_is_the_table() -> None:
+    text = (DOCS / "reference" / "hooks.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| (\S+) \|", text, re.MULTILINE)
+    said = {cause: None if hook == "none" else hook.strip("`") for cause, hook in rows}
+    assert said == {cause.name: hook for cause, hook in HOOKS.items()}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,50 @@ def test_everybody_else_imports_them_through_regrow() -> None:
     assert found == [], "the bare names belong to other distributions"
 
 
-@pytest.mark.parametrize("heavy", ["websockets", "pydantic", "rich", "click", "sqlite3", "multiprocessing"])
-def test_the_runtime_is_imported_without_heavy_libraries(heavy: str) -> None:
-    code = f"import sys, regrow, regrow.actors, regrow.protocol; sys.exit({heavy!r} in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=30)
-    assert done.returncode == 0, f"{heavy} was imported"
+def imported_by(code: str) -> set[str]:
+    """Give the modules that a fresh process has after `code`, beyond those that it starts with."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return set(done.stdout.split())
+
+
+LIBRARIES = {
+    "click",
+    "loguru",
+    "msgpack",
+    "multiprocessing",
+    "psutil",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "tenacity",
+    "websockets",
+}
+
+
+def test_to_import_regrow_is_to_import_nothing_else() -> None:
+    imported = imported_by("import regrow")
+    assert {name for name in imported if name.startswith("regrow")} == {"regrow"}
+    assert imported & (LIBRARIES | {"asyncio", "logging", "pykka", "socket", "ssl", "subprocess", "threading"}) == set()
+
+
+@pytest.mark.parametrize("package", ["regrow.actors", "regrow.protocol", "regrow.supervision"])
+def test_the_runtime_is_imported_without_heavy_libraries(package: str) -> None:
+    assert imported_by(f"import {package}") & LIBRARIES == set()
+
+
+@pytest.mark.parametrize("name", ["regrow", "regrow.protocol"])
+def test_names_that_are_imported_lazily_are_all_there(name: str) -> None:
+    package = import_module(name)
+    with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'nobody'"):
+        _ = package.nobody
+    offered = [entry for entry in dir(package) if not entry.startswith("_")]
+    assert [entry for entry in package._HOMES if entry not in offered] == []
+    for entry, home in package._HOMES.items():
+        assert getattr(package, entry) is getattr(import_module(f"{name}.{home}"), entry)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from regrow.actors.child_spec import ChildSpec, ChildType, Start
-from regrow.protocol.exits import Crash
+from regrow.protocol.exits import SHUTDOWN, Crash
 from regrow.supervision import (
     Backoff,
     BackoffWasReset,
@@ -16,6 +16,7 @@ from regrow.supervision import (
     ChildStartFailed,
     ChildState,
     ChildTerminated,
+    FailedToStartChild,
     IntensityReached,
     InvalidSpec,
     NotOffered,
@@ -91,6 +92,21 @@ def test_a_spec_that_is_refused_ends_nobody() -> None:
     stage = booted(child("a"), child("b"))
     assert isinstance(stage.core, SupervisorCore)
     assert stage.core.awaited_end(new_spec(stage, child("a"), child("a")), stage.ref("b")) is None
+
+
+def test_a_child_that_is_gone_and_failed_a_start_by_hand_meanwhile_is_forgotten_in_its_turn() -> None:
+    stage = booted(child("gone"), child("slow"))
+    stage.stops["slow"], stage.starts["gone"] = "hang", ["hang"]
+    stage.ask(ask.TerminateChild("gone"))
+    by_hand = stage.request(ask.RestartChild("gone"))
+    number = told(stage)
+    stage.fail_start("gone")
+    assert stage.answers.get(number) is None
+    assert isinstance(stage.answers[by_hand], FailedToStartChild)
+    assert stage.state("gone") is ChildState.STOPPED
+    stage.finish("slow", SHUTDOWN)
+    assert stage.answers[number] == Reconfigured(removed=("gone", "slow"))
+    assert stage.states() == {}
 
 
 # What is said of it

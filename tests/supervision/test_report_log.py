@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from regrow.actors import ActorExited, ActorSystem, ChildSpec
+from regrow.actors import ActorExited, ActorSystem, ChildSpec, Restart
 from regrow.actors.testing import ManualClock, Script, crash
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash
 from regrow.supervision import (
@@ -17,13 +17,18 @@ from regrow.supervision import (
     ChildStarted,
     ChildStartFailed,
     ChildTerminated,
+    DynamicSpec,
+    DynamicSupervisorHandle,
+    FailureDecay,
     IntensityReached,
     RestartIntensity,
     RestartScheduled,
     ShutdownError,
     SignificantChildEnded,
     SupervisionEvent,
+    Supervisor,
     SupervisorHandle,
+    SupervisorLeftDown,
     SupervisorSpec,
     SupervisorStarted,
     Unstopped,
@@ -127,6 +132,18 @@ LINES = [
         "ERROR",
         "root/pool/db: killed in life 4, but it still runs and is given up",
         Unstopped(supervisor=POOL, child_id="db", life=4),
+    ),
+    (
+        "WARNING",
+        "root/pool/db: gave up in life 4 and stays down with all below it, as it is transient",
+        SupervisorLeftDown(supervisor=POOL, child_id="db", life=4, restart=Restart.TRANSIENT),
+    ),
+    (
+        "ERROR",
+        "root/pool: gives up, db was one restart too many (allowed: a count of 2.5 restarts that halves every 30 s)",
+        IntensityReached(
+            supervisor=POOL, child_id="db", max_restarts=2, max_seconds=150.0, decay=FailureDecay(2.5, 30.0)
+        ),
     ),
     (
         "ERROR",
@@ -246,3 +263,59 @@ def test_the_path_of_a_supervisor_leads_to_it_from_the_root(system: ActorSystem,
     SupervisorHandle.start(system, SupervisorSpec(children=[puppet("x")], name="shop"))
     paths = {event.child_id: event.supervisor for event in facts.all(ChildStarted)}
     assert paths == {"outer": "root", "inner": "root/outer", "leaf": "root/outer/inner", "x": "shop"}
+
+
+class Shop(Supervisor):
+    """A supervisor of somebody's own."""
+
+
+def test_roots_without_a_name_are_told_apart(system: ActorSystem, facts: Facts) -> None:
+    spec = SupervisorSpec(children=[supervisor_child("in", SupervisorSpec(children=[puppet("a")]))])
+    for _ in range(2):
+        SupervisorHandle.start(system, spec)
+    system.spawn(Shop, spec)
+    DynamicSupervisorHandle.start(system, DynamicSpec()).start_child(puppet("job"))
+    SupervisorHandle.start(system, spec).stop(timeout=5.0)
+    SupervisorHandle.start(system, spec)
+    said = [f"{event.supervisor}/{event.child_id}" for event in facts.all(ChildStarted)]
+    assert said == [
+        *("root/in/a", "root/in", "root-2/in/a", "root-2/in", "Shop/in/a", "Shop/in", "root-3/job-1"),
+        *("root-4/in/a", "root-4/in", "root-5/in/a", "root-5/in"),
+    ]
+    assert [ref.path for ref in system.roots] == ["root", "root-2", "Shop", "root-3", "root-5"]
+
+
+@pytest.mark.parametrize("restart", [Restart.TRANSIENT, Restart.TEMPORARY])
+def test_a_supervisor_that_has_given_up_and_stays_down_is_said_to(
+    system: ActorSystem, facts: Facts, restart: Restart
+) -> None:
+    inner = SupervisorSpec(children=[puppet("a")], intensity=RestartIntensity(0, 5.0))
+    pool = supervisor_child("pool", inner, restart=restart)
+    top = SupervisorHandle.start(system, SupervisorSpec(children=[pool], name="shop"))
+    info = top.which_child("pool")
+    assert info is not None
+    assert info.ref is not None
+    below = SupervisorHandle(info.ref).which_child("a")
+    assert below is not None
+    assert below.ref is not None
+    below.ref.tell(crash(ValueError("once")))
+    left = facts.wait(SupervisorLeftDown)
+    assert left == SupervisorLeftDown(supervisor="shop", child_id="pool", life=1, restart=restart)
+    assert level_of(left) == logging.WARNING
+    assert facts.all(RestartScheduled) == []
+    assert top.count_children().active == 0
+
+
+@pytest.mark.parametrize("restart", list(Restart))
+def test_one_that_comes_back_or_was_stopped_is_not_said_to_stay_down(
+    system: ActorSystem, facts: Facts, restart: Restart
+) -> None:
+    pool = supervisor_child("pool", SupervisorSpec(children=[puppet("a")]), restart=restart)
+    top = SupervisorHandle.start(system, SupervisorSpec(children=[pool], backoff=NO_BACKOFF))
+    info = top.which_child("pool")
+    assert info is not None
+    assert info.ref is not None
+    SupervisorHandle(info.ref).stop(timeout=5.0)
+    facts.wait(ChildTerminated, child_id="pool")
+    top.stop(timeout=5.0)
+    assert facts.all(SupervisorLeftDown) == []

@@ -43,6 +43,7 @@ from regrow.supervision import (
     FailedToStartChild,
     IntensityReached,
     InvalidSpec,
+    NotASupervisor,
     RestartIntensity,
     RestartScheduled,
     ShutdownError,
@@ -464,10 +465,37 @@ def test_a_start_that_fails_on_request_leaves_no_spec(system: ActorSystem) -> No
 def test_a_taken_name_is_refused_with_its_holder(system: ActorSystem) -> None:
     holder = system.spawn(Puppet, options=SpawnOptions(name="taken"))
     handle = start(system)
-    with pytest.raises(AlreadyStarted, match=r"child 'a' is already started: taken \(Puppet") as caught:
+    text = r"child 'a' is not started: the name 'taken' is held by taken \(Puppet"
+    with pytest.raises(AlreadyStarted, match=text) as caught:
         handle.start_child(puppet("a", name="taken"))
-    assert caught.value.ref is holder
+    assert (caught.value.ref, caught.value.name) == (holder, "taken")
     assert handle.count_children().specs == 0
+
+
+def test_a_handle_of_somebody_else_is_refused_at_once(system: ActorSystem) -> None:
+    ref = system.spawn(Puppet, options=SpawnOptions(name="p"))
+    text = r"^p \(Puppet .*\): expected a supervisor, got an actor of the class Puppet$"
+    for handle in (SupervisorHandle, DynamicSupervisorHandle, TaskSupervisorHandle):
+        with pytest.raises(NotASupervisor, match=text):
+            handle(ref)
+    with pytest.raises(NotASupervisor, match=text):
+        SupervisorHandle.named(system, "p")
+
+
+def test_whoever_is_behind_a_ref_that_does_not_say_is_found_out_by_the_first_answer(system: ActorSystem) -> None:
+    ref = system.spawn(Puppet)
+    ref.actor_class = Actor  # as that of an actor in another process
+    handle = SupervisorHandle(ref)
+    calls = {
+        "Children": handle.which_children,
+        "NoneType": handle.stop,
+        "Done": lambda: handle.terminate_child("a"),
+        "Reconfigured": lambda: handle.reconfigure(SupervisorSpec()),
+    }
+    for kind, call in calls.items():
+        with pytest.raises(NotASupervisor, match=rf"expected a supervisor, got .* where a {kind} answers ") as caught:
+            call()
+        assert caught.value.ref is ref
 
 
 def test_an_unanswered_request_ends_with_the_supervisor(system: ActorSystem) -> None:

@@ -109,6 +109,16 @@ def test_what_the_function_raises_is_raised_where_its_value_is_wanted(tasks: Tas
     assert (outcome.reason.type, outcome.reason.text) == ("ValueError", "no")
 
 
+def test_the_report_of_a_task_that_crashed_has_its_function_in_hand(
+    system: ActorSystem, tasks: TaskSupervisorHandle
+) -> None:
+    facts = Facts(system)
+    tasks.async_nolink(fail, "no")
+    report = facts.wait(ActorExited).report
+    assert report is not None
+    assert report.in_hand == "fail"
+
+
 def test_an_error_about_somebody_dead_is_the_functions_own(system: ActorSystem, tasks: TaskSupervisorHandle) -> None:
     dead = system.spawn(Puppet)
     dead.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from regrow.supervision.policy import PolicyError, load_policy, parse_policy
+from regrow.supervision.policy import PolicyError, load, load_policy, parse_policy
+from regrow.supervision.policy.load import SIZE_MAX_BYTES
 
 SIX = """\
 [tree]
@@ -159,7 +161,28 @@ def test_an_empty_file_and_an_empty_override_say_what_they_could_hold() -> None:
     assert "at least one key, as restart, shutdown" in mistakes_of('[policy."root/a"]\n')[0]
 
 
+def test_a_file_that_is_too_large_to_be_a_policy_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.toml"
+    path.write_bytes(b"[tree]\n")
+    os.truncate(path, SIZE_MAX_BYTES + 1)
+    with pytest.raises(PolicyError, match=r"large\.toml: expected at most 8 MiB, got more$"):
+        load_policy(path)
+    monkeypatch.setattr(load, "SIZE_MAX_BYTES", 100)
+    path.write_bytes(b"[tree]\n".ljust(100, b"\n"))
+    assert load_policy(path).root == "root"
+    path.write_bytes(b"[tree]\n".ljust(101, b"\n"))
+    with pytest.raises(PolicyError, match="got more"):
+        load_policy(path)
+
+
 def test_a_file_that_cannot_be_read_is_a_mistake_of_the_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    for file, kind in ((pipe, "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a directory")):
+        with pytest.raises(PolicyError, match=rf"{file}: expected a regular file, got {kind}$"):
+            load_policy(file)
     with pytest.raises(PolicyError, match="expected a readable file, got No such file or directory"):
         load_policy(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b'[tree]\nname = "\xe9"\n')

@@ -23,6 +23,7 @@ FACTOR = float(os.environ.get("REGROW_TEST_TIMEOUT_FACTOR", "1"))
 WAIT = 20.0 * FACTOR  # seconds until something that must happen is taken for not happening
 
 APP = '''
+import sys
 import threading
 import time
 
@@ -49,6 +50,7 @@ class Steady(Actor):
 
 class Stubborn(Actor):
     def on_stop(self):
+        print("the mule stays", file=sys.stderr, flush=True)
         threading.Event().wait(60)
 
 
@@ -302,6 +304,7 @@ def test_a_second_signal_kills_what_does_not_stop(app: App) -> None:
     run.wait_for("root is up")
     run.signal(signal.SIGTERM)
     run.wait_for("SIGTERM: stopping")
+    run.wait_for("the mule stays")  # only who does not stop is named; before this it would just end
     run.signal(signal.SIGTERM)
     assert run.end() == 128 + signal.SIGTERM, run.text()
     assert "SIGTERM again: killing what is left" in run.text()
