@@ -45,10 +45,10 @@ class _Arrival:
     def __init__(self) -> None:
         self._items: deque[object] = deque()
 
-    def mark(self, item: object) -> object:
+    def mark(self, item: object) -> object:  # noqa: ARG002 - its place depends on nothing
         return None
 
-    def add(self, item: object, mark: object) -> object | None:
+    def add(self, item: object, mark: object) -> object | None:  # noqa: ARG002
         self._items.append(item)
         return None
 

@@ -78,8 +78,8 @@ class Life:
         "kill_pending",
         "lock",
         "mailbox",
-        "on_outcome",
         "movable",
+        "on_outcome",
         "orphan_timer",
         "pace",
         "parent",
@@ -249,6 +249,10 @@ class Life:
         self.ref.actor_class = kind
         self.mailbox.pause()
         self.dispatcher.launch(self)
+
+    def awaits(self) -> bool:
+        """Say whether a coroutine of it runs."""
+        return self.coroutine is not None
 
     def lent(self) -> None:
         """Have a turn, seized by whoever waits for an answer, on his thread."""

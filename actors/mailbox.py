@@ -3,9 +3,9 @@
 What lives here: order, who is woken, the closing that no late message can slip past. What must not: what messages
 mean; bounds and priorities (`bounded.py`). The kill lane is not a queue: a kill closes the mailbox (`Life.kill`).
 
-To put a message takes no lock: it is appended first, and only then is looked whether the reader sleeps or is gone. The
-reader does the reverse: it says first that it sleeps (or is gone), and only then looks whether there is a message. So one
-of the two always sees the other, and the lock is left to those who wake and those who close.
+To put a message takes no lock: it is appended first, and only then is looked whether the reader sleeps or is gone.
+The reader does the reverse: it says first that it sleeps (or is gone), and only then looks whether there is a message.
+So one of the two always sees the other, and the lock is left to those who wake and those who close.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ GONE: Final = Reader.GONE
 
 
 class Lane(Enum):
-    """Who goes first: what a handler wants to go on with, a request to stop, the runtime's signals, then all the rest."""
+    """Who goes first: what a handler goes on with, a request to stop, the runtime's signals, then all the rest."""
 
     NEXT = 0
     STOP = 1
@@ -74,9 +74,9 @@ class MailboxOptions:
     """What kind of mailbox an actor has; by default one without a bound, in the order of arrival.
 
     `maxsize`: messages of users that may wait; None: no bound. `priority` gives the rank of a message, the lowest goes
-    first, equal ones in order of arrival; it runs in the sender. `latest_by` gives a key: a new message replaces one with
-    the same key that waits, at its place; None is no key. `high_water`, `low_water`: how many wait when MailboxHigh and
-    then MailboxLow is published.
+    first, equal ones in order of arrival; it runs in the sender. `latest_by` gives a key: a new message replaces one
+    with the same key that waits, at its place; None is no key. `high_water`, `low_water`: how many wait when
+    MailboxHigh and then MailboxLow is published.
     Errors: ValueError for numbers that make no sense together.
     """
 
@@ -203,7 +203,7 @@ class Mailbox:
             self.notice(item)
 
     def put(self, envelope: Envelope, lane: Lane = Lane.USER) -> None:
-        """Add to a lane. Errors: as `post`. Runs in: any thread; never blocks but for the user's lane of a bounded one."""
+        """Add to a lane. Errors: as `post`. Runs in: any thread; blocks only in the user's lane of a bounded one."""
         if lane is Lane.USER:
             self.post(envelope)
             return
@@ -337,7 +337,7 @@ class Mailbox:
             return True
 
     def seize(self) -> bool:
-        """Begin a turn in the place of whoever would be woken, or wait for its turn in a queue. Gives False as above."""
+        """Begin a turn in the place of whoever would be woken, or has it in a queue. Gives False as above."""
         with self._lock:
             if self.running or self.state is GONE:
                 return False

@@ -11,7 +11,7 @@ from ..protocol.exits import NOPROC, SHUTDOWN, ExitReason
 from .errors import ActorDeadError
 from .events import DeadLetter
 from .futures import AskFuture
-from .ref import ActorRef
+from .ref import UNSET, ActorRef, Unset
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -101,18 +101,18 @@ class NamedRef(ActorRef[Any]):
     def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
 
     @overload
-    def ask(self, message: object, *, block: Literal[True] = True, timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: Literal[True] = True, timeout: float | Unset | None = UNSET) -> Any: ...
 
     @overload
-    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: bool = True, timeout: float | Unset | None = UNSET) -> Any: ...
 
-    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any:
+    def ask(self, message: object, *, block: bool = True, timeout: float | Unset | None = UNSET) -> Any:
         """Send and get the answer, as ActorRef.ask. Errors: also ActorDeadError if nobody has the name."""
         holder = self.holder()
         if holder is not None:
             return holder.ask(message, block=block, timeout=timeout)
         future = self.ask_for(None, message)
-        return future.get(timeout=timeout) if block else future
+        return future.get() if block else future  # it has its answer
 
     def ask_for(self, asker: ActorRef[Any] | None, message: object, *, waits: bool = False) -> AskFuture[Any]:
         """Ask in somebody's name, as ActorRef.ask_for."""

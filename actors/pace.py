@@ -1,4 +1,4 @@
-"""How quick the handlers of a class are: who waits for an answer may run the one who gives it only if it will be soon."""
+"""How quick the handlers of a class are: who waits for an answer may run the one who gives it if that will be soon."""
 
 from __future__ import annotations
 

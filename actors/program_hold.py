@@ -21,6 +21,9 @@ class ProgramHold:
     def take(self, holder: object) -> None:
         """Hold the program. Errors: RuntimeError if the OS gives no thread for the first holder."""
         with self._changed:
+            if self._thread is not None and not self._thread.is_alive():
+                self._thread = None  # a fork has left it behind, and those it held the program for
+                self._holders.clear()
             if self._thread is None:
                 thread = threading.Thread(target=self._wait, name="regrow-hold", daemon=False)
                 thread.start()  # it waits for the lock, so it finds the holder

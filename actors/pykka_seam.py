@@ -86,7 +86,6 @@ class OnCell:
     _cell: Any
 
     if not TYPE_CHECKING:
-
         actor_inbox = property(lambda self: getattr(self._cell, "mailbox", None))
         actor_stopped = property(lambda self: getattr(self._cell, "stopped", None))
         _actor_weakref = property(lambda self: lambda: bound_actor(self))
@@ -168,7 +167,7 @@ class StableProxy(pykka.ActorProxy[A]):
         super().__init__(actor_ref=actor_ref, attr_path=attr_path)
 
     def _get_actor(self) -> A:
-        actor = bound_actor(self.actor_ref)
+        actor: A | None = bound_actor(self.actor_ref)
         if actor is None:
             raise ActorDeadError(self.actor_ref)
         return actor

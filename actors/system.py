@@ -79,9 +79,9 @@ class ActorSystem:
     """A world of actors. All of it can be used from any thread.
 
     `clock` and `rng` are the seams for tests; the system closes the clock it was given when it is shut down.
-    `dispatcher` runs those lives whose class, spec or options do not say where: "thread", "pool" or "asyncio", or one made
-    with settings of its own (`AsyncioDispatcher(loop)`, `PoolDispatcher(threads_max=...)`), which then is the one of its
-    name. `ask_timeout`: seconds that an ask waits which does not say how long; None: for ever, as pykka's.
+    `dispatcher` runs those lives whose class, spec or options do not say where: "thread", "pool" or "asyncio", or one
+    made with settings of its own (`AsyncioDispatcher(loop)`, `PoolDispatcher(threads_max=...)`), which then is the one
+    of its name. `ask_timeout`: seconds that an ask waits which does not say how long; None: for ever, as pykka's.
     Errors: UnknownDispatcher.
     """
 

@@ -63,22 +63,26 @@ def run_turn(life: Life, limit: int) -> Rest:
                 life.move(moved.cls, moved.start)
                 return Rest.MOVED
     actor = life.actor
-    if life.coroutine is not None:
+    if life.awaits():
         return Rest.AWAITS
     if actor is None or life.ended:
         return Rest.OVER
+    return _go_on(life, actor, limit)
+
+
+def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912 - what all messages go through
     box = life.mailbox
     pop = box.user.popleft if box.plain else box.pop
     receive = actor.on_receive
     left = limit
     try:
-        while not life.ended:
+        while True:
             if box.urgent is not None:
                 item = box.pop_urgent()
                 if item is not None:
                     box.in_hand = item
                     _handle(life, item)
-                    if life.coroutine is not None:
+                    if life.awaits():
                         return Rest.AWAITS
                     continue
             if left <= 0:
@@ -94,21 +98,23 @@ def run_turn(life: Life, limit: int) -> Rest:
             box.in_hand = item
             if type(item) in _SPECIAL:
                 _handle(life, item)
+                if life.awaits():
+                    return Rest.AWAITS
             elif life.ended:  # killed after the message was taken and before it is handled
                 bury(life, item)
-                break
             else:
                 try:
                     answer = receive(item)
                 except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
                     _raised(life, item, None, error)
+                    if life.awaits():
+                        return Rest.AWAITS
                 else:
                     if type(answer) is CoroutineType:
                         _drive(life, item, None, answer)
-            if life.coroutine is not None:
-                return Rest.AWAITS
+                        if life.awaits():
+                            return Rest.AWAITS
             box.in_hand = None
-        return Rest.OVER
     finally:
         life.handled += limit - left
 
@@ -116,7 +122,7 @@ def run_turn(life: Life, limit: int) -> Rest:
 def _be_born(life: Life) -> None:
     try:
         actor = _construct(life)
-        returned: object = actor.on_start()
+        returned = _given(actor.on_start)
         if type(returned) is CoroutineType:
             life.dispatcher.drive(life, returned, lambda error, _: _born(life, actor, error))
             return
@@ -126,6 +132,11 @@ def _be_born(life: Life) -> None:
         _born(life, life.actor, error)
     else:
         _born(life, actor, None)
+
+
+def _given(hook: Callable[..., object], *args: object) -> object:
+    """Run a hook and give what it gives: nothing, or a coroutine if it is `async def`."""
+    return hook(*args)
 
 
 def _born(life: Life, actor: Actor | None, error: BaseException | None) -> None:
@@ -250,7 +261,7 @@ def _receive_exit(life: Life, actor: Actor, message: ExitSignal) -> object:
     if actor.trap_exit:
         if signal.sender is not None and signal.sender is life.parent:
             actor.stop_deadline = None
-            returned: object = actor.on_stop_request(signal.reason)
+            returned = _given(actor.on_stop_request, signal.reason)
             return returned if type(returned) is CoroutineType else None
         return actor.on_receive(signal)
     if isinstance(signal.reason, Normal) and signal.sender is not life.ref:
@@ -269,7 +280,7 @@ def _receive_stop(_life: Life, actor: Actor, _message: object) -> object:
 def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> object:
     actor.stop_deadline = deadline
     try:
-        returned: object = actor.on_stop_request(reason)
+        returned = _given(actor.on_stop_request, reason)
     except ActorExit as chosen:
         if chosen.killed:
             raise
@@ -328,9 +339,9 @@ def _end(
     try:
         returned: object = None
         if hook == "on_stop":
-            returned = actor.on_stop()
+            returned = _given(actor.on_stop)
         elif error is not None:
-            returned = actor.on_failure(type(error), error, error.__traceback__)
+            returned = _given(actor.on_failure, type(error), error, error.__traceback__)
         if type(returned) is CoroutineType:
             life.dispatcher.drive(life, returned, done)
             return

@@ -74,7 +74,7 @@ OUR_SIDES: Mapping[str, Callable[[], Mapping[str, Workload]]] = {
     "thread": partial(_regrow, "thread"),
     "pool": partial(_regrow, "pool"),
     "asyncio": partial(_regrow, "asyncio"),
-    "asyncio, async def": partial(_regrow, "asyncio", awaits=True),
+    "asyncio async def": partial(_regrow, "asyncio", awaits=True),
 }
 SIDES: Mapping[str, Callable[[], Mapping[str, Workload]]] = {
     **OUR_SIDES,

@@ -23,7 +23,7 @@ __all__ = (
     "Metric",
 )
 
-OURS: Final = ("pool", "thread", "asyncio", "asyncio, async def")
+OURS: Final = ("pool", "thread", "asyncio", "asyncio async def")
 PEER: Final = "pykka"  # its ThreadingActor: the one that the targets are about
 PEERS: Final = (PEER, "plain asyncio", "thespian", "xoscar", "Erlang")
 THREADED: Final = ("thread", PEER)  # each actor has a thread: fewer of them

@@ -47,7 +47,12 @@ class Scale:
         limit = job.few if job.few is not None and side in THREADED else job.limit
         if job.fixed:
             return limit // 10 if self.quick else limit
-        return int(min(limit, max(job.first, job.first * self.seconds / max(first_took, 1e-6))))
+        first = self.first(job)
+        return int(min(limit, max(first, first * self.seconds / max(first_took, 1e-6))))
+
+    def first(self, job: Job) -> int:
+        """Say how many to warm up with."""
+        return max(1, job.first // 4) if self.quick else job.first
 
 
 @dataclass(slots=True)
@@ -154,7 +159,7 @@ def run_rounds(
             for turn in range(scale.rounds + 1):
                 for job in jobs:
                     for name in sides:
-                        count = counts.get((name, job), job.first)
+                        count = counts.get((name, job), scale.first(job))
                         answer = team.measure(name, job, count)
                         if answer is None:
                             continue

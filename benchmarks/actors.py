@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from benchmarks.actor_crowds import crowd_rows, idle_rows, ring_rows
 from benchmarks.actor_plan import FLOORS, JOBS, METRICS, OURS, PEER, PEERS, Job, Metric
 from benchmarks.actor_rounds import NOT_AVAILABLE, Findings, Mode, Scale, modes, run_rounds
+from benchmarks.other_actors import STRANGERS
 from benchmarks.rows import Row, print_rows
 
 __all__ = ("main", "metric_rows")
@@ -28,13 +29,13 @@ FLOOR_JOBS = tuple(Job(name, count, 100 * count) for name, (_, count) in FLOORS.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer of everything, under a minute; installs nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer of everything, under a minute, and without thespian and xoscar"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list of rows")
     parser.add_argument("--rounds", type=int, default=None, help="default 5, with --quick 2")
     parser.add_argument("--seconds", type=float, default=None, help="for each measurement; default 0.5")
-    parser.add_argument(
-        "--sides", default=None, help=f"by comma, of {'; '.join(SIDES)}; one with a comma as a part of it"
-    )
+    parser.add_argument("--sides", default=None, help=f"by comma, of {'; '.join(SIDES)}")
     parser.add_argument(
         "--workloads", default=None, help=f"by comma, of {', '.join(sorted({j.workload for j in JOBS}))}"
     )
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         quick=given.quick,
         timeout=10.0 if given.quick else 300.0,
     )
-    sides = [side for side in SIDES if given.sides is None or side in given.sides.split(",") or side == PEER]
+    sides = _sides(given.sides, quick=given.quick)
     jobs = [job for job in JOBS if given.workloads is None or job.workload in given.workloads.split(",")]
 
     rows: list[Row] = []
@@ -75,6 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown = rows if given.json else [row for row in rows if row.target]
     print_rows(f"What is aimed at; {_machine()}", shown, as_json=given.json)
     return 0
+
+
+def _sides(named: str | None, *, quick: bool) -> list[str]:
+    """Give those that take part: pykka always, without a choice and time those that are near."""
+    if named is not None:
+        return [side for side in SIDES if side in named.split(",") or side == PEER]
+    return [side for side in SIDES if not (quick and side in STRANGERS)]
 
 
 def metric_rows(metric: Metric, mode: Mode, found: Findings, sides: Sequence[str]) -> list[Row]:

@@ -13,7 +13,7 @@ from shutil import rmtree, which
 
 from benchmarks.other_supervisors import Unavailable
 
-__all__ = ("command_of",)
+__all__ = ("STRANGERS", "command_of")
 
 WAIT = 600.0  # seconds for an installation
 STRANGERS = {"thespian": "thespian==4.0.1", "xoscar": "xoscar==0.12.2"}

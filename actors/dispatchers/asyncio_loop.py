@@ -59,7 +59,7 @@ class AsyncioDispatcher:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop; its own is made and started when it is first asked for. Errors: RuntimeError if there is no thread."""
+        """The loop; its own is made and started when it is first asked for. Errors: RuntimeError without a thread."""
         with self._lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
@@ -191,7 +191,7 @@ class AsyncioDispatcher:
         try:
             life.coroutine = None
             _tell(task, done)
-            if life.coroutine is not None:
+            if life.awaits():
                 return
             life.mailbox.in_hand = None
         except BaseException as error:  # noqa: BLE001 - as in `_run`
@@ -254,7 +254,7 @@ class _Steps(Coroutine[Any, Any, object]):
         self,
         typ: Any,
         val: BaseException | object | None = None,
-        tb: TracebackType | None = None,
+        tb: TracebackType | None = None,  # noqa: ARG002 - the old form of throw()
     ) -> Any:
         before, here.life = here.life, self._life
         try:

@@ -54,7 +54,8 @@ class Dispatchers:
         """Close all. Gives False if threads of some run on."""
         with self._lock:
             made = tuple(self._made.values())
-        return all([dispatcher.close(deadline) for dispatcher in made])
+        closed = [dispatcher.close(deadline) for dispatcher in made]  # every one, whatever the first says
+        return all(closed)
 
 
 def check_name(name: object) -> None:

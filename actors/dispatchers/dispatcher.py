@@ -26,7 +26,7 @@ class Rest(Enum):
 
 
 def report_mistake(error: BaseException) -> None:
-    """Let a mistake of ours be seen as a thread's would be, by a thread that has others to run. It has ended the life."""
+    """Let a mistake of ours, which has ended a life, be seen; the thread has others to run."""
     threading.excepthook(
         threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
     )

@@ -2,11 +2,11 @@
 
 What lives here: who runs next, and how many threads there are. What must not: what a turn does.
 
-One thread does all the work as long as it can: with one interpreter lock more of them would only hand it to each other.
-It is *hot*; whoever adds a life to the queue wakes nobody while there is a hot thread. It stops being hot when it waits
-for an answer (`cool`), and when a handler is seen to hold it up: a watch, awake only while lives wait, looks whether the
-process computes and turns come to their end; if not, the handler sleeps, waits for a lock or for the network, and a spare
-thread takes the queue over.
+One thread does all the work as long as it can: with one interpreter lock more of them would only hand it to each
+other. It is *hot*; whoever adds a life to the queue wakes nobody while there is a hot thread. It stops being hot when
+it waits for an answer (`cool`), and when a handler is seen to hold it up: a watch, awake only while lives wait, looks
+whether the process computes and turns come to their end; if not, the handler sleeps, waits for a lock or for the
+network, and a spare thread takes the queue over.
 """
 
 from __future__ import annotations
@@ -198,32 +198,30 @@ class PoolDispatcher:
     # Threads.
 
     def _wake_one(self, *, must: bool = False) -> None:
-        """Make a thread hot, if none is and there is work. Errors: with `must`, RuntimeError if there is none at all."""
+        """Make a thread hot, if none is and there is work. Errors: with `must`, RuntimeError if none is to be had."""
         with self._lock:
             if self._hot > 0 or not self._queue:
                 return
-            worker = self._asleep.pop() if self._asleep else None
             self._hot += 1
-            if worker is None and len(self._workers) >= self._threads_max:
+            worker = self._asleep.pop() if self._asleep else None
+            if worker is not None:
+                worker.hot = True
+                worker.gate.release()
+                return
+            if len(self._workers) >= self._threads_max:
                 self._hot -= 1
                 self.refused += 1
                 return
-            if worker is None:
-                new = Worker()
-                self._workers[new] = None
-                self._numbers += 1
-                number = self._numbers
-        if worker is not None:
-            worker.hot = True
-            worker.gate.release()
-            return
-        thread = threading.Thread(target=self._work, args=(new,), name=f"regrow-pool-{number}", daemon=True)
-        new.thread = thread
+            worker = Worker()
+            self._workers[worker] = None
+            self._numbers += 1
+            name = f"regrow-pool-{self._numbers}"
+        worker.thread = threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
         try:
-            thread.start()
+            worker.thread.start()
         except RuntimeError:
             with self._lock:
-                self._workers.pop(new, None)
+                self._workers.pop(worker, None)
                 self._hot -= 1
                 self.refused += 1
                 alone = not self._workers
@@ -328,7 +326,7 @@ class PoolDispatcher:
     def _look_on(self) -> None:
         turns, at, computed, quiet = self._turns, time.perf_counter(), time.process_time(), 0
         while not self._closed:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)  # noqa: TID251 - there is no event: it looks whether others wait for something
             if not self._queue:
                 quiet += 1
                 if quiet >= QUIET_LOOKS:

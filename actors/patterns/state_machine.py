@@ -3,8 +3,8 @@
 What lives here: the actor, and what its class says of itself, checked when the class is made. Which event is handled
 when is decided in `machine_core.py`; the words are in `machine_words.py`.
 Source: OTP's gen_statem.
-Differs from OTP: the data of the machine are the attributes of the actor, so no result carries them; a handler that
-returns nothing has made a mistake; the state is not to be left, nor repeated, while it is entered.
+Differs from OTP: the data of the machine are the attributes of the actor, so no result carries them; a state is not to
+be repeated while it is entered; of several actions for one timeout not only the last counts, they are done in order.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class _Chopping:
                 if self._asked < len(self._asks):
                     self._timer = self._clock.call_at(self._clock.now() + self._interval, self._ask)
         if ask is None:
-            self._end_if_all_failed()
+            self._end_if_all_failed()  # the last failure may have been noted a moment before the rest was left out
             return
         try:
             future = ask()

@@ -471,3 +471,23 @@ def test_a_hold_has_one_thread_while_it_is_held() -> None:
     assert not thread.is_alive()
     hold.take("again")
     hold.drop("again")
+
+
+@pytest.mark.system
+def test_a_fork_takes_no_hold_along() -> None:
+    done = run_program("""
+        import os
+        from regrow.actors.program_hold import ProgramHold
+
+        hold = ProgramHold()
+        hold.take("parent")
+        child = os.fork()
+        if child == 0:
+            hold.take("child")
+            print(len(hold), flush=True)
+            hold.drop("child")
+        else:
+            print(os.waitpid(child, 0)[1])
+            hold.drop("parent")
+        """)
+    assert (done.returncode, done.stdout) == (0, "1\n0\n"), done.stderr

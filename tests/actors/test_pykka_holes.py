@@ -118,8 +118,7 @@ def test_hole_3_with_pykkas_rules_too_if_start_is_to_wait() -> None:
     assert default_system().shutdown() == ()
 
 
-@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
-def test_hole_3_a_monitor_hears_of_a_failed_start_that_nobody_waits_for(system: ActorSystem, probe: Probe) -> None:
+def test_hole_3_a_monitor_hears_of_a_failed_start_that_nobody_waits_for() -> None:
     hold = Hold()
 
     class Failing(PykkaActor):
@@ -127,10 +126,11 @@ def test_hole_3_a_monitor_hears_of_a_failed_start_that_nobody_waits_for(system: 
             hold()
             raise ValueError("start")
 
-    ref: ActorRef = system.spawn(Old).ask(lambda _actor: Failing.start(), timeout=WAIT)
-    probe.monitor(ref)
+    probe = Probe(default_system())
+    probe.monitor(Failing.start())
     hold.release()
     assert str(probe.expect(Down).reason) == "crash: ValueError: start"
+    assert default_system().shutdown() == ()
 
 
 @both

@@ -19,7 +19,6 @@ from regrow.actors import (
     DeadLetter,
     Down,
     Envelope,
-    MailboxOptions,
     SpawnOptions,
     Start,
     Timer,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regrow.actors import ActorDeadError, ActorSystem, AskFuture, AskTimeout, CallingSelf, MailboxOptions, SpawnOptions
-from regrow.actors.patterns import NoAnswer, ask_all, ask_all_async, ask_first, ask_first_async
+from regrow.actors.patterns import NoAnswer, ask_all, ask_all_async, ask_first, ask_first_async, gather
 from regrow.actors.patterns.gather import all_of, first_of
 from regrow.actors.testing import Hold, Probe, Puppet, PuppetError, crash, hang, refuse
 from regrow.actors.testing.puppet import Command
@@ -48,6 +48,16 @@ def test_one_deadline_counts_for_all(system: ActorSystem) -> None:
     with pytest.raises(AskTimeout, match=rf"no answer from .* within {SHORT} seconds"):
         ask_all(refs, hang(hold), timeout=SHORT)
     hold.release()
+
+
+def test_what_the_first_has_used_up_the_others_do_not_get(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = Hold()
+    times = iter((0.0, 1_000.0, 1_000.0))
+    monkeypatch.setattr(gather, "monotonic", lambda: next(times))
+    refs = [system.spawn(Puppet) for _ in range(2)]
+    found = ask_all(refs, hang(hold), timeout=1_000.0, return_errors=True)
+    hold.release()
+    assert [type(error) for error in found] == [AskTimeout, AskTimeout]
 
 
 @pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread

@@ -351,6 +351,16 @@ def test_update_changes_the_content_and_not_the_time() -> None:
     assert m.events() == [GO, TimedOut("tick", "new")]
 
 
+def test_an_update_changes_what_the_same_transition_has_begun() -> None:
+    table: Table = {
+        ("a", GO): next_state("b", StateTimeout(5.0, "begun")),
+        ("b", Enter("a")): keep_state(UpdateTimeout(TimeoutKind.STATE, "updated")),
+    }
+    m = machine(table, enter=True).send(GO)
+    m.advance(5)
+    assert m.events()[1:] == [GO, Enter("a"), StateTimedOut("updated")]
+
+
 def test_update_of_what_does_not_run_is_a_timeout_of_zero() -> None:
     m = machine({("a", GO): keep_state(UpdateTimeout(TimeoutKind.STATE, "now"))}).send(GO)
     assert m.events() == [GO, StateTimedOut("now")]

@@ -73,6 +73,22 @@ def test_who_is_down_is_passed_over_and_used_again_in_its_next_life(
     assert {router.ask(name) for _ in range(3)} == {"a", "b", "c"}
 
 
+class Zombie(ActorRef):
+    """Has ended between the look at it and the message."""
+
+    def is_alive(self) -> bool:
+        return True
+
+
+def test_who_ends_in_this_very_moment_is_passed_over_too(system: ActorSystem, refs: list[ActorRef]) -> None:
+    router = Router([Zombie(system, name="zombie", actor_class=Puppet), refs[0]])
+    assert [router.ask(name) for _ in range(2)] == ["a", "a"]
+    for _ in range(2):
+        router.tell("told")
+    assert seen(refs[:1]) == [["told", "told"]]
+    assert router.broadcast("all") == 1
+
+
 def test_without_anybody_alive_there_is_no_routee(refs: list[ActorRef]) -> None:
     for ref in refs:
         ref.stop()

@@ -117,6 +117,19 @@ def test_a_subscription_ends_with_the_life_that_made_it(system: ActorSystem, top
     assert letters.drain() == ()
 
 
+def test_a_later_life_hears_nothing_for_an_earlier_one_that_was_not_forgotten_yet(
+    system: ActorSystem, topics: Topics, probe: Probe
+) -> None:
+    topics._stop_listening()  # as if the end was being announced right now
+    ref = system.spawn(Puppet)
+    topics.subscribe(ref, Order)
+    ref.stop()
+    system.begin(ChildSpec(id="a", start=Start(Puppet)), parent=probe.ref, ref=ref, on_outcome=probe.outcome)
+    probe.expect(Started)
+    assert topics.publish(Order(1)) == 0
+    assert len(topics) == 0
+
+
 def test_an_actor_can_subscribe_as_it_starts(system: ActorSystem, topics: Topics) -> None:
     class Listener(Puppet):
         def on_start(self) -> None:
@@ -202,6 +215,24 @@ def test_no_older_value_comes_after_a_newer_one(system: ActorSystem, topics: Top
     for ref in refs:
         numbers = [number for number in seen(ref) if isinstance(number, int)]
         assert numbers == list(range(numbers[0], last + 1))
+
+
+def test_a_newer_value_waits_until_the_older_one_has_been_sent(system: ActorSystem, topics: Topics, ms: float) -> None:
+    hold = Hold()
+    topics.publish(1, "n", sticky=True)
+    ref = system.spawn(Puppet)
+    subscriber = threading.Thread(
+        target=lambda: topics.subscribe(ref, int, when=lambda message: message != 1 or bool(hold()))
+    )
+    subscriber.start()
+    hold.wait_reached()
+    publisher = threading.Thread(target=lambda: topics.publish(2, "n", sticky=True))
+    publisher.start()
+    publisher.join(20 * ms)  # if it did not wait it would be done
+    hold.release()
+    subscriber.join(5.0)
+    publisher.join(5.0)
+    assert seen(ref) == [1, 2]
 
 
 def test_a_topic_without_words_is_refused(topics: Topics) -> None:
