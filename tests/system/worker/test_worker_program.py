@@ -198,4 +198,4 @@ def test_a_tree_that_gives_up_is_exit_code_1_and_one_report(launch: Launch, even
         time.sleep(0.3)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 1, said
-    assert "gave up: link of worker needed more than 1 restarts within 60 s; last: link ended: SIGKILL" in said
+    assert "gave up: link of worker needed more than 1 restart in 60 s; last: link ended: SIGKILL" in said
