@@ -27,8 +27,10 @@ from .errors import (
     ActorDeadError,
     ActorError,
     AskTimeout,
+    AsyncElsewhere,
     BadHandler,
     BadTarget,
+    BlockingLoop,
     CallingSelf,
     KeyTaken,
     MailboxFull,
@@ -42,6 +44,7 @@ from .errors import (
     StartTimeout,
     SystemClosed,
     UnhandledMessage,
+    UnknownDispatcher,
 )
 from .events import (
     AbandonedEnded,
@@ -52,6 +55,8 @@ from .events import (
     DeadLetter,
     HookFailed,
     LogReceived,
+    MailboxHigh,
+    MailboxLow,
     OutputCaptured,
 )
 from .functions import FunctionActor, StopToken
@@ -60,7 +65,8 @@ from .groups import Groups
 from .handles import handles
 from .handshake import StartHandle
 from .keyed_registry import Registry
-from .mailbox import Envelope, MailboxOptions, Overflow
+from .mailbox import Envelope
+from .mailbox_options import MailboxOptions, Overflow
 from .named_ref import NamedRef
 from .options import SpawnOptions
 from .outcome import Ignored, Started, StartFailed, StartOutcome
@@ -88,8 +94,10 @@ __all__ = (
     "AdoptedActor",
     "AskFuture",
     "AskTimeout",
+    "AsyncElsewhere",
     "BadHandler",
     "BadTarget",
+    "BlockingLoop",
     "Broadcast",
     "BrutalKill",
     "CallbackFailed",
@@ -126,6 +134,8 @@ __all__ = (
     "Listener",
     "LogReceived",
     "MailboxFull",
+    "MailboxHigh",
+    "MailboxLow",
     "MailboxOptions",
     "NameRegistry",
     "NameTaken",
@@ -161,6 +171,7 @@ __all__ = (
     "TypedProxy",
     "Undelivered",
     "UnhandledMessage",
+    "UnknownDispatcher",
     "Unregistered",
     "ask_call",
     "await_call",

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 from .clock import monotonic
 from .errors import ActorDeadError, MailboxFull
-from .mailbox import GONE, Envelope, Mailbox, MailboxOptions, Overflow, Owner, Reader
+from .mailbox import GONE, Envelope, Mailbox, Owner, Reader
+from .mailbox_options import MailboxOptions, Overflow
 from .pykka_seam import ActorStop
 
 __all__ = ("BoundedMailbox", "make_mailbox")

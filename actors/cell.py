@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from ..protocol.exits import ExitReason
-from .mailbox import Envelope, Mailbox
+from .mailbox import Envelope
 from .signals import Down, ExitReport
 
 if TYPE_CHECKING:
@@ -32,13 +32,6 @@ class Cell(Protocol):
     @property
     def alive(self) -> bool:
         """True as long as it takes messages."""
-
-    @property
-    def direct(self) -> Mailbox | None:
-        """The mailbox, if all there is to sending is to append to it; None for bounded ones and in other processes."""
-
-    def post(self, message: object) -> None:
-        """Take a message that is merely told. Errors: as `put`."""
 
     def put(self, envelope: Envelope) -> None:
         """Take a message. Errors: ActorDeadError if it does not any more, MailboxFull."""

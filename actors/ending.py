@@ -27,6 +27,7 @@ __all__ = (
     "came_late",
     "close",
     "cut",
+    "disarm",
     "end",
     "limit_orphanhood",
     "reject",
@@ -154,7 +155,7 @@ def unanswered(life: Life) -> tuple[object, ...]:
 
 
 def _depart(life: Life, reason: ExitReason, error: BaseException | None, *, ignored: bool) -> None:
-    life.disarm()
+    disarm(life)
     if life.orphan_timer is not None:
         life.orphan_timer.cancel()
     life.drop_timers()
@@ -175,6 +176,13 @@ def _depart(life: Life, reason: ExitReason, error: BaseException | None, *, igno
         return  # who began it has ended, and a dead letter says what it missed
     except Exception as raised:  # noqa: BLE001 - whoever ends this life has no part in it
         life.system.bus.publish(CallbackFailed(crash_of(raised)))
+
+
+def disarm(life: Life) -> None:
+    """Take the start's timer back."""
+    if life.start_timer is not None:
+        life.start_timer.cancel()
+        life.start_timer = None
 
 
 def _in_words(in_hand: object) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from ..protocol.exits import ExitReason
+from .beginning import settle_started
 from .control import ActorExit
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class StartHandle:
 
     def ready(self, info: object = None) -> None:
         """Tell the starter that it is ready. Nothing happens the second time."""
-        self._life.settle_started(info)
+        settle_started(self._life, info)
 
     def fail(self, error: BaseException) -> NoReturn:
         """End, with this error as the outcome of the start. Does not return."""

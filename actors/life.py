@@ -1,8 +1,8 @@
 """One life of one local actor: what others can do to it, and what it knows of itself.
 
-What lives here: the state of a life, and the doors to it. What must not: how messages are handled (`turn.py`), how it
-ends (`ending.py`), which hook an end runs (`actor.HOOKS`), threads (`dispatchers/`), what an exit sets off elsewhere
-(`relations.py`).
+What lives here: the state of a life, and the doors to it. What must not: how it begins (`beginning.py`), how messages
+are handled (`turn.py`), how it ends (`ending.py`), which hook an end runs (`actor.HOOKS`), threads (`dispatchers/`),
+what an exit sets off elsewhere (`relations.py`).
 
 There may be a million of them: what few of them need is made when it is needed.
 """
@@ -12,21 +12,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
 from .bounded import make_mailbox
 from .child_spec import Start
-from .current import FENCES, enter_life, here
+from .current import FENCES, here
 from .describe import Describe, Description
-from .ending import came_late, close, cut, end, limit_orphanhood, reject, time_out, unanswered
+from .ending import came_late, close, cut, end, limit_orphanhood, reject, unanswered
 from .errors import ActorDeadError, MailboxFull
-from .events import ActorStarted, DeadLetter, MailboxHigh, MailboxLow
-from .mailbox import UNBOUNDED, Envelope, Lane, Mailbox, MailboxOptions, reply_to_of
-from .outcome import Started, StartOutcome
+from .events import DeadLetter, MailboxHigh, MailboxLow
+from .mailbox import Envelope, Lane, Mailbox, reply_to_of
+from .outcome import StartOutcome
 from .pykka_seam import ActorStop
 from .replies import ReplyHandle
 from .signals import MONITORED, NEWS, Down, Exit, ExitReport, ExitSignal, StopRequest
@@ -35,6 +32,7 @@ from .turn import run_turn
 
 if TYPE_CHECKING:
     from .actor import Actor
+    from .beginning import Birth
     from .clock import TimerHandle
     from .dispatchers.dispatcher import Dispatcher, Rest
     from .futures import AskFuture, Gate
@@ -42,21 +40,7 @@ if TYPE_CHECKING:
     from .ref import ActorRef
     from .system import ActorSystem
 
-__all__ = ("Birth", "Life")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Birth:
-    """All that is needed to begin one life."""
-
-    start: Start
-    start_timeout: float  # seconds
-    parent: ActorRef | None
-    on_outcome: Callable[[StartOutcome], None]
-    mailbox: MailboxOptions = UNBOUNDED
-    supervised: bool = False  # by `parent`: nothing cuts that link
-    dispatcher: str | None = None  # its name; None: the class's own, else the system's
-    lent: bool = False  # the starter waits anyway, without a time of its own: it may start on his thread
+__all__ = ("Life",)
 
 
 class Life:
@@ -161,10 +145,6 @@ class Life:
         if kind is ActorStop:
             envelope.exempt = True
         self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe or kind in NEWS else Lane.USER)
-
-    def post(self, message: object) -> None:
-        """Take a message that is merely told. Errors: ActorDeadError, MailboxFull."""
-        self.mailbox.post(message)
 
     def exit_signal(
         self,
@@ -364,58 +344,15 @@ class Life:
         """Seconds since it was ready."""
         return None if self.started_at is None else self.system.clock.now() - self.started_at
 
-    # Beginning.
-
-    def arm_start_timeout(self, timeout: float) -> None:
-        """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
-        if timeout == inf:
-            return
-        clock = self.system.clock
-        self.start_timer = clock.call_at(clock.now() + timeout, lambda: time_out(self, timeout))
-        if self.ended:  # killed before this: nobody else will take the timer back
-            self.disarm()
-
-    def settle_started(self, info: object) -> None:
-        """Tell the starter that it is ready; a kill that came in between waits until this is told."""
-        with self.lock:
-            if self.ended or self.ready:
-                return
-            self.ready = self.settling = True
-        self.disarm()
-        self.started_at = self.system.clock.now()
-        before = enter_life(None)  # those who are told are not this actor
-        try:
-            self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
-            with suppress(ActorDeadError):  # who began it has ended; the link between them tells the rest
-                self.on_outcome(Started(self.ref, self.incarnation, info))
-        finally:
-            enter_life(before)
-            with self.lock:
-                self.settling = False
-                killed = self.kill_pending
-            if killed:
-                cut(self, KILLED, None)
+    # Ending.
 
     def answer_when_over(self, stop: AskFuture[Any]) -> None:
         """Keep a caller of pykka's stop() waiting until it has ended."""
         self.stop_futures = (*self.stop_futures, stop)
 
-    def fail_to_begin(self, error: Exception) -> None:
-        """End a life that no dispatcher could take. Runs in: the thread of the starter."""
-        reason = crash_of(error)
-        close(self, reason)
-        end(self, reason, error=error)
-        self.finished()
-
     def is_over(self) -> bool:
         """Say whether its end is decided and announced, or being announced; any thread may have done that."""
         return self.ended
-
-    def disarm(self) -> None:
-        """Take the start's timer back."""
-        if self.start_timer is not None:
-            self.start_timer.cancel()
-            self.start_timer = None
 
     def _put_signal(self, message: object, lane: Lane) -> None:
         try:

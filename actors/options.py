@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .mailbox import UNBOUNDED, MailboxOptions
+from .mailbox_options import UNBOUNDED, MailboxOptions
 
 if TYPE_CHECKING:
     from .ref import ActorRef

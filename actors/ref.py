@@ -123,7 +123,7 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
     def bind(self, cell: Cell) -> None:
         """Let the ref lead to a new life. Only for those who begin lives."""
         self._cell = cell
-        self._direct = getattr(cell, "direct", None)
+        self._direct = getattr(cell, "direct", None)  # a Life's mailbox, if all there is to sending is to append
 
     def is_alive(self) -> bool:
         """Say whether it takes messages now."""
@@ -147,7 +147,7 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
         try:
             if cell is None:
                 raise ActorDeadError(self)
-            cell.post(message)
+            cell.put(Envelope(message))
         except ActorDeadError:
             self.system.bus.publish(DeadLetter(self, message, "not alive"))
             raise

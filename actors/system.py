@@ -15,6 +15,7 @@ import pykka
 
 from ..protocol.exits import KILLED, ExitReason, crash_of
 from .abandoned import AbandonedLives
+from .beginning import Birth, arm_start_timeout, fail_to_begin
 from .births import actor_class_of
 from .bus import EventBus
 from .cell import Cell
@@ -28,7 +29,7 @@ from .events import CallbackFailed
 from .groups import Groups
 from .holdings import Holdings
 from .lending import lend_birth
-from .life import Birth, Life
+from .life import Life
 from .lineage import path_below
 from .named_ref import NamedRef, resolved
 from .options import START_SECONDS, SpawnOptions
@@ -194,10 +195,10 @@ class ActorSystem:
             if birth.lent and dispatcher.lends and dispatcher.lends_here(life, exact=False) and life.mailbox.seize():
                 lend_birth(life)
                 return
-            life.arm_start_timeout(birth.start_timeout)
+            arm_start_timeout(life, birth.start_timeout)
             dispatcher.launch(life)
         except (RuntimeError, SystemClosed, NameTaken, ActorDeadError) as error:
-            life.fail_to_begin(error)
+            fail_to_begin(life, error)
 
     def enroll(self, ref: ActorRef, *, cell: Cell | None = None, name: str | None = None, root: bool = False) -> None:
         """Count a new life among the living and register its name. For those who begin lives of their own kind.

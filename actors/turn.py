@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import NORMAL, Crash, ExitReason, Normal, crash_of
 from .actor import Actor, Cause
+from .beginning import settle_started
 from .births import resolve_start
 from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
@@ -143,7 +144,7 @@ def _born(life: Life, actor: Actor | None, error: BaseException | None) -> None:
     match error:
         case None:
             if actor is not None and not life.start_deferred:
-                life.settle_started(actor.start_info)
+                settle_started(life, actor.start_info)
         case Ignore():
             _end(life, Cause.DECLINED, NORMAL, ignored=True)
         case ActorExit():

@@ -326,7 +326,7 @@ class PoolDispatcher:
     def _look_on(self) -> None:
         turns, at, computed, quiet = self._turns, time.perf_counter(), time.process_time(), 0
         while not self._closed:
-            time.sleep(LOOK_SECONDS)  # noqa: TID251 - there is no event: it looks whether others wait for something
+            self._watch_gate.acquire(timeout=LOOK_SECONDS)  # as a sleep; it is opened when the pool closes
             if not self._queue:
                 quiet += 1
                 if quiet >= QUIET_LOOKS:

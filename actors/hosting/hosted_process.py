@@ -107,12 +107,6 @@ class HostedProcess:
         """What its black box says."""
         return self._begun.black_box.read()
 
-    direct = None
-
-    def post(self, message: object) -> None:
-        """Send a message over, as `put`."""
-        self.put(Envelope(message))
-
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
         if not self.alive:

@@ -132,12 +132,6 @@ class RemoteCell:
         """True as long as the link is open."""
         return self._ref.peer.open
 
-    direct = None
-
-    def post(self, message: object) -> None:
-        """Send a message over, as `put`."""
-        self.put(Envelope(message))
-
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
         if not self._ref.peer.open:

@@ -48,6 +48,7 @@ def test_at_the_deadline_it_is_killed_and_what_was_left_is_reported(system: Acto
         ask.get(timeout=0)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its handlers hold up their thread
 def test_a_crash_on_the_way_is_reported_with_what_it_left(system: ActorSystem) -> None:
     hold = Hold()
     ref = system.spawn(Puppet)

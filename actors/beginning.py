@@ -1,0 +1,78 @@
+"""How a life begins: what is needed for it, in what time, and who is told that it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from ..protocol.exits import KILLED, crash_of
+from .child_spec import Start
+from .current import enter_life
+from .ending import close, cut, disarm, end, time_out
+from .errors import ActorDeadError
+from .events import ActorStarted
+from .mailbox_options import UNBOUNDED, MailboxOptions
+from .outcome import Started, StartOutcome
+
+if TYPE_CHECKING:
+    from .life import Life
+    from .ref import ActorRef
+
+__all__ = ("Birth", "arm_start_timeout", "fail_to_begin", "settle_started")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """All that is needed to begin one life."""
+
+    start: Start
+    start_timeout: float  # seconds
+    parent: ActorRef | None
+    on_outcome: Callable[[StartOutcome], None]
+    mailbox: MailboxOptions = UNBOUNDED
+    supervised: bool = False  # by `parent`: nothing cuts that link
+    dispatcher: str | None = None  # its name; None: the class's own, else the system's
+    lent: bool = False  # the starter waits anyway, without a time of its own: it may start on his thread
+
+
+def arm_start_timeout(life: Life, timeout: float) -> None:
+    """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
+    if timeout == inf:
+        return
+    clock = life.system.clock
+    life.start_timer = clock.call_at(clock.now() + timeout, lambda: time_out(life, timeout))
+    if life.ended:  # killed before this: nobody else will take the timer back
+        disarm(life)
+
+
+def settle_started(life: Life, info: object) -> None:
+    """Tell the starter that it is ready; a kill that came in between waits until this is told."""
+    with life.lock:
+        if life.ended or life.ready:
+            return
+        life.ready = life.settling = True
+    disarm(life)
+    life.started_at = life.system.clock.now()
+    before = enter_life(None)  # those who are told are not this actor
+    try:
+        life.system.bus.publish(ActorStarted(life.ref, life.incarnation))
+        with suppress(ActorDeadError):  # who began it has ended; the link between them tells the rest
+            life.on_outcome(Started(life.ref, life.incarnation, info))
+    finally:
+        enter_life(before)
+        with life.lock:
+            life.settling = False
+            killed = life.kill_pending
+        if killed:
+            cut(life, KILLED, None)
+
+
+def fail_to_begin(life: Life, error: Exception) -> None:
+    """End a life that no dispatcher could take. Runs in: the thread of the starter."""
+    reason = crash_of(error)
+    close(life, reason)
+    end(life, reason, error=error)
+    life.finished()
