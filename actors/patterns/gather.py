@@ -12,6 +12,7 @@ from ..clock import monotonic
 from ..current import calling_life
 from ..errors import AskTimeout, CallingSelf
 from ..futures import AskFuture
+from ..named_ref import resolved
 from ..ref import ActorRef
 from .errors import NoAnswer
 
@@ -179,7 +180,7 @@ def all_of(futures: Sequence[AskFuture[Any]]) -> AskFuture[Any]:
 def _first(refs: Iterable[ActorRef], message: object, *, waits: bool) -> AskFuture[Any]:
     asked = list(refs)
     life = calling_life()
-    if waits and life is not None and any(ref is life.ref for ref in asked):
+    if waits and life is not None and any(resolved(ref) is life.ref for ref in asked):
         raise CallingSelf(str(life.ref))
     return first_of(ask_each(asked, message, waits=waits))
 
