@@ -82,15 +82,16 @@ async def ask_all_async(
                 if not return_errors:
                     raise
 
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout):
+        async with limit:
             await all_answers()
     except TimeoutError:
-        late = next((i for i, future in enumerate(futures) if not future.done), None)
-        if late is not None and not return_errors and timeout is not None:
-            raise AskTimeout(timeout, asked[late]) from None
-        if late is None and not return_errors:
-            raise  # an answer that is a TimeoutError itself
+        if not limit.expired():
+            raise  # that is an answer
+        late = next((ref for future, ref in zip(futures, asked) if not future.done), None)
+        if late is not None and not return_errors:
+            raise AskTimeout(timeout or 0.0, late) from None
     return [_settled(future, timeout, ref) for future, ref in zip(futures, asked)]
 
 
@@ -108,13 +109,14 @@ async def ask_first_async(refs: Iterable[ActorRef], message: object, *, timeout:
     import asyncio
 
     first = _first(refs, message, waits=False)
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout):
+        async with limit:
             return await first
     except TimeoutError:
-        if first.done or timeout is None:
-            raise  # somebody has answered with it
-        raise AskTimeout(timeout) from None
+        if not limit.expired():
+            raise  # that is an answer
+        raise AskTimeout(timeout or 0.0) from None
 
 
 def ask_each(refs: Iterable[ActorRef], message: object, *, waits: bool = False) -> list[AskFuture[Any]]:
