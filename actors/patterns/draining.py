@@ -15,6 +15,7 @@ from ..clock import monotonic
 from ..current import calling_life
 from ..errors import ActorDeadError, AskTimeout, CallingSelf
 from ..events import ActorExited, DeadLetter
+from ..named_ref import resolved
 from ..pykka_seam import ActorStop
 from .load import waiting_messages
 
@@ -66,7 +67,7 @@ def drain_all(refs: Iterable[ActorRef], timeout: float = DRAIN_TIMEOUT) -> list[
     """Drain several at the same time under one deadline; the reports are in their order."""
     deadline = monotonic() + timeout
     life = calling_life()
-    drains = [_Drain(ref) for ref in refs]
+    drains = [_Drain(resolved(ref)) for ref in refs]
     if life is not None and any(each.ref is life.ref for each in drains):
         raise CallingSelf(str(life.ref))
     try:

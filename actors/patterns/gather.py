@@ -12,6 +12,7 @@ from ..clock import monotonic
 from ..current import calling_life
 from ..errors import AskTimeout, CallingSelf
 from ..futures import AskFuture
+from ..named_ref import resolved
 from ..ref import ActorRef
 from .errors import NoAnswer
 
@@ -81,15 +82,16 @@ async def ask_all_async(
                 if not return_errors:
                     raise
 
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout):
+        async with limit:
             await all_answers()
     except TimeoutError:
-        late = next((i for i, future in enumerate(futures) if not future.done), None)
-        if late is not None and not return_errors and timeout is not None:
-            raise AskTimeout(timeout, asked[late]) from None
-        if late is None and not return_errors:
-            raise  # an answer that is a TimeoutError itself
+        if not limit.expired():
+            raise  # that is an answer
+        late = next((ref for future, ref in zip(futures, asked) if not future.done), None)
+        if late is not None and not return_errors:
+            raise AskTimeout(timeout or 0.0, late) from None
     return [_settled(future, timeout, ref) for future, ref in zip(futures, asked)]
 
 
@@ -107,13 +109,14 @@ async def ask_first_async(refs: Iterable[ActorRef], message: object, *, timeout:
     import asyncio
 
     first = _first(refs, message, waits=False)
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout):
+        async with limit:
             return await first
     except TimeoutError:
-        if first.done or timeout is None:
-            raise  # somebody has answered with it
-        raise AskTimeout(timeout) from None
+        if not limit.expired():
+            raise  # that is an answer
+        raise AskTimeout(timeout or 0.0) from None
 
 
 def ask_each(refs: Iterable[ActorRef], message: object, *, waits: bool = False) -> list[AskFuture[Any]]:
@@ -179,7 +182,7 @@ def all_of(futures: Sequence[AskFuture[Any]]) -> AskFuture[Any]:
 def _first(refs: Iterable[ActorRef], message: object, *, waits: bool) -> AskFuture[Any]:
     asked = list(refs)
     life = calling_life()
-    if waits and life is not None and any(ref is life.ref for ref in asked):
+    if waits and life is not None and any(resolved(ref) is life.ref for ref in asked):
         raise CallingSelf(str(life.ref))
     return first_of(ask_each(asked, message, waits=waits))
 

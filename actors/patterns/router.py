@@ -15,6 +15,7 @@ from ..current import calling_life
 from ..errors import ActorDeadError, CallingSelf, MailboxFull
 from ..events import DeadLetter
 from ..futures import AskFuture
+from ..named_ref import resolved
 from ..signals import Down
 from .errors import NoRoutee
 from .gather import ASK_TIMEOUT, all_of, ask_each, first_of
@@ -142,7 +143,7 @@ class Router:
     ) -> AskFuture[Any]:
         if not routees:
             raise NoRoutee(self.name, len(self.routees))
-        if waits and asker is not None and asker in routees:
+        if waits and asker is not None and any(resolved(ref) is asker for ref in routees):
             raise CallingSelf(str(asker))
         match self.strategy:
             case TailChopping(interval, within):

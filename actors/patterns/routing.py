@@ -82,7 +82,7 @@ class LeastBusy:
 
 
 def _urn(ref: ActorRef) -> str:
-    return ref.urn
+    return ref.actor_urn  # of a name it is that of the name, whoever holds it
 
 
 class ConsistentHash:

@@ -133,7 +133,7 @@ class GenStateMachine(Actor, Generic[S]):
         return None
 
     def on_stop(self) -> None:
-        """Report the events that it leaves behind unhandled; whoever overrides this calls it."""
+        """Report the events that it leaves behind unhandled; whoever overrides this calls it. A kill runs no hook."""
         self._report_left()
 
     def on_failure(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import ActorDeadError, MailboxFull
 from ..events import ActorExited, DeadLetter
+from ..named_ref import resolved
 from .topic_pattern import TopicPattern, check_topic
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Topics:
         Errors: ActorDeadError; ValueError for a bad pattern.
         """
         pattern = None if topic is None else TopicPattern(topic)
+        ref = resolved(ref)  # of a name, its holder of now
         subscription = Subscription(self, ref, types, pattern, when)
         with self._in_order:
             with self._lock:
@@ -112,7 +114,7 @@ class Topics:
     def unsubscribe(self, ref: ActorRef) -> int:
         """Take back all subscriptions of `ref`; gives how many there were."""
         with self._lock:
-            found = self._of_ref.pop(ref, {})
+            found = self._of_ref.pop(resolved(ref), {})
             for subscription in found:
                 del self._subscriptions[subscription]
             self._known.clear()
@@ -216,6 +218,7 @@ def deliver_to(system: ActorSystem, ref: ActorRef, *types: type[object]) -> Call
     Gives the function that ends it before. Events that find the mailbox full are lost: to report a lost report would
     lose more. Errors: ActorDeadError.
     """
+    ref = resolved(ref)
     incarnation = ref.incarnation
 
     def over() -> bool:

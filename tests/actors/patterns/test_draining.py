@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import pytest
 
-from regrow.actors import ActorDeadError, ActorSystem, CallingSelf
-from regrow.actors.patterns import Drained, drain, drain_all
+from regrow.actors import ActorDeadError, ActorSystem, CallingSelf, DeadLetter, SpawnOptions
+from regrow.actors.patterns import Drained, drain, drain_all, waiting_messages
 from regrow.actors.testing import Hold, Puppet, Script, crash, exit_with, hang
-from regrow.protocol import KILLED, NOPROC, NORMAL, Crash, Shutdown
+from regrow.protocol import KILLED, NOPROC, NORMAL, Crash, ExitReason, Shutdown
 
 SHORT = 0.05
 
@@ -69,6 +72,12 @@ def test_who_ends_for_another_reason_says_so(system: ActorSystem) -> None:
     assert drain(ref).reason == Shutdown("my way")
 
 
+def test_who_has_a_name_is_drained_by_it(system: ActorSystem) -> None:
+    ref = system.spawn(Puppet, options=SpawnOptions(name="db"))
+    assert drain(system.named("db")) == Drained(ref=ref, in_time=True, reason=NORMAL)
+    assert drain(system.named("db")).reason == NOPROC
+
+
 def test_the_dead_are_drained(system: ActorSystem) -> None:
     ref = system.spawn(Puppet)
     ref.stop()
@@ -94,6 +103,59 @@ def test_an_actor_cannot_wait_for_its_own_end(system: ActorSystem) -> None:
         return "refused"
 
     assert system.spawn(Puppet).ask(drain_self) == "refused"
+
+
+def test_while_others_send_every_message_is_handled_or_a_dead_letter(system: ActorSystem) -> None:
+    letters = system.bus.collect(DeadLetter, maxlen=1_000_000)
+    handled: list[object] = []
+    started = threading.Barrier(5)
+
+    class Counts(Puppet):
+        def on_receive(self, message: object) -> object:
+            handled.append(message)
+            return None
+
+    ref = system.spawn(Counts)
+    sent: list[list[object]] = [[] for _ in range(4)]
+
+    def produce(which: int) -> None:
+        started.wait(5.0)
+        with contextlib.suppress(ActorDeadError):
+            for number in range(100_000):
+                sent[which].append((which, number))
+                ref.tell((which, number))
+
+    producers = [threading.Thread(target=produce, args=(which,)) for which in range(4)]
+    for producer in producers:
+        producer.start()
+    started.wait(5.0)
+    report = drain(ref, 20.0)
+    for producer in producers:
+        producer.join(5.0)
+    dead = [letter.message for letter in letters.drain() if isinstance(letter, DeadLetter)]
+    assert sorted([*handled, *dead], key=repr) == sorted((message for each in sent for message in each), key=repr)
+    assert report.in_time
+    for which in range(4):
+        mine = [message for message in handled if isinstance(message, tuple) and message[0] == which]
+        assert mine == sent[which][: len(mine)]
+
+
+def test_a_life_that_can_refuse_new_messages_is_told_to_when_the_request_to_stop_is_in(
+    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = Hold()
+    ref = system.spawn(Puppet)
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    told: list[tuple[ExitReason, int]] = []
+
+    def refuse_new(_life: object, reason: ExitReason) -> None:
+        told.append((reason, waiting_messages(ref)))
+        hold.release()
+
+    monkeypatch.setattr(type(ref.cell), "refuse_new", refuse_new, raising=False)
+    assert drain(ref).complete
+    assert told == [(NOPROC, 1)]
 
 
 def test_it_leaves_no_subscription_behind(system: ActorSystem) -> None:

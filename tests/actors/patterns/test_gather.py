@@ -176,6 +176,23 @@ def test_all_of_it_can_be_awaited(system: ActorSystem) -> None:
     hold.release()
 
 
+def test_a_timeout_that_is_an_answer_is_not_taken_for_ours(system: ActorSystem) -> None:
+    hold = Hold()
+    slow, fast = system.spawn(Puppet), system.spawn(Puppet)
+
+    def by_who(puppet: Puppet) -> object:
+        return hold() if puppet.ref is slow else refuse(TimeoutError("of its own"))(puppet)
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError, match="of its own"):
+            await ask_all_async([fast, slow], by_who, timeout=5.0)
+        found = await ask_all_async([fast], by_who, return_errors=True)
+        assert [type(error) for error in found] == [TimeoutError]
+
+    asyncio.run(run())
+    hold.release()
+
+
 def test_an_answer_that_comes_too_late_reaches_nobody_and_nothing_is_left(system: ActorSystem, probe: Probe) -> None:
     hold = Hold()
     ref = system.spawn(Puppet)

@@ -126,6 +126,27 @@ def test_routees_can_be_what_a_function_gives_at_the_moment(refs: list[ActorRef]
         router.add(refs[0])
 
 
+def test_the_members_of_a_group_are_routed_to(system: ActorSystem, refs: list[ActorRef]) -> None:
+    router = Router(lambda: system.groups.members("workers"), ConsistentHash(lambda _message: "key"))
+    with pytest.raises(NoRoutee):
+        router.tell(1)
+    system.groups.join("workers", *refs)
+    first = router.ask(name)
+    next(ref for ref in refs if ref.name == first).stop()
+    assert len(router.routees) == 2
+    assert router.ask(name) != first
+
+
+def test_names_can_be_routed_to_and_keep_their_keys(system: ActorSystem, refs: list[ActorRef]) -> None:
+    router = Router([system.named(ref.name) for ref in refs], ConsistentHash(lambda _message: "key"))
+    owner = router.ask(name)
+    assert isinstance(owner, str)
+    next(ref for ref in refs if ref.name == owner).stop()
+    assert router.ask(name) != owner
+    system.spawn(Puppet, options=SpawnOptions(name=owner))
+    assert router.ask(name) == owner
+
+
 def test_a_key_leads_to_one_routee_and_to_another_while_that_is_down(refs: list[ActorRef]) -> None:
     router = Router(refs, ConsistentHash(lambda message: str(type(message))))
     owner = router.ask(name)

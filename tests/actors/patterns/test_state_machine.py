@@ -13,9 +13,11 @@ from regrow.actors.patterns import (
     BadResult,
     BadStateMachine,
     Call,
+    CancelTimeout,
     Cast,
     Enter,
     Event,
+    EventTimeout,
     GenStateMachine,
     Info,
     Internal,
@@ -24,6 +26,7 @@ from regrow.actors.patterns import (
     Result,
     StateTimedOut,
     StateTimeout,
+    Timeout,
     keep_state,
     next_state,
     state,
@@ -295,6 +298,39 @@ def test_messages_that_come_while_it_handles_one_keep_their_order(system: ActorS
     ref.tell("later")
     hold.release()
     assert ref.ask("?") == ["inserted", "later"]
+
+
+def test_a_timeout_that_is_cancelled_leaves_no_timer_behind(system: ActorSystem, clock: ManualClock) -> None:
+    class Patient(GenStateMachine[str]):
+        initial = "waiting"
+
+        @state
+        def waiting(self, event: Event) -> Result[str]:
+            match event:
+                case Cast("start"):
+                    return keep_state(Timeout("tick", 5.0), EventTimeout(9.0))
+                case Cast("again"):
+                    return keep_state(Timeout("tick", 7.0))
+                case Call("cancel"):
+                    return keep_state(CancelTimeout("tick"), event.reply("cancelled"))
+                case _:
+                    return stop(Shutdown(f"unexpected: {event}"))
+
+    ref = system.spawn(Patient)
+    ref.tell("start")
+    ref.tell("again")
+    assert ref.ask("cancel", timeout=5.0) == "cancelled"
+    assert clock.advance(20) == 0
+    assert ref.is_alive()
+
+
+def test_an_on_start_that_does_not_call_the_one_above_is_told_so(system: ActorSystem) -> None:
+    class Careless(Lock):
+        def on_start(self) -> None:
+            """Forgets the rest."""
+
+    with pytest.raises(BadStateMachine, match="expected an `on_start` that calls super"):
+        system.spawn(Careless).ask("?", timeout=5.0)
 
 
 def test_it_says_what_state_it_is_in(system: ActorSystem) -> None:

@@ -140,6 +140,18 @@ def test_an_actor_can_subscribe_as_it_starts(system: ActorSystem, topics: Topics
     assert seen(ref) == [Order(1)]
 
 
+def test_a_name_subscribes_who_has_it_now(system: ActorSystem, topics: Topics) -> None:
+    ref = system.spawn(Puppet, options=SpawnOptions(name="db"))
+    name = system.named("db")
+    topics.subscribe(name, Order)
+    assert topics.subscribers(Order) == (ref,)
+    ref.stop()
+    assert len(topics) == 0
+    with pytest.raises(ActorDeadError):
+        topics.subscribe(name, Order)
+    assert topics.unsubscribe(name) == 0
+
+
 def test_the_dead_cannot_subscribe(system: ActorSystem, topics: Topics) -> None:
     ref = system.spawn(Puppet)
     ref.stop()
