@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 __all__ = ("ProgramHold",)
@@ -14,6 +15,11 @@ class ProgramHold:
     """
 
     def __init__(self) -> None:
+        self._begin()
+        # A fork leaves the thread behind, and those it held the program for; perhaps while it had the lock.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._changed = threading.Condition(threading.Lock())
         self._holders: set[object] = set()
         self._thread: threading.Thread | None = None
@@ -21,9 +27,6 @@ class ProgramHold:
     def take(self, holder: object) -> None:
         """Hold the program. Errors: RuntimeError if the OS gives no thread for the first holder."""
         with self._changed:
-            if self._thread is not None and not self._thread.is_alive():
-                self._thread = None  # a fork has left it behind, and those it held the program for
-                self._holders.clear()
             if self._thread is None:
                 thread = threading.Thread(target=self._wait, name="regrow-hold", daemon=False)
                 thread.start()  # it waits for the lock, so it finds the holder
