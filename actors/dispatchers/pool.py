@@ -37,7 +37,7 @@ THREADS_MAX: Final = 256
 """Threads at most: a chain of so many handlers can wait for each other."""
 
 KEEP_SECONDS: Final = 5.0
-"""How long a thread that has nothing to do is kept."""
+"""Seconds that a thread that has nothing to do is kept."""
 
 LOOK_SECONDS: Final = 0.001
 """How often the watch looks while lives wait."""
@@ -77,8 +77,8 @@ class PoolDispatcher:
     `keep_seconds`: how long a thread that has nothing to do is kept; the last one stays.
     """
 
-    name: Final = "pool"
-    runs_coroutines: Final = False
+    name = "pool"
+    runs_coroutines = False
 
     def __init__(
         self,
@@ -88,8 +88,9 @@ class PoolDispatcher:
         lends: bool = True,
         keep_seconds: float = KEEP_SECONDS,
     ) -> None:
-        if threads_max < 1 or quantum < 1:
-            raise ValueError(f"pool: expected threads_max and quantum of at least 1, got {threads_max} and {quantum}")
+        if threads_max < 1 or quantum < 1 or keep_seconds < 0:
+            settings = f"threads_max={threads_max}, quantum={quantum}, keep_seconds={keep_seconds}"
+            raise ValueError(f"pool: expected a thread, a message and no less than 0 seconds at least, got {settings}")
         self._threads_max: Final = threads_max
         self._quantum: Final = quantum
         self.lends: Final = lends
@@ -106,8 +107,7 @@ class PoolDispatcher:
         self._watch: threading.Thread | None = None
         self._watch_gate = threading.Lock()
         self._watch_gate.acquire()
-        self._watching = False
-        self._closed = False
+        self._watching = self._closed = False
         self.refused = 0  # spare threads that could not be had
 
     def launch(self, life: Life) -> None:
@@ -258,11 +258,10 @@ class PoolDispatcher:
         """Say that lives wait for a thread that is not to be had; once, until a thread has nothing to do again."""
         with self._lock:
             told, self._exhausted = self._exhausted, True
-        if told or self._publish is None:
-            return
-        before = enter_life(None)  # a subscriber may send, which a fenced life may not
-        self._publish(PoolExhausted(len(self._workers), len(self._queue)))  # it raises nothing
-        enter_life(before)
+        if not told and self._publish is not None:
+            before = enter_life(None)  # a subscriber may send, which a fenced life may not
+            self._publish(PoolExhausted(len(self._workers), len(self._queue)))
+            enter_life(before)
 
     def _work(self, worker: Worker) -> None:
         here.pool, here.worker = self, worker
