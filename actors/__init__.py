@@ -58,6 +58,7 @@ from .events import (
     MailboxHigh,
     MailboxLow,
     OutputCaptured,
+    PoolExhausted,
 )
 from .functions import FunctionActor, StopToken
 from .futures import AskFuture
@@ -143,6 +144,7 @@ __all__ = (
     "NotStarted",
     "OutputCaptured",
     "Overflow",
+    "PoolExhausted",
     "Registered",
     "Registry",
     "RegrowError",

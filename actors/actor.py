@@ -30,7 +30,7 @@ from .current import current_life
 from .describe import Description
 from .errors import NotStarted, UnhandledMessage
 from .futures import AskFuture
-from .handles import HandlerTable, handler_table
+from .handles import HandlerTable, handler_table, refuse_generators
 from .handshake import StartHandle
 from .named_ref import resolved
 from .pykka_seam import ActorStop, OnLife
@@ -101,6 +101,7 @@ class Actor(OnLife, pykka.Actor):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        refuse_generators(cls)
         cls._handler_table = handler_table(cls)
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:

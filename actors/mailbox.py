@@ -326,10 +326,6 @@ class Mailbox:
         self.heed(False)
         return True
 
-    def seize_newborn(self) -> None:
-        """Be the first reader of all, in the place of a dispatcher."""
-        self.begin()
-
     def pop(self) -> object:
         """Take the next message of a user. Errors: IndexError if there is none."""
         return self.user.popleft()

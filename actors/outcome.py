@@ -61,6 +61,11 @@ class StartWaiter:
         self._outcome = outcome
         self._gate.open()
 
+    @property
+    def told(self) -> bool:
+        """True once there is nothing to wait for."""
+        return self._outcome is not None
+
     def wait(self) -> ActorRef:
         """Wait until it is ready. The wait is bounded by the start_timeout of what is being started.
 

@@ -16,7 +16,7 @@ FULL: Final = 128
 """So many are remembered at most."""
 
 SLOW_COSTS: Final = 72
-"""What a slow turn costs: the first after many quick ones nothing, for a machine that is busy does that; more, trust."""
+"""What a slow turn costs: the first after many quick ones nothing, as a busy machine does that; a second one, trust."""
 
 
 class Pace:

@@ -24,7 +24,7 @@ from .clock import Clock, SystemClock, monotonic
 from .current import calling_life, here
 from .dispatchers.choosing import Dispatchers
 from .end_log import log_ends
-from .errors import ActorDeadError, NameTaken, SystemClosed
+from .errors import ActorDeadError, BlockingLoop, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .groups import Groups
 from .holdings import Holdings
@@ -38,7 +38,7 @@ from .ref import ActorRef
 from .registry import NameRegistry
 from .relations import Relations
 from .signals import ExitReport
-from .stopping import refuse_own_actor, stop_everything
+from .stopping import refuse_own_actor, refuse_own_loop, stop_everything
 from .timers import send_after
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ActorSystem:
         self.registry = NameRegistry(self.relations.is_staying)
         self.holdings.add(self.registry)
         self.abandoned = AbandonedLives(self.bus)
-        self.dispatchers = Dispatchers(dispatcher)
+        self.dispatchers = Dispatchers(dispatcher, self.bus.publish)
         self.log_sink: Callable[[LogRecord, ActorRef], None] | None = None  # set by whoever wants children's logs
         self.host_link: HostLink | None = None  # set in a hosted process, by its main
         self._hosting: Hosting | None = None
@@ -122,7 +122,8 @@ class ActorSystem:
         """Start an actor and wait until its on_start has returned.
 
         If the wait is interrupted, as by Ctrl-C, it is asked to end, because nobody has its ref then.
-        Errors: what its `__init__` or on_start raised; StartTimeout; StartIgnored; NameTaken; SystemClosed.
+        Errors: what its `__init__` or on_start raised; StartTimeout; StartIgnored; NameTaken; SystemClosed;
+        UnknownDispatcher; BlockingLoop where its `async def` on_start would have to run on this very thread.
         """
         waiter = StartWaiter()
         ref = ActorRef(self, name=options.name or cls.__name__, actor_class=cls)
@@ -134,10 +135,15 @@ class ActorSystem:
             mailbox=options.mailbox,
             on_outcome=waiter,
             dispatcher=options.dispatcher,
-            lent=timeout is None,
+            waited=True,
+            exact=timeout is not None,
         )
         try:
             self._begin(ref, birth, options.name)
+            cell = ref.cell
+            if isinstance(cell, Life) and not waiter.told and cell.dispatcher.would_block():
+                expected = "`await asyncio.to_thread(system.spawn, ...)`"
+                raise BlockingLoop(ref, expected=expected, got="a spawn that waits for its on_start")
             return cast("ActorRef[A]", waiter.wait())
         except BaseException:
             if ref.is_alive():
@@ -193,9 +199,11 @@ class ActorSystem:
                 # Killed meanwhile: the link may have been made to a later life of its own, which knows nothing of this.
                 raise ActorDeadError(starter.ref, KILLED)
             me = here()
-            if birth.lent and dispatcher.lends and dispatcher.lends_here(life, me, exact=False):
-                life.mailbox.seize_newborn()
+            if birth.waited and dispatcher.lends and dispatcher.lends_here(life, me, exact=birth.exact):
+                life.mailbox.begin()
                 run_lent(life, me)
+                if not life.ready:  # its on_start awaits, or has deferred its start
+                    arm_start_timeout(life, birth.start_timeout)
                 return
             arm_start_timeout(life, birth.start_timeout)
             dispatcher.launch(life)
@@ -307,12 +315,15 @@ class ActorSystem:
         """Stop all roots, last started first, then kill what is left, close hosting and clock.
 
         Blocks up to `timeout` seconds. Gives those whose threads or processes still run: past the deadline a thread
-        can only be abandoned. Safe to call twice. Errors: CallingSelf from inside one of its actors.
+        can only be abandoned. Safe to call twice. Errors: CallingSelf from inside one of its actors; BlockingLoop on
+        the thread of an event loop that some of them run on: there, use `async with`, or call it in another thread.
         """
         deadline = monotonic() + timeout
         refuse_own_actor(self)
+        refuse_own_loop(self)
         with self._lock:
             self._closed = True
+        self.dispatchers.rescue()
         stop_everything(self, deadline)
         if self._hosting is not None:
             self._hosting.close(max(0.0, deadline - monotonic()))
@@ -329,6 +340,17 @@ class ActorSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Shut down without holding up the event loop, on which some of its actors may run."""
+        import asyncio  # whoever gets here has it already
+
+        await asyncio.to_thread(self.shutdown)
 
     def __repr__(self) -> str:
         return f"<ActorSystem {self.name!r}: {len(self.relations.living())} alive>"

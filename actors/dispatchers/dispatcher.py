@@ -77,5 +77,11 @@ class Dispatcher(Protocol):
     def cut(self, life: Life) -> None:
         """Hear that a life was killed while its code ran: cancel what can be cancelled. Runs in: any thread."""
 
+    def publish_to(self, publish: Callable[[object], None]) -> None:
+        """Tell events here, if it has any to tell."""
+
+    def rescue(self) -> None:
+        """End those lives that cannot run any more, because what ran them has gone. Runs in: any thread."""
+
     def close(self, deadline: float) -> bool:
         """Wait until `deadline` (monotonic) for every thread to end. Gives False if some have not."""
