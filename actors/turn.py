@@ -18,7 +18,7 @@ from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
 from .current import here
 from .describe import Describe
-from .dispatchers.dispatcher import Rest
+from .dispatchers.dispatcher import NeverBegan, Rest
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed
@@ -210,6 +210,8 @@ def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine
     def done(error: BaseException | None, answer: object) -> None:
         if error is None:
             _answered(life, message, future, answer)
+        elif isinstance(error, NeverBegan) and future is None and life.ended:
+            bury(life, message)  # killed before the first step of its handler
         else:
             _raised(life, message, future, error)
 
