@@ -18,7 +18,7 @@ from .child_spec import Start
 from .control import ActorExit, Ignore, Reply
 from .current import here
 from .describe import Describe
-from .dispatchers.dispatcher import Rest
+from .dispatchers.dispatcher import NeverBegan, Rest
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed
@@ -53,27 +53,20 @@ class _Moved(BaseException):
         self.start = start
 
 
-def run_turn(life: Life, limit: int) -> Rest:
+def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - what all messages go through
     """Handle up to `limit` messages of users, and all that goes before them."""
     if not life.born:
-        life.born = True
-        if not life.ended:
-            try:
-                _be_born(life)
-            except _Moved as moved:
-                life.move(moved.cls, moved.start)
-                return Rest.MOVED
+        moved = _begin(life)
+        if moved:
+            return Rest.MOVED
     actor = life.actor
     if life.awaits():
         return Rest.AWAITS
-    if actor is None or life.ended:
+    if actor is None or life.is_over():
         return Rest.OVER
-    return _go_on(life, actor, limit)
-
-
-def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912 - what all messages go through
     box = life.mailbox
-    pop = box.user.popleft if box.plain else box.pop
+    user, plain = box.user, box.plain
+    pop = user.popleft if plain else box.pop
     receive = actor.on_receive
     left = limit
     try:
@@ -88,16 +81,22 @@ def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912
                     continue
             if left <= 0:
                 return Rest.MORE
-            try:
-                item = pop()
-            except IndexError:
+            if not user and (plain or not box.waiting()):
                 state = box.rest()
                 if state is BUSY:
                     continue
                 return Rest.IDLE if state is IDLE else Rest.OVER
+            try:
+                item = pop()
+            except IndexError:
+                continue  # it has been closed at this moment
             left -= 1
             box.in_hand = item
-            if type(item) in _SPECIAL:
+            future: AskFuture[Any] | None = None
+            message = item
+            if type(item) is Envelope and item.timer is None:
+                message, future = item.message, item.reply_to
+            if type(message) in _SPECIAL:
                 _handle(life, item)
                 if life.awaits():
                     return Rest.AWAITS
@@ -105,19 +104,33 @@ def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912
                 bury(life, item)
             else:
                 try:
-                    answer = receive(item)
+                    answer = receive(message)
                 except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
-                    _raised(life, item, None, error)
+                    _raised(life, message, future, error)
                     if life.awaits():
                         return Rest.AWAITS
                 else:
                     if type(answer) is CoroutineType:
-                        _drive(life, item, None, answer)
+                        _drive(life, message, future, answer)
                         if life.awaits():
                             return Rest.AWAITS
+                    elif future is not None:
+                        _answered(life, message, future, answer)
             box.in_hand = None
     finally:
         life.handled += limit - left
+
+
+def _begin(life: Life) -> bool:
+    """Be born. Gives True if it is to be born elsewhere."""
+    life.born = True
+    if not life.ended:
+        try:
+            _be_born(life)
+        except _Moved as moved:
+            life.move(moved.cls, moved.start)
+            return True
+    return False
 
 
 def _be_born(life: Life) -> None:
@@ -198,6 +211,8 @@ def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine
     def done(error: BaseException | None, answer: object) -> None:
         if error is None:
             _answered(life, message, future, answer)
+        elif isinstance(error, NeverBegan) and future is None and life.ended:
+            bury(life, message)  # killed before the first step of its handler
         else:
             _raised(life, message, future, error)
 
@@ -210,14 +225,14 @@ def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine
 def _answered(life: Life, message: object, future: AskFuture[Any] | None, answer: object) -> None:
     if future is None or future.deferred:
         return
-    if type(message) is ActorStop and not isinstance(answer, Reply):
-        life.answer_when_over(future)  # it has work to finish first, see on_stop_request
-    elif isinstance(answer, Reply):
+    if isinstance(answer, Reply):
         given = answer.answer
         if isinstance(given, BaseException):
             future.try_fail(given)
         else:
             future.try_set(given)
+    elif type(message) is ActorStop:
+        life.answer_when_over(future)  # it has work to finish first, see on_stop_request
     else:
         future.try_set(answer)
 
@@ -242,8 +257,8 @@ def _raised(life: Life, message: object, future: AskFuture[Any] | None, error: B
 
 def _interrupted(error: BaseException) -> None:
     """Let an interrupt go on to who has lent his thread: it was meant for him, if he is the main thread."""
-    if isinstance(error, KeyboardInterrupt) and here.depth:
-        here.interrupt = error
+    if isinstance(error, KeyboardInterrupt) and here().depth:
+        here().interrupt = error
 
 
 def _receive(life: Life, message: object) -> object:

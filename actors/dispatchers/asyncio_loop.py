@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
-from ..current import here
+from ..current import Here, here
 from ..turn import OUR_FILES
-from .dispatcher import Rest, report_mistake
+from .dispatcher import NeverBegan, Rest, report_mistake
 
 if TYPE_CHECKING:
     from ..life import Life
@@ -87,24 +87,24 @@ class AsyncioDispatcher:
 
     def wake(self, life: Life) -> None:
         """Queue a turn."""
-        life.mailbox.queued = True
         self._queue.append(life)
         if not self._called or self.loop.is_closed():
             self._call()
 
-    def run_here(self, life: Life) -> None:
-        """Run a turn, seized by the caller, on the loop's own thread."""
-        self._after(life, life.turn(self._quantum))
-
-    def lends_here(self, life: Life, *, exact: bool) -> bool:
+    def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """Say whether this is the loop's own thread, where nobody else could run it."""
         del life, exact
-        return here.depth < DEPTH_MAX and self.would_block()
+        return me.depth < DEPTH_MAX and self.would_block()
 
     def would_block(self) -> bool:
         """Say whether this is the thread that the loop runs on, now."""
         loop = asyncio._get_running_loop()
         return loop is not None and loop is self._loop
+
+    def run_here(self, life: Life, me: Here) -> None:
+        """Run a turn, seized by the caller, on the loop's own thread."""
+        del me
+        self._run(life)
 
     def drive(
         self,
@@ -118,11 +118,11 @@ class AsyncioDispatcher:
         task = _start(self.loop, steps, f"regrow-{life.label}")
         life.coroutine = None
         if task.done():
-            _tell(task, done)
+            _tell(task, steps, done)
             return
         life.coroutine = task
         self._tasks[task] = life
-        task.add_done_callback(lambda task: self._resume(life, task, done))
+        task.add_done_callback(lambda task: self._resume(life, task, steps, done))
         if life.fenced:
             task.cancel()
 
@@ -201,19 +201,23 @@ class AsyncioDispatcher:
 
     def _after(self, life: Life, rest: Rest) -> None:
         if rest is Rest.MORE:
-            if life.mailbox.pause():
-                self.wake(life)
+            life.mailbox.pause()
         elif rest is Rest.OVER:
             life.finished()
 
     def _resume(
-        self, life: Life, task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]
+        self,
+        life: Life,
+        task: asyncio.Task[object],
+        steps: _Steps,
+        done: Callable[[BaseException | None, object], None],
     ) -> None:
         self._tasks.pop(task, None)
-        before, here.life = here.life, life
+        me = here()
+        before, me.life = me.life, life
         try:
             life.coroutine = None
-            _tell(task, done)
+            _tell(task, steps, done)
             if life.awaits():
                 return
             life.mailbox.in_hand = None
@@ -221,7 +225,7 @@ class AsyncioDispatcher:
             life.broken(error)
             report_mistake(error)
         finally:
-            here.life = before
+            me.life = before
         self._run(life)
 
     def _cancel(self, life: Life) -> None:
@@ -263,21 +267,34 @@ class AsyncioDispatcher:
             self.rescue()  # the loop is closed: nobody else runs any more
 
 
+class _Interrupt(Exception):
+    """Carries what a task would raise through its loop, and end it with: it is the affair of one actor."""
+
+    def __init__(self, interrupt: BaseException) -> None:
+        super().__init__(interrupt)
+        self.interrupt = interrupt
+
+
 class _Steps(Coroutine[Any, Any, object]):
     """A coroutine that says at each of its steps whose code runs."""
 
-    __slots__ = ("_coroutine", "_life")
+    __slots__ = ("_coroutine", "_life", "begun")
 
     def __init__(self, life: Life, coroutine: Coroutine[Any, Any, object]) -> None:
         self._life = life
         self._coroutine = coroutine
+        self.begun = False
 
     def send(self, value: Any) -> Any:
-        before, here.life = here.life, self._life
+        self.begun = True
+        me = here()
+        before, me.life = me.life, self._life
         try:
             return self._coroutine.send(value)
+        except (SystemExit, KeyboardInterrupt) as interrupt:
+            raise _Interrupt(interrupt) from None
         finally:
-            here.life = before
+            me.life = before
 
     def throw(
         self,
@@ -285,11 +302,14 @@ class _Steps(Coroutine[Any, Any, object]):
         val: BaseException | object | None = None,
         tb: TracebackType | None = None,  # noqa: ARG002 - the old form of throw()
     ) -> Any:
-        before, here.life = here.life, self._life
+        me = here()
+        before, me.life = me.life, self._life
         try:
             return self._coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
+        except (SystemExit, KeyboardInterrupt) as interrupt:
+            raise _Interrupt(interrupt) from None
         finally:
-            here.life = before
+            me.life = before
 
     def close(self) -> None:
         self._coroutine.close()
@@ -304,11 +324,13 @@ def _start(loop: asyncio.AbstractEventLoop, steps: _Steps, name: str) -> asyncio
     return asyncio.Task(steps, loop=loop, name=name)
 
 
-def _tell(task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]) -> None:
+def _tell(task: asyncio.Task[object], steps: _Steps, done: Callable[[BaseException | None, object], None]) -> None:
     if task.cancelled():
-        done(asyncio.CancelledError(), None)
+        done(asyncio.CancelledError() if steps.begun else NeverBegan(), None)
         return
     error = task.exception()
+    if isinstance(error, _Interrupt):
+        error = error.interrupt
     done(error, None if error is not None else task.result())
 
 

@@ -220,6 +220,19 @@ class TestErrors:
         assert "CancelledError" in str(exited(exits).reason)
         assert notes == ["on_start", "on_failure"]
 
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=["interrupt", "exit"])
+    def test_an_interrupt_in_a_handler_ends_the_actor_and_not_the_loop(
+        self, looped: ActorSystem, error: BaseException
+    ) -> None:
+        async def leave(_actor: Awaiting) -> None:
+            await asyncio.sleep(0)
+            raise error
+
+        other, exits = looped.spawn(Awaiting), looped.bus.collect(ActorExited)
+        looped.spawn(Awaiting).tell(code(leave))
+        assert type(error).__name__ in str(exited(exits).reason)
+        assert other.ask("alive", timeout=WAIT) == "alive"
+
     @pytest.mark.parametrize("name", ["thread", "pool"])
     def test_elsewhere_an_async_handler_is_a_crash_that_says_what_to_do(self, name: str) -> None:
         with ActorSystem("elsewhere", dispatcher=name) as system:

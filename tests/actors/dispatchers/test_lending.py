@@ -11,7 +11,7 @@ import pytest
 from regrow.actors import Actor, ActorDeadError, ActorExited, ActorRef, ActorSystem, CallingSelf, SpawnOptions
 from regrow.actors.bus import EventQueue
 from regrow.actors.dispatchers.pool import DEPTH_MAX, PoolDispatcher
-from regrow.actors.pace import QUICK_IN_A_ROW, QUICK_SECONDS
+from regrow.actors.pace import QUICK_SECONDS
 from regrow.actors.testing import Hold
 from regrow.protocol.exits import KILLED
 
@@ -41,7 +41,7 @@ def pooled() -> Iterator[ActorSystem]:
 def trusted(system: ActorSystem, kind: type[Answering]) -> ActorRef[Answering]:
     """An actor of a class that is known to be quick, asleep."""
     ref = system.spawn(kind)
-    for _ in range(QUICK_IN_A_ROW + 1):
+    for _ in range(100):
         ref.ask("warm up", timeout=WAIT)
     until(lambda: ref.ask("where") == here())
     return ref
@@ -85,10 +85,11 @@ def test_nor_does_anybody_in_a_system_whose_pool_does_not_lend() -> None:
         assert {str(ref.ask("where"))[:12] for _ in range(30)} == {"regrow-pool-"}
 
 
-def test_one_slow_turn_and_the_class_is_trusted_no_more(pooled: ActorSystem) -> None:
+def test_a_class_whose_turns_are_slow_is_trusted_no_more(pooled: ActorSystem) -> None:
     kind = fresh()
     ref, other = trusted(pooled, kind), trusted(pooled, kind)
-    ref.ask(lambda _: threading.Event().wait(QUICK_SECONDS * 5))
+    for _ in range(2):  # the first one may be the machine's fault
+        ref.ask(lambda _: threading.Event().wait(QUICK_SECONDS * 5))
     assert str(ref.ask("where")).startswith("regrow-pool-")
     assert str(other.ask("where")).startswith("regrow-pool-")
 
