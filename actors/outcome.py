@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..protocol.exits import ExitReason
 from .errors import StartError, StartIgnored
-from .futures import Gate
+from .futures import Gate, wait_at
 from .signals import ExitReport
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class StartWaiter:
     """An `on_outcome` for starters that want to wait."""
 
     def __init__(self) -> None:
-        self._gate = Gate()
+        self._gate: Gate | None = None  # made by who waits: most have been told by then, where starters run the start
         self._outcome: StartOutcome | None = None
 
     def __call__(self, outcome: StartOutcome) -> None:
@@ -59,7 +59,9 @@ class StartWaiter:
         if self._outcome is not None:
             raise AssertionError(f"a start has one outcome: {self._outcome}, then {outcome}")
         self._outcome = outcome
-        self._gate.open()
+        gate = self._gate
+        if gate is not None:
+            gate.open()
 
     @property
     def told(self) -> bool:
@@ -71,7 +73,10 @@ class StartWaiter:
 
         Errors: the start's own exception; StartTimeout; StartIgnored; StartError for any other end.
         """
-        self._gate.wait(None)
+        if self._outcome is None:
+            gate = self._gate = Gate()
+            if not self.told:  # looked at again: it may have come before there was a gate to open
+                wait_at(gate, None)
         outcome = self._outcome
         match outcome:
             case Started(ref=ref):
