@@ -23,6 +23,7 @@ from regrow.actors.child_spec import Isolation
 from regrow.actors.dispatchers import NAMES
 from regrow.actors.life import Life
 from regrow.supervision import InvalidSpec, SupervisorHandle, SupervisorSpec, supervise
+from regrow.supervision.policy import parse_policy
 
 HERE = __name__
 
@@ -139,6 +140,43 @@ def test_children_of_one_supervisor_run_each_where_they_want(system: ActorSystem
     exits = system.bus.collect(ActorExited)
     top.ref.stop(timeout=10.0)
     assert [exited(exits).ref.name for _ in range(4)] == ["process", "looped", "pooled", "own"]
+
+
+POLICY = """
+[tree]
+[[tree.child]]
+id = "pooled"
+start = "{here}:Looped"
+dispatcher = "pool"
+
+[[tree.child]]
+id = "its own"
+start = "{here}:Looped"
+
+[[tree.child]]
+id = "branch"
+type = "supervisor"
+dispatcher = "asyncio"
+[[tree.child.child]]
+id = "leaf"
+start = "{here}:Anywhere"
+"""
+
+
+def test_a_policy_file_decides_for_its_children_and_for_the_branches_themselves(
+    system: ActorSystem, dispatcher: str
+) -> None:
+    spec = parse_policy(POLICY.replace("{here}", HERE)).tree()
+    assert isinstance(spec, SupervisorSpec)
+    top = SupervisorHandle.start(system, spec)
+    ran = {info.id: runs_on(info.ref) for info in top.which_children() if info.ref is not None}
+    assert ran == {"pooled": "pool", "its own": "asyncio", "branch": "asyncio"}
+    branch = top.which_child("branch")
+    assert branch is not None
+    assert branch.ref is not None
+    leaf = SupervisorHandle(branch.ref).which_children()[0].ref
+    assert leaf is not None
+    assert runs_on(leaf) == dispatcher
 
 
 def test_an_unknown_name_is_refused_where_it_is_said(system: ActorSystem) -> None:
