@@ -13,6 +13,7 @@ from .current import FENCES, calling_life, current_life
 from .errors import ActorDeadError, CallingSelf
 from .events import DeadLetter
 from .futures import AskFuture
+from .looking import Looking
 from .mailbox import Envelope
 from .pykka_seam import ActorStop, OnCell, StableProxy
 
@@ -40,7 +41,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class ActorRef(OnCell, pykka.ActorRef[A]):
+class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
     """Where to send messages. It outlives crashes: a restart binds it to the next life.
 
     Between two lives messages are refused: `tell` raises ActorDeadError (and a DeadLetter event is published), `ask`
@@ -132,8 +133,10 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
 
     def tell(self, message: object) -> None:
         """Send and forget. Errors: ActorDeadError; MailboxFull."""
-        if FENCES.count:
-            calling_life()
+        if FENCES.count:  # somebody is fenced off, or traced
+            life = calling_life()
+            if life is not None:
+                life.note_out(message, self)
         box = self._direct
         if box is None:
             self._post(message)
@@ -170,6 +173,8 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
         CallingSelf; MailboxFull.
         """
         life = calling_life()
+        if FENCES.count and life is not None:
+            life.note_out(message, self)
         future = self.ask_for(None if life is None else life.ref, message, waits=block)
         if not block:
             return future

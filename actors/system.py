@@ -40,12 +40,16 @@ from .relations import Relations
 from .signals import ExitReport
 from .stopping import refuse_own_actor, stop_everything
 from .timers import send_after
+from .tracing import start_trace
 
 if TYPE_CHECKING:
     from ..protocol.host.messages import LogRecord
+    from .actor_tree import ActorTree
     from .dispatchers.dispatcher import Dispatcher
     from .hosting.host import Hosting
+    from .stuck import StuckHandler, StuckWatch
     from .timers import Timer
+    from .trace import Trace
 
 __all__ = ("ActorSystem", "HostLink", "Part")
 
@@ -137,8 +141,7 @@ class ActorSystem:
             lent=timeout is None,
         )
         try:
-            self._begin(ref, birth, options.name)
-            return cast("ActorRef[A]", waiter.wait())
+            return cast("ActorRef[A]", waiter.wait_for(ref, lambda: self._begin(ref, birth, options.name)))
         except BaseException:
             if ref.is_alive():
                 ref.shutdown()
@@ -300,6 +303,36 @@ class ActorSystem:
         """Who lives without a parent, in start order."""
         with self._lock:
             return tuple(self._roots)
+
+    # Looking.
+
+    def tree(self) -> ActorTree:
+        """Give everybody below whoever has begun him; `str()` draws it. Asks nobody, and so never waits."""
+        from .actor_tree import tree_of
+
+        return tree_of(self)
+
+    def trace(self, ref: ActorRef, *, maxlen: int = 1_000) -> Trace:
+        """Write down what the present life of `ref` takes, sends in its turns and runs as hooks.
+
+        Errors: ActorDeadError; LivesElsewhere; ValueError.
+        """
+        return start_trace(resolved(ref), self.clock, maxlen)
+
+    def stuck(self, seconds: float) -> tuple[StuckHandler, ...]:
+        """Give the handlers and hooks that run for `seconds` from now on, each with its stack.
+
+        Blocks that long if any runs at all. Runs in: any thread; the caller's own handler is left out.
+        """
+        from .stuck import stuck_in
+
+        return stuck_in(self, seconds)
+
+    def watch_stuck(self, seconds: float) -> StuckWatch:
+        """Publish HandlerStuck for each handler that runs for `seconds`, or half as long again, until it is closed."""
+        from .stuck import StuckWatch
+
+        return StuckWatch(self, seconds)
 
     def shutdown(self, timeout: float = 10.0) -> tuple[ActorRef, ...]:
         """Stop all roots, last started first, then kill what is left, close hosting and clock.

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
+from ..crash_frames import OUR_FILES
 from ..current import here
-from ..turn import OUR_FILES
 from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
@@ -141,6 +141,10 @@ class AsyncioDispatcher:
         thread.join(max(0.0, deadline - monotonic()))
         return not thread.is_alive()
 
+    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
+        """Give the tasks of the coroutines that run, and whose they are. Runs in: any thread."""
+        return tuple(self._tasks.copy().items())
+
     # On the loop's thread.
 
     def _run_loop(self, loop: asyncio.AbstractEventLoop, started: threading.Event) -> None:
@@ -237,16 +241,16 @@ class AsyncioDispatcher:
 class _Steps(Coroutine[Any, Any, object]):
     """A coroutine that says at each of its steps whose code runs."""
 
-    __slots__ = ("_coroutine", "_life")
+    __slots__ = ("coroutine", "whose")
 
     def __init__(self, life: Life, coroutine: Coroutine[Any, Any, object]) -> None:
-        self._life = life
-        self._coroutine = coroutine
+        self.coroutine = coroutine
+        self.whose = life
 
     def send(self, value: Any) -> Any:
-        before, here.life = here.life, self._life
+        before, here.life = here.life, self.whose
         try:
-            return self._coroutine.send(value)
+            return self.coroutine.send(value)
         finally:
             here.life = before
 
@@ -256,17 +260,17 @@ class _Steps(Coroutine[Any, Any, object]):
         val: BaseException | object | None = None,
         tb: TracebackType | None = None,  # noqa: ARG002 - the old form of throw()
     ) -> Any:
-        before, here.life = here.life, self._life
+        before, here.life = here.life, self.whose
         try:
-            return self._coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
+            return self.coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
         finally:
             here.life = before
 
     def close(self) -> None:
-        self._coroutine.close()
+        self.coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, object]:
-        return self._coroutine.__await__()
+        return self.coroutine.__await__()
 
 
 def _start(loop: asyncio.AbstractEventLoop, steps: _Steps, name: str) -> asyncio.Task[object]:

@@ -10,6 +10,9 @@ from ..pace import Pace
 from .thread import ThreadDispatcher
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from ..life import Life
     from .dispatcher import Dispatcher
 
 __all__ = ("NAMES", "Dispatchers", "check_name")
@@ -49,6 +52,11 @@ class Dispatchers:
             with self._lock:
                 pace = self._paces.setdefault((name, kind), Pace())
         return pace
+
+    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
+        """Give the tasks of the coroutines of lives, and whose they are."""
+        loop = self._made.get("asyncio")
+        return loop.awaiting() if loop is not None else ()
 
     def close(self, deadline: float) -> bool:
         """Close all. Gives False if threads of some run on."""

@@ -8,6 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ..life import Life
 
 __all__ = ("NO_LIMIT", "Dispatcher", "Rest", "report_mistake")
@@ -75,6 +77,9 @@ class Dispatcher(Protocol):
 
     def cut(self, life: Life) -> None:
         """Hear that a life was killed while its code ran: cancel what can be cancelled. Runs in: any thread."""
+
+    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
+        """Give the tasks of the coroutines that run, and whose they are. Runs in: any thread."""
 
     def close(self, deadline: float) -> bool:
         """Wait until `deadline` (monotonic) for every thread to end. Gives False if some have not."""

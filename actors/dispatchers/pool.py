@@ -24,6 +24,8 @@ from ..errors import AsyncElsewhere
 from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ..life import Life
 
 __all__ = ("PoolDispatcher", "Worker")
@@ -168,6 +170,10 @@ class PoolDispatcher:
         del done
         coroutine.close()
         raise AsyncElsewhere(life.ref, self.name)
+
+    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
+        """None: no coroutine runs here."""
+        return ()
 
     def cut(self, life: Life) -> None:
         """Nothing can be done: a thread cannot be ended from outside. Others do its work meanwhile."""
