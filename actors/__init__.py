@@ -64,6 +64,7 @@ from .events import (
     MailboxHigh,
     MailboxLow,
     OutputCaptured,
+    PoolExhausted,
 )
 from .extras import ReceiveTimeout
 from .functions import FunctionActor, StopToken
@@ -158,6 +159,7 @@ __all__ = (
     "NothingInHand",
     "OutputCaptured",
     "Overflow",
+    "PoolExhausted",
     "ReceiveTimeout",
     "Registered",
     "Registry",

@@ -30,7 +30,7 @@ from .current import current_life
 from .describe import Description
 from .errors import BadHandler, NotStarted, UnhandledMessage
 from .futures import AskFuture
-from .handles import HandlerTable, handler_table
+from .handles import HandlerTable, handler_table, refuse_generators
 from .handshake import StartHandle
 from .in_hand import InHand
 from .inquiries import put_state, state_of
@@ -105,6 +105,7 @@ class Actor(OnLife, InHand, pykka.Actor):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        refuse_generators(cls)
         cls._handler_table = handler_table(cls)
         if cls.batch_max > 0 and cls.on_batch is Actor.on_batch:
             raise BadHandler(cls, "on_batch", f"a method for batches, as batch_max = {cls.batch_max} says", "none")

@@ -35,16 +35,17 @@ class Birth:
     mailbox: MailboxOptions = UNBOUNDED
     supervised: bool = False  # by `parent`: nothing cuts that link
     dispatcher: str | None = None  # its name; None: the class's own, else the system's
-    lent: bool = False  # the starter waits anyway, without a time of its own: it may start on his thread
+    waited: bool = False  # for it, by its starter, who does nothing else: it may start on his thread
+    exact: bool = False  # the starter has set a time of his own
 
 
 def arm_start_timeout(life: Life, timeout: float) -> None:
-    """Let the clock end it if it is not ready in time. Called once, before a dispatcher has it."""
+    """Let the clock end it if it is not ready in time. Called once."""
     if timeout == inf:
         return
     clock = life.system.clock
     life.start_timer = clock.call_at(clock.now() + timeout, lambda: time_out(life, timeout))
-    if life.ended:  # killed before this: nobody else will take the timer back
+    if life.ended or life.ready:  # by now: nobody else will take the timer back
         disarm(life)
 
 

@@ -207,16 +207,20 @@ class BadTarget(ActorError):
 
 
 class BlockingLoop(ActorError):
-    """The event loop's own thread would wait for an answer of somebody who runs on that loop."""
+    """The event loop's own thread would wait for an answer, the start or the end of somebody who runs on that loop."""
 
-    def __init__(self, to: object) -> None:
+    def __init__(
+        self, to: object, *, expected: str = "`await ref.ask(message, block=False)`", got: str = "an ask that blocks"
+    ) -> None:
         super().__init__(to)
         self.to = str(to)
+        self.expected = expected
+        self.got = got
 
     def __str__(self) -> str:
         return (
-            f"{self.to} runs on this event loop, which waits for its answer and so keeps it from answering: "
-            "expected `await ref.ask(message, block=False)`, got an ask that blocks"
+            f"{self.to} runs on this event loop, which would wait for it and so keep it from running: "
+            f"expected {self.expected}, got {self.got}"
         )
 
 

@@ -26,6 +26,7 @@ __all__ = (
     "MailboxHigh",
     "MailboxLow",
     "OutputCaptured",
+    "PoolExhausted",
 )
 
 
@@ -102,6 +103,14 @@ class MailboxLow:
     """After a MailboxHigh: so few wait again that its `low_water` is reached, or half of `high_water`."""
 
     ref: ActorRef
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolExhausted:
+    """All threads of a pool are held up, and actors wait for one; told once, until a thread has nothing to do again."""
+
+    threads: int
     waiting: int
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast, overload
 
 from .errors import BadHandler
 
-__all__ = ("HandlerTable", "handler_table", "handles")
+__all__ = ("HandlerTable", "handler_table", "handles", "refuse_generators")
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -107,6 +107,17 @@ def handler_table(cls: type) -> HandlerTable | None:
     return HandlerTable(names) if names else None
 
 
+HOOK_NAMES: Final = ("on_start", "on_receive", "on_stop", "on_failure", "on_stop_request", "on_unhandled")
+
+
+def refuse_generators(cls: type) -> None:
+    """See that no hook of a class yields: nobody would run it. Errors: BadHandler."""
+    for name in HOOK_NAMES:
+        member = vars(cls).get(name)
+        if inspect.isasyncgenfunction(member) or inspect.isgeneratorfunction(member):
+            raise BadHandler(cls, name, "a plain or an async method", "one that yields")
+
+
 def _marked(member: object) -> tuple[object, ...] | None:
     for function in (member, getattr(member, "__func__", None), getattr(member, "fget", None)):
         kinds: tuple[object, ...] | None = getattr(function, "__dict__", {}).get(_HANDLED)
@@ -119,6 +130,8 @@ def _checked(cls: type, name: str, method: object, kinds: tuple[object, ...]) ->
     """Give the types that a method handles. Errors: BadHandler."""
     if not isinstance(method, FunctionType):
         raise BadHandler(cls, name, "a plain or an async method", type(method).__name__)
+    if inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method):
+        raise BadHandler(cls, name, "a plain or an async method", "one that yields")
     if not kinds:
         raise BadHandler(cls, name, "@handles(MessageType)", "@handles()")
     for kind in kinds:

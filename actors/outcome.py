@@ -81,6 +81,11 @@ class StartWaiter:
         finally:
             life.waiting_for = None
 
+    @property
+    def told(self) -> bool:
+        """True once there is nothing to wait for."""
+        return self._outcome is not None
+
     def wait(self) -> ActorRef:
         """Wait until it is ready. The wait is bounded by the start_timeout of what is being started.
 

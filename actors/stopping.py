@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from ..protocol.exits import SHUTDOWN
 from .clock import monotonic
 from .current import current_life
-from .errors import CallingSelf
+from .errors import BlockingLoop, CallingSelf
 from .events import ActorExited
 
 if TYPE_CHECKING:
     from .ref import ActorRef
     from .system import ActorSystem
 
-__all__ = ("refuse_own_actor", "stop_everything")
+__all__ = ("refuse_own_actor", "refuse_own_loop", "stop_everything")
 
 IN_ORDER_SHARE: Final = 0.8  # of the time, for stopping one root after the other
 
@@ -25,6 +25,15 @@ def refuse_own_actor(system: ActorSystem) -> None:
     life = current_life()
     if life is not None and life.system is system:
         raise CallingSelf(str(life.ref))
+
+
+def refuse_own_loop(system: ActorSystem) -> None:
+    """Errors: BlockingLoop if this is the thread of the event loop that some actor would have to end on."""
+    for ref in system.relations.living():
+        dispatcher = getattr(ref.cell, "dispatcher", None)  # one in another process has none
+        if dispatcher is not None and dispatcher.would_block():
+            expected = "`async with ActorSystem(...)` or `await asyncio.to_thread(system.shutdown)`"
+            raise BlockingLoop(ref, expected=expected, got="a shutdown that blocks")
 
 
 def stop_everything(system: ActorSystem, deadline: float) -> None:

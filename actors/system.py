@@ -24,7 +24,7 @@ from .clock import Clock, SystemClock, monotonic
 from .current import calling_life
 from .dispatchers.choosing import Dispatchers
 from .end_log import log_ends
-from .errors import ActorDeadError, NameTaken, SystemClosed
+from .errors import ActorDeadError, BlockingLoop, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .groups import Groups
 from .holdings import Holdings
@@ -38,18 +38,15 @@ from .ref import ActorRef
 from .registry import NameRegistry
 from .relations import Relations
 from .signals import ExitReport
-from .stopping import refuse_own_actor, stop_everything
+from .stopping import refuse_own_actor, refuse_own_loop, stop_everything
+from .system_view import SystemView
 from .timers import send_after
-from .tracing import start_trace
 
 if TYPE_CHECKING:
     from ..protocol.host.messages import LogRecord
-    from .actor_tree import ActorTree
     from .dispatchers.dispatcher import Dispatcher
     from .hosting.host import Hosting
-    from .stuck import StuckHandler, StuckWatch
     from .timers import Timer
-    from .trace import Trace
 
 __all__ = ("ActorSystem", "HostLink", "Part")
 
@@ -80,7 +77,7 @@ class Part(Protocol):
         """Do what is still to be done. Runs in: the thread that shuts the system down, when all actors have ended."""
 
 
-class ActorSystem:
+class ActorSystem(SystemView):
     """A world of actors. All of it can be used from any thread.
 
     `clock` and `rng` are the seams for tests; the system closes the clock it was given when it is shut down.
@@ -110,7 +107,7 @@ class ActorSystem:
         self.registry = NameRegistry(self.relations.is_staying)
         self.holdings.add(self.registry)
         self.abandoned = AbandonedLives(self.bus)
-        self.dispatchers = Dispatchers(dispatcher)
+        self.dispatchers = Dispatchers(dispatcher, self.bus.publish)
         self.log_sink: Callable[[LogRecord, ActorRef], None] | None = None  # set by whoever wants children's logs
         self.host_link: HostLink | None = None  # set in a hosted process, by its main
         self._hosting: Hosting | None = None
@@ -126,7 +123,8 @@ class ActorSystem:
         """Start an actor and wait until its on_start has returned.
 
         If the wait is interrupted, as by Ctrl-C, it is asked to end, because nobody has its ref then.
-        Errors: what its `__init__` or on_start raised; StartTimeout; StartIgnored; NameTaken; SystemClosed.
+        Errors: what its `__init__` or on_start raised; StartTimeout; StartIgnored; NameTaken; SystemClosed;
+        UnknownDispatcher; BlockingLoop where its `async def` on_start would have to run on this very thread.
         """
         waiter = StartWaiter()
         ref = ActorRef(self, name=options.name or cls.__name__, actor_class=cls)
@@ -138,10 +136,19 @@ class ActorSystem:
             mailbox=options.mailbox,
             on_outcome=waiter,
             dispatcher=options.dispatcher,
-            lent=timeout is None,
+            waited=True,
+            exact=timeout is not None,
         )
+
+        def begin() -> None:
+            self._begin(ref, birth, options.name)
+            cell = ref.cell
+            if isinstance(cell, Life) and not waiter.told and cell.dispatcher.would_block():
+                expected = "`await asyncio.to_thread(system.spawn, ...)`"
+                raise BlockingLoop(ref, expected=expected, got="a spawn that waits for its on_start")
+
         try:
-            return cast("ActorRef[A]", waiter.wait_for(ref, lambda: self._begin(ref, birth, options.name)))
+            return cast("ActorRef[A]", waiter.wait_for(ref, begin))
         except BaseException:
             if ref.is_alive():
                 ref.shutdown()
@@ -195,8 +202,15 @@ class ActorSystem:
             if starter is not None and starter.fenced:
                 # Killed meanwhile: the link may have been made to a later life of its own, which knows nothing of this.
                 raise ActorDeadError(starter.ref, KILLED)
-            if birth.lent and dispatcher.lends and dispatcher.lends_here(life, exact=False) and life.mailbox.seize():
+            if (
+                birth.waited
+                and dispatcher.lends
+                and dispatcher.lends_here(life, exact=birth.exact)
+                and life.mailbox.seize()
+            ):
                 lend_birth(life)
+                if not life.ready:  # its on_start awaits, or has deferred its start
+                    arm_start_timeout(life, birth.start_timeout)
                 return
             arm_start_timeout(life, birth.start_timeout)
             dispatcher.launch(life)
@@ -304,46 +318,19 @@ class ActorSystem:
         with self._lock:
             return tuple(self._roots)
 
-    # Looking.
-
-    def tree(self) -> ActorTree:
-        """Give everybody below whoever has begun him; `str()` draws it. Asks nobody, and so never waits."""
-        from .actor_tree import tree_of
-
-        return tree_of(self)
-
-    def trace(self, ref: ActorRef, *, maxlen: int = 1_000) -> Trace:
-        """Write down what the present life of `ref` takes, sends in its turns and runs as hooks.
-
-        Errors: ActorDeadError; LivesElsewhere; ValueError.
-        """
-        return start_trace(resolved(ref), self.clock, maxlen)
-
-    def stuck(self, seconds: float) -> tuple[StuckHandler, ...]:
-        """Give the handlers and hooks that run for `seconds` from now on, each with its stack.
-
-        Blocks that long if any runs at all. Runs in: any thread; the caller's own handler is left out.
-        """
-        from .stuck import stuck_in
-
-        return stuck_in(self, seconds)
-
-    def watch_stuck(self, seconds: float) -> StuckWatch:
-        """Publish HandlerStuck for each handler that runs for `seconds`, or half as long again, until it is closed."""
-        from .stuck import StuckWatch
-
-        return StuckWatch(self, seconds)
-
     def shutdown(self, timeout: float = 10.0) -> tuple[ActorRef, ...]:
         """Stop all roots, last started first, then kill what is left, close hosting and clock.
 
         Blocks up to `timeout` seconds. Gives those whose threads or processes still run: past the deadline a thread
-        can only be abandoned. Safe to call twice. Errors: CallingSelf from inside one of its actors.
+        can only be abandoned. Safe to call twice. Errors: CallingSelf from inside one of its actors; BlockingLoop on
+        the thread of an event loop that some of them run on: there, use `async with`, or call it in another thread.
         """
         deadline = monotonic() + timeout
         refuse_own_actor(self)
+        refuse_own_loop(self)
         with self._lock:
             self._closed = True
+        self.dispatchers.rescue()
         stop_everything(self, deadline)
         if self._hosting is not None:
             self._hosting.close(max(0.0, deadline - monotonic()))
@@ -360,6 +347,17 @@ class ActorSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Shut down without holding up the event loop, on which some of its actors may run."""
+        import asyncio  # whoever gets here has it already
+
+        await asyncio.to_thread(self.shutdown)
 
     def __repr__(self) -> str:
         return f"<ActorSystem {self.name!r}: {len(self.relations.living())} alive>"

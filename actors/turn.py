@@ -240,7 +240,8 @@ def _raised(life: Life, message: object, future: AskFuture[Any] | None, error: B
     elif isinstance(error, _End):
         _end(life, error.cause, error.reason, future=future, stopped=type(message) is ActorStop)
     elif isinstance(error, ActorExit):
-        _end(life, Cause.KILLED if error.killed else Cause.EXITED, error.reason, future=future)
+        stopped = type(message) is ActorStop  # an `async def` on_stop_request exits this way
+        _end(life, Cause.KILLED if error.killed else Cause.EXITED, error.reason, future=future, stopped=stopped)
     else:
         stays_owed = future is None or future.deferred or type(message) is ActorStop
         if life.actor is not None and life.actor._heed(error, "tell" if stays_owed else "ask"):

@@ -7,6 +7,7 @@ A handler that is not `async` runs on the loop as it is: it must not block.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -56,6 +57,7 @@ class AsyncioDispatcher:
         self._called = False  # a run of the queue has been asked for
         self._tasks: dict[asyncio.Task[object], Life] = {}
         self._closed = False
+        self._context: Final = contextvars.Context()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -87,7 +89,7 @@ class AsyncioDispatcher:
         """Queue a turn."""
         life.mailbox.queued = True
         self._queue.append(life)
-        if not self._called:
+        if not self._called or self.loop.is_closed():
             self._call()
 
     def run_here(self, life: Life) -> None:
@@ -127,6 +129,27 @@ class AsyncioDispatcher:
     def cut(self, life: Life) -> None:
         """Cancel what it awaits."""
         self._soon(lambda: self._cancel(life))
+
+    def publish_to(self, publish: Callable[[object], None]) -> None:
+        """There is nothing to tell."""
+
+    def rescue(self) -> None:
+        """End those who have, or await, a turn on a loop that its program has closed. Others end when they are woken.
+
+        What they awaited is lost: their code can run nowhere else.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_closed():
+            return
+        while True:
+            try:
+                life = self._queue.popleft()
+            except IndexError:
+                break
+            if life.mailbox.begin():
+                self._strand(life)
+        while self._tasks:
+            self._strand(self._tasks.popitem()[1])
 
     def close(self, deadline: float) -> bool:
         """Cancel all that is awaited, and end the loop if it is its own. Gives False if it has not ended in time."""
@@ -223,19 +246,25 @@ class AsyncioDispatcher:
 
     # On any thread.
 
+    @staticmethod
+    def _strand(life: Life) -> None:
+        life.broken(RuntimeError("asyncio dispatcher: its event loop is closed"))
+        life.finished()
+
     def _call(self) -> None:
         self._called = True
         self._soon(self._run_queue)
 
     def _soon(self, callback: Callable[[], None]) -> None:
         loop = self.loop
-        if asyncio._get_running_loop() is loop:
-            loop.call_soon(callback)
-            return
+        context = self._context.copy()  # not that of who happens to call
         try:
-            loop.call_soon_threadsafe(callback)
+            if asyncio._get_running_loop() is loop:
+                loop.call_soon(callback, context=context)
+            else:
+                loop.call_soon_threadsafe(callback, context=context)
         except RuntimeError:
-            return  # the loop is closed: nobody runs any more
+            self.rescue()  # the loop is closed: nobody else runs any more
 
 
 class _Steps(Coroutine[Any, Any, object]):

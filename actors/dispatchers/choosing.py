@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ..errors import UnknownDispatcher
@@ -23,12 +24,14 @@ NAMES: Final = ("thread", "pool", "asyncio")
 class Dispatchers:
     """All of a system. Runs in: any thread."""
 
-    def __init__(self, default: str | Dispatcher) -> None:
+    def __init__(self, default: str | Dispatcher, publish: Callable[[object], None]) -> None:
+        self._publish: Final = publish
         self._lock = threading.Lock()
         self._made: dict[str, Dispatcher] = {}
         self._paces: dict[tuple[str, type[object]], Pace] = {}
         if not isinstance(default, str):
             self._made[default.name] = default
+            default.publish_to(publish)
             default = default.name
         check_name(default)
         self.default: Final = default
@@ -42,7 +45,9 @@ class Dispatchers:
         check_name(name)
         with self._lock:
             if name not in self._made:
-                self._made[name] = _make(name)
+                made = _make(name)
+                made.publish_to(self._publish)
+                self._made[name] = made
             return self._made[name]
 
     def pace(self, name: str, kind: type[object]) -> Pace:
@@ -57,6 +62,11 @@ class Dispatchers:
         """Give the tasks of the coroutines of lives, and whose they are."""
         loop = self._made.get("asyncio")
         return loop.awaiting() if loop is not None else ()
+
+    def rescue(self) -> None:
+        """End those lives that cannot run any more."""
+        for dispatcher in tuple(self._made.values()):
+            dispatcher.rescue()
 
     def close(self, deadline: float) -> bool:
         """Close all. Gives False if threads of some run on."""

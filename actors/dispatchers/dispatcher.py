@@ -81,5 +81,11 @@ class Dispatcher(Protocol):
     def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
         """Give the tasks of the coroutines that run, and whose they are. Runs in: any thread."""
 
+    def publish_to(self, publish: Callable[[object], None]) -> None:
+        """Tell events here, if it has any to tell."""
+
+    def rescue(self) -> None:
+        """End those lives that cannot run any more, because what ran them has gone. Runs in: any thread."""
+
     def close(self, deadline: float) -> bool:
         """Wait until `deadline` (monotonic) for every thread to end. Gives False if some have not."""

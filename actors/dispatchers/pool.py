@@ -16,11 +16,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
-from ..current import here
+from ..current import enter_life, here
 from ..errors import AsyncElsewhere
+from ..events import PoolExhausted
 from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
@@ -73,17 +75,29 @@ class PoolDispatcher:
 
     `lends`: whoever waits for an answer without a deadline of its own may run the one who has to give it, if that one
     sleeps and is known to be quick; an answer then costs no change of threads.
+    With all of them held up, lives wait for a thread, and a PoolExhausted event says so; asks end by their time.
+    `keep_seconds`: how long a thread that has nothing to do is kept; the last one stays.
     """
 
     name: Final = "pool"
     runs_coroutines: Final = False
 
-    def __init__(self, *, threads_max: int = THREADS_MAX, quantum: int = QUANTUM, lends: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        threads_max: int = THREADS_MAX,
+        quantum: int = QUANTUM,
+        lends: bool = True,
+        keep_seconds: float = KEEP_SECONDS,
+    ) -> None:
         if threads_max < 1 or quantum < 1:
             raise ValueError(f"pool: expected threads_max and quantum of at least 1, got {threads_max} and {quantum}")
         self._threads_max: Final = threads_max
         self._quantum: Final = quantum
         self.lends: Final = lends
+        self._keep_seconds: Final = keep_seconds
+        self._publish: Callable[[object], None] | None = None
+        self._exhausted = False  # and told so
         self._queue: deque[Life] = deque()
         self._lock = threading.Lock()
         self._hot = 0  # threads that will look into the queue before they sleep
@@ -178,6 +192,13 @@ class PoolDispatcher:
     def cut(self, life: Life) -> None:
         """Nothing can be done: a thread cannot be ended from outside. Others do its work meanwhile."""
 
+    def rescue(self) -> None:
+        """Nothing to do: there is always a thread to come."""
+
+    def publish_to(self, publish: Callable[[object], None]) -> None:
+        """Tell events here."""
+        self._publish = publish
+
     @property
     def threads(self) -> int:
         """How many there are now."""
@@ -217,12 +238,16 @@ class PoolDispatcher:
             if len(self._workers) >= self._threads_max:
                 self._hot -= 1
                 self.refused += 1
-                return
-            worker = Worker()
-            self._workers[worker] = None
-            self._numbers += 1
-            name = f"regrow-pool-{self._numbers}"
-        worker.thread = threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
+            else:
+                worker = Worker()
+                self._workers[worker] = None
+                self._numbers += 1
+        if worker is None:
+            self._tell_exhausted()
+            return
+        worker.thread = threading.Thread(
+            target=self._work, args=(worker,), name=f"regrow-pool-{self._numbers}", daemon=True
+        )
         try:
             worker.thread.start()
         except RuntimeError:
@@ -233,6 +258,17 @@ class PoolDispatcher:
                 alone = not self._workers
             if must and alone:
                 raise
+            self._tell_exhausted()
+
+    def _tell_exhausted(self) -> None:
+        """Say that lives wait for a thread that is not to be had; once, until a thread has nothing to do again."""
+        with self._lock:
+            told, self._exhausted = self._exhausted, True
+        if told or self._publish is None:
+            return
+        before = enter_life(None)  # a subscriber may send, which a fenced life may not
+        self._publish(PoolExhausted(len(self._workers), len(self._queue)))  # it raises nothing
+        enter_life(before)
 
     def _work(self, worker: Worker) -> None:
         here.pool, here.worker = self, worker
@@ -287,14 +323,14 @@ class PoolDispatcher:
             if self._closed:
                 return False
             self._asleep.append(worker)
-            worker.hot = False
+            worker.hot = self._exhausted = False
         if self._queue and self._hot <= 0:  # put by one who has seen us hot
             self._wake_one()
         return self._wait_at_gate(worker)
 
     def _wait_at_gate(self, worker: Worker) -> bool:
         """Wait to be woken. Gives False if nobody has for so long that the thread is to end."""
-        while not worker.gate.acquire(timeout=KEEP_SECONDS):
+        while not worker.gate.acquire(timeout=self._keep_seconds):
             with self._lock:
                 # The last one stays as long as there is life in the system: it costs less than to come again.
                 if worker in self._asleep and len(self._workers) > 1:
@@ -367,7 +403,5 @@ class PoolDispatcher:
 
     @staticmethod
     def _release(gate: threading.Lock) -> None:
-        try:
+        with suppress(RuntimeError):  # it is awake
             gate.release()
-        except RuntimeError:
-            return  # it is awake

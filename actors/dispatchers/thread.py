@@ -80,6 +80,12 @@ class ThreadDispatcher:
     def cut(self, life: Life) -> None:
         """Nothing can be done: a thread cannot be ended from outside."""
 
+    def publish_to(self, publish: Callable[[object], None]) -> None:
+        """There is nothing to tell."""
+
+    def rescue(self) -> None:
+        """Nothing to do: a thread goes only when its life does."""
+
     def close(self, deadline: float) -> bool:
         """Join every thread. Gives False if some run on."""
         own = threading.current_thread()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.supervision.conftest import clock, facts, system
+from tests.supervision.conftest import clock, dispatcher, facts, system
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-__all__ = ("clock", "facts", "system")
+__all__ = ("clock", "dispatcher", "facts", "system")
 
 _HERE = Path(__file__).parent
 _PROPERTY = "case"

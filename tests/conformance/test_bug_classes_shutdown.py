@@ -184,6 +184,7 @@ def test_b_41_which_hook_runs_for_which_cause_is_a_table_and_the_end_is_told_aft
         "EXITED": "on_stop",
         "SIGNALED": "on_stop",
         "CRASHED": "on_failure",
+        "INTERRUPTED": "on_failure",
         "START_FAILED": "on_failure",
         "DECLINED": None,
         "KILLED": None,

@@ -175,6 +175,7 @@ def test_waiting_for_a_sent_stop_is_refused_although_it_is_done(system: ActorSys
     assert facts.wait(ActorExited, ref=handle.ref).reason == SHUTDOWN
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_new_spec_that_ends_the_branch_one_sits_on_is_refused_and_another_one_is_followed(
     system: ActorSystem,
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_child_may_end_its_own_supervisor_by_an_order_that_it_does_not_wait_fo
     assert facts.wait(ActorExited, ref=handle.ref).reason == Shutdown("the child wants it")
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_child_may_end_a_sibling_and_wait(system: ActorSystem) -> None:
     caught = Caught(lambda top: top.terminate_child("b"))
     handle = start(system, puppet("a"), nested("b", leaf=puppet("leaf")))
@@ -229,6 +231,7 @@ def test_a_child_may_end_a_sibling_and_wait(system: ActorSystem) -> None:
     assert handle.count_children().active == 1
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 @pytest.mark.parametrize("hook", ["on_start", "on_stop", "handler"])
 def test_everything_else_is_answered_to_a_child(system: ActorSystem, hook: str) -> None:
     answers: list[object] = []

@@ -156,6 +156,7 @@ def test_requests_can_be_sent_without_waiting(system: ActorSystem) -> None:
 # Children that call their own supervisor
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_child_starts_its_siblings_in_its_own_start(system: ActorSystem) -> None:
     handle = start(system)
     brood = [add]

@@ -92,6 +92,7 @@ def test_a_restarted_partition_is_found_under_the_same_ref(system: ActorSystem, 
     assert numbers(handle, 1) == [1]
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_between_two_lives_a_partition_refuses_messages_and_the_others_do_not(system: ActorSystem) -> None:
     hold, lives = Hold(), []
 
@@ -157,6 +158,7 @@ def test_a_key_that_cannot_be_hashed_is_refused(system: ActorSystem) -> None:
         handle.route({"a": 1})
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_partition_that_was_not_started_yet_is_not_found(system: ActorSystem) -> None:
     hold = Hold()
 
@@ -248,6 +250,7 @@ def test_a_partition_that_does_not_come_back_leaves_those_before_it_in_use(syste
     assert numbers(handle, 3) == [3]
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_keys_go_elsewhere_before_the_partition_has_ended_and_nobody_resizes_meanwhile(system: ActorSystem) -> None:
     hold = Hold()
 
@@ -271,6 +274,7 @@ def test_keys_go_elsewhere_before_the_partition_has_ended_and_nobody_resizes_mea
 # Specs
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_what_a_resize_that_was_not_done_in_time_has_left_is_taken_back_by_the_next(system: ActorSystem) -> None:
     hold = Hold()
 
@@ -291,6 +295,7 @@ def test_what_a_resize_that_was_not_done_in_time_has_left_is_taken_back_by_the_n
     assert [info.id for info in handle.which_children()] == ["3", "2", "1", "0"]
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_partition_cannot_resize_itself_away_and_nothing_is_done(system: ActorSystem) -> None:
     class Resizer(Cell):
         def on_receive(self, message: object) -> object:

@@ -88,6 +88,7 @@ class TestInThisProcess:
         assert facts.all(ChildTerminated) == []
         assert top.count_children().active == 2
 
+    @pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
     def test_requests_are_answered_while_a_child_takes_its_time_to_stop(
         self, system: ActorSystem, clock: ManualClock
     ) -> None:

@@ -152,6 +152,7 @@ def test_a_start_that_takes_too_long_is_a_failed_start(system: ActorSystem, cloc
     hold.release()
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_child_may_ask_its_own_supervisor_while_it_starts(system: ActorSystem) -> None:
     seen: list[object] = []
 
@@ -539,6 +540,7 @@ def test_exit_signals_of_strangers_are_ignored(system: ActorSystem) -> None:
     assert handle.count_children().active == 1
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_news_for_an_earlier_life_of_the_supervisor_does_not_reach_a_later_one(
     system: ActorSystem, facts: Facts
 ) -> None:
@@ -604,6 +606,7 @@ def test_a_supervisor_describes_its_children_and_their_waits(
 # What must not depend on how it was spawned
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 def test_a_full_mailbox_does_not_keep_the_news_of_a_child_out(system: ActorSystem) -> None:
     start_hold, event_hold = Hold(), Hold()
     options = SpawnOptions(mailbox=MailboxOptions(maxsize=1))

@@ -224,6 +224,7 @@ def test_a_report_to_a_life_that_is_over_is_dropped(system: ActorSystem, tasks: 
 
 
 def test_a_crash_ends_the_linked_caller(system: ActorSystem, probe: Probe, tasks: TaskSupervisorHandle) -> None:
+    go.clear()
     ref, task = in_actor(system, lambda puppet: tasks.async_(hold_then_fail))
     probe.monitor(ref)
     go.set()
@@ -433,6 +434,7 @@ def test_a_child_has_the_shutdown_that_it_is_given(clock: ManualClock, tasks: Ta
 word: contextvars.ContextVar[str] = contextvars.ContextVar("word")
 
 
+@pytest.mark.dispatchers("thread", "pool")  # its actors hold up their thread
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_task_knows_its_callers_and_sees_their_context(
     system: ActorSystem, tasks: TaskSupervisorHandle, is_async: bool

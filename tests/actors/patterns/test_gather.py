@@ -181,7 +181,7 @@ def test_a_timeout_that_is_an_answer_is_not_taken_for_ours(system: ActorSystem) 
     slow, fast = system.spawn(Puppet), system.spawn(Puppet)
 
     def by_who(puppet: Puppet) -> object:
-        return hold() if puppet.ref is slow else refuse(TimeoutError("of its own"))(puppet)
+        return hold(puppet) if puppet.ref is slow else refuse(TimeoutError("of its own"))(puppet)
 
     async def run() -> None:
         with pytest.raises(TimeoutError, match="of its own"):
