@@ -61,7 +61,11 @@ class Dispatchers:
     def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
         """Give the tasks of the coroutines of lives, and whose they are."""
         loop = self._made.get("asyncio")
-        return loop.awaiting() if loop is not None else ()
+        if loop is None:
+            return ()
+        from .asyncio_loop import AsyncioDispatcher
+
+        return loop.awaiting() if isinstance(loop, AsyncioDispatcher) else ()
 
     def rescue(self) -> None:
         """End those lives that cannot run any more."""

@@ -8,8 +8,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    import asyncio
-
     from ..life import Life
 
 __all__ = ("NO_LIMIT", "Dispatcher", "Rest", "report_mistake")
@@ -77,9 +75,6 @@ class Dispatcher(Protocol):
 
     def cut(self, life: Life) -> None:
         """Hear that a life was killed while its code ran: cancel what can be cancelled. Runs in: any thread."""
-
-    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
-        """Give the tasks of the coroutines that run, and whose they are. Runs in: any thread."""
 
     def publish_to(self, publish: Callable[[object], None]) -> None:
         """Tell events here, if it has any to tell."""

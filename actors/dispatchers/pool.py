@@ -26,8 +26,6 @@ from ..events import PoolExhausted
 from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
-    import asyncio
-
     from ..life import Life
 
 __all__ = ("PoolDispatcher", "Worker")
@@ -184,10 +182,6 @@ class PoolDispatcher:
         del done
         coroutine.close()
         raise AsyncElsewhere(life.ref, self.name)
-
-    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
-        """None: no coroutine runs here."""
-        return ()
 
     def cut(self, life: Life) -> None:
         """Nothing can be done: a thread cannot be ended from outside. Others do its work meanwhile."""

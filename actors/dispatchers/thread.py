@@ -12,8 +12,6 @@ from .dispatcher import NO_LIMIT, Rest
 from .futex_hash import FutexHash
 
 if TYPE_CHECKING:
-    import asyncio
-
     from ..life import Life
 
 __all__ = ("ThreadDispatcher",)
@@ -72,10 +70,6 @@ class ThreadDispatcher:
         del done
         coroutine.close()
         raise AsyncElsewhere(life.ref, self.name)
-
-    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
-        """None: no coroutine runs here."""
-        return ()
 
     def cut(self, life: Life) -> None:
         """Nothing can be done: a thread cannot be ended from outside."""
