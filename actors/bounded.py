@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from .clock import monotonic
 from .errors import ActorDeadError, MailboxFull
-from .mailbox import GONE, Envelope, Mailbox, Owner, Reader
+from .mailbox import Envelope, Mailbox, Owner
 from .mailbox_options import MailboxOptions, Overflow
 from .pykka_seam import ActorStop
 
@@ -191,24 +191,21 @@ class BoundedMailbox(Mailbox):
         dropped: list[object] = []
         mark = self._waiting.mark(item)
         with self._lock:
-            if self.state is GONE:
-                raise ActorDeadError(self._owner)
+            if self.gone:
+                raise ActorDeadError(self.owner)
             if maxsize is not None and len(self._waiting) >= maxsize and not _exempt(item):
                 dropped = self._make_room(item, maxsize)
             if not dropped or dropped[0] is not item:
                 replaced = self._waiting.add(item, mark)
                 if replaced is not None:
                     dropped.append(replaced)
-            wake = self.state is Reader.IDLE
-            if wake:
-                self.state = Reader.BUSY
             risen = self._risen()
-        if wake:
-            self._owner.woken()
+        if self.heedful:
+            self.call()
         for lost in dropped:
-            self._owner.overflowed(lost, MailboxFull(self._owner, maxsize or 1))
+            self.owner.overflowed(lost, MailboxFull(self.owner, maxsize or 1))
         if risen is not None:
-            self._owner.water(risen, high=True)
+            self.owner.water(risen, high=True)
 
     def pop(self) -> object:
         """Take the next. Errors: IndexError."""
@@ -218,7 +215,7 @@ class BoundedMailbox(Mailbox):
                 self._not_full.notify()
             fallen = self._fallen()
         if fallen is not None:
-            self._owner.water(fallen, high=False)
+            self.owner.water(fallen, high=False)
         return item
 
     def drain(self) -> tuple[object, ...]:
@@ -243,7 +240,7 @@ class BoundedMailbox(Mailbox):
         """Decide who has to go, with the lock held. Errors: MailboxFull, ActorDeadError."""
         match self._options.overflow:
             case Overflow.FAIL:
-                raise MailboxFull(self._owner, maxsize)
+                raise MailboxFull(self.owner, maxsize)
             case Overflow.DROP_NEWEST:
                 return [item]
             case Overflow.DROP_OLDEST:
@@ -258,13 +255,13 @@ class BoundedMailbox(Mailbox):
         if self._not_full is None:
             raise AssertionError("a blocking mailbox has a condition")
         deadline = monotonic() + self._options.block_timeout
-        while len(self._waiting) >= maxsize and self.state is not GONE:
+        while len(self._waiting) >= maxsize and not self.gone:
             remaining = deadline - monotonic()
             if remaining <= 0:
-                raise MailboxFull(self._owner, maxsize)
+                raise MailboxFull(self.owner, maxsize)
             self._not_full.wait(remaining)
-        if self.state is GONE:
-            raise ActorDeadError(self._owner)
+        if self.gone:
+            raise ActorDeadError(self.owner)
 
     def _risen(self) -> int | None:
         high = self._options.high_water

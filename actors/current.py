@@ -12,18 +12,33 @@ if TYPE_CHECKING:
     from .dispatchers.pool import PoolDispatcher, Worker
     from .life import Life
 
-__all__ = ("FENCES", "Fences", "calling_life", "current_life", "enter_life", "here")
+__all__ = ("FENCES", "Fences", "Here", "calling_life", "current_life", "enter_life", "here")
 
 
-class _Here(threading.local):
-    life: Life | None = None
-    depth: int = 0  # of turns that run inside each other, because who asks runs the one who answers
-    interrupt: BaseException | None = None  # raised by a turn that was run for who waits on this thread
-    pool: PoolDispatcher | None = None  # whose thread this is: it has others to do its work while it waits
-    worker: Worker | None = None  # which of its threads
+class Here:
+    """What is known of one thread."""
+
+    __slots__ = ("depth", "interrupt", "life", "pool", "worker")
+
+    def __init__(self) -> None:
+        self.life: Life | None = None  # whose turn runs on it
+        self.depth = 0  # of turns that run inside each other, because who asks runs the one who answers
+        self.interrupt: BaseException | None = None  # raised by a turn that was run for who waits on this thread
+        self.pool: PoolDispatcher | None = None  # whose it is: it has others to do its work while it waits
+        self.worker: Worker | None = None  # which of its threads it is
 
 
-here: Final = _Here()
+class _Threads(threading.local):
+    def __init__(self) -> None:
+        self.here = Here()
+
+
+_threads: Final = _Threads()
+
+
+def here() -> Here:
+    """What is known of this thread."""
+    return _threads.here
 
 
 class Fences:
@@ -52,12 +67,12 @@ FENCES: Final = Fences()
 
 def current_life() -> Life | None:
     """The life whose turn runs on this thread, None outside of any actor."""
-    return here.life
+    return _threads.here.life
 
 
 def calling_life() -> Life | None:
     """The same, for those who send or start something. Errors: ActorExit, which ends an abandoned life's code."""
-    life = here.life
+    life = _threads.here.life
     if life is not None and life.fenced:
         raise ActorExit(KILLED, killed=True)
     return life
@@ -65,5 +80,6 @@ def calling_life() -> Life | None:
 
 def enter_life(life: Life | None) -> Life | None:
     """Say whose turn begins on this thread; gives whose it was."""
-    before, here.life = here.life, life
+    me = _threads.here
+    before, me.life = me.life, life
     return before

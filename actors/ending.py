@@ -69,7 +69,7 @@ def end(life: Life, reason: ExitReason, *, error: BaseException | None = None, i
 
 def cut(life: Life, reason: ExitReason, error: BaseException | None, *, only_starting: bool = False) -> None:
     """End it from outside of its turn. Runs in: any thread."""
-    own = here.life is life
+    own = here().life is life
     with life.lock:
         if life.ended or (only_starting and life.ready):
             return

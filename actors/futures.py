@@ -6,6 +6,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -52,6 +53,16 @@ class Gate:
         return self._lock.acquire(timeout=bound)
 
 
+def _call_all(callbacks: list[Callable[[], object]]) -> None:
+    """Call each of them once, whoever else does the same at this moment."""
+    while callbacks:
+        try:
+            callback = callbacks.pop(0)
+        except IndexError:
+            return
+        callback()
+
+
 class AskFuture(pykka.Future[T]):
     """Set once, by whoever comes first: the handler, or the end of the actor.
 
@@ -74,7 +85,7 @@ class AskFuture(pykka.Future[T]):
 
     def __init__(self, to: Life | None = None) -> None:
         # pykka's own would set what the class says above.
-        self._lock = threading.Lock()
+        self._open = [None]
         if to is not None:
             self.to = to
 
@@ -104,7 +115,7 @@ class AskFuture(pykka.Future[T]):
             to = self.to
             lent = to is not None and to.dispatcher.lends and lend(to, self, exact=exact)
             if not lent:
-                life = here.life
+                life = here().life
                 if to is not None and to.dispatcher.would_block():
                     raise BlockingLoop(to.ref)
                 if life is None:
@@ -146,13 +157,10 @@ class AskFuture(pykka.Future[T]):
 
     def add_done_callback(self, callback: Callable[[], object]) -> None:
         """Call back once there is an answer: at once if there is, else on the thread that answers."""
-        with self._lock:
-            if not self._done:
-                if self._callbacks is None:
-                    self._callbacks = []
-                self._callbacks.append(callback)
-                return
-        callback()
+        callbacks = self.__dict__.setdefault("_callbacks", [])
+        callbacks.append(callback)
+        if self._done:  # perhaps since a moment ago: whoever takes it out of the list calls it
+            _call_all(callbacks)
 
     def __await__(self) -> Generator[Any, None, T]:
         """Await the answer without holding up the event loop."""
@@ -206,17 +214,18 @@ class AskFuture(pykka.Future[T]):
         return tuple(self._circle(life))
 
     def _settle(self, value: Any, error: BaseException | None, traceback: TracebackType | None) -> bool:
-        with self._lock:
-            if self._done:
-                return False
-            self._value = value
+        try:
+            self._open.pop()  # one step for all threads, and a quarter of the price of a lock
+        except IndexError:
+            return False
+        self._value = value
+        if error is not None:
             self._error = error
             self._traceback = traceback
-            self._done = True
-            callbacks, self._callbacks = self._callbacks, None
-        if callbacks is not None:
-            for callback in callbacks:
-                callback()
+        self._done = True
+        callbacks = self._callbacks
+        if callbacks:
+            _call_all(callbacks)
         return True
 
     def _wait(self, timeout: float | None) -> None:
@@ -239,7 +248,7 @@ class AskFuture(pykka.Future[T]):
             life.waiting_for = life.waiting_at = None
 
     def _pass_through(self, gate: Gate, timeout: float | None) -> None:
-        pool = here.pool
+        pool = here().pool
         if pool is None:
             in_time = gate.wait(timeout)
         else:
@@ -250,9 +259,8 @@ class AskFuture(pykka.Future[T]):
                 pool.heat()
         if in_time:
             return
-        with self._lock:
-            if self._callbacks is not None:
-                self._callbacks.remove(gate.open)  # who polls must not pile them up
+        with suppress(ValueError):  # it is being called
+            (self._callbacks or []).remove(gate.open)  # who polls must not pile them up
         if not self._done and timeout is not None:
             raise AskTimeout(timeout, None if self.to is None else self.to.ref)
 
@@ -279,6 +287,6 @@ def _awaiting_life() -> Life | None:
     """Whose handler awaits here: not those who have made tasks of their own, which do not keep it from its messages."""
     import asyncio
 
-    life = here.life
+    life = here().life
     task = asyncio.current_task()
     return life if task is not None and getattr(task.get_coro(), "whose", None) is life else None

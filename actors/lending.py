@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol.exits import KILLED
 from .control import ActorExit
-from .current import here
+from .current import Here, here
 from .errors import CallingSelf
 from .events import Deadlocked
 
@@ -19,30 +19,34 @@ if TYPE_CHECKING:
     from .futures import AskFuture
     from .life import Life
 
-__all__ = ("lend", "lend_birth")
+__all__ = ("lend", "run_lent")
 
 
-def lend_birth(life: Life) -> None:
-    """Run the first turn of a life, seized, on the thread of its starter. Errors: an interrupt meant for that one."""
-    here.depth += 1
+def run_lent(life: Life, me: Here) -> None:
+    """Run a turn of a life, seized, on this thread. Errors: an interrupt that was meant for it."""
+    me.depth += 1
     try:
-        life.lent()
+        life.dispatcher.run_here(life, me)
     finally:
-        here.depth -= 1
-    _pass_on_interrupt()
+        me.depth -= 1
+    interrupt = me.interrupt
+    if interrupt is not None:
+        me.interrupt = None
+        raise interrupt
 
 
 def lend(life: Life, future: AskFuture[Any], *, exact: bool) -> bool:
-    """Run a turn of `life` here. Gives False if `future` has no answer yet, and must be waited for.
+    """Run a turn of one who was asked already. Gives False if `future` has no answer yet, and must be waited for.
 
     Errors: CallingSelf; ActorExit if who waits has been killed meanwhile; an interrupt meant for this thread.
     """
-    if not life.dispatcher.lends_here(life, exact=exact):
+    me = here()
+    if not life.dispatcher.lends_here(life, me, exact=exact):
         return False
-    waiting = here.life
+    waiting = me.life
     if waiting is None:
         if life.mailbox.seize():
-            lend_birth(life)
+            run_lent(life, me)
         return future.done
     waiting.waiting_for = future
     try:
@@ -51,16 +55,9 @@ def lend(life: Life, future: AskFuture[Any], *, exact: bool) -> bool:
             waiting.system.bus.publish(Deadlocked(circle))
             raise CallingSelf(*circle)
         if life.mailbox.seize():
-            lend_birth(life)
+            run_lent(life, me)
         if waiting.fenced:
             raise ActorExit(KILLED, killed=True)
         return future.done
     finally:
         waiting.waiting_for = None
-
-
-def _pass_on_interrupt() -> None:
-    interrupt = here.interrupt
-    if interrupt is not None:
-        here.interrupt = None
-        raise interrupt

@@ -237,15 +237,16 @@ class Life:
         return self.ref.name
 
     def turn(self, limit: int) -> Rest:
-        """Handle up to so many messages. The dispatcher has begun the turn (`Mailbox.begin`)."""
-        before, here.life = here.life, self
+        """Handle up to so many messages. Whoever calls is the reader of the mailbox (`Mailbox.begin`)."""
+        me = here()
+        before, me.life = me.life, self
         try:
             return run_turn(self, limit)
         except BaseException as error:
             self.broken(error)
             raise
         finally:
-            here.life = before
+            me.life = before
 
     def move(self, kind: type[Actor], start: Start) -> None:
         """Be run where its class says, which was known only when it was imported. Runs in: its first turn."""
@@ -254,16 +255,12 @@ class Life:
         self.dispatcher = self.system.dispatchers.get(kind.dispatcher)
         self.pace = self.system.dispatchers.pace(self.dispatcher.name, kind)
         self.ref.actor_class = kind
-        self.mailbox.pause()
+        self.mailbox.hand_over()
         self.dispatcher.launch(self)
 
     def awaits(self) -> bool:
         """Say whether a coroutine of it runs."""
         return self.coroutine is not None
-
-    def lent(self) -> None:
-        """Have a turn, seized by whoever waits for an answer, on his thread."""
-        self.dispatcher.run_here(self)
 
     def broken(self, error: BaseException) -> None:
         """End because of a mistake of ours, or of an `on_outcome`: what users raise is dealt with in `turn.py`.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .errors import ActorDeadError
@@ -34,12 +34,12 @@ __all__ = (
 )
 
 
-class Reader(IntEnum):
-    """What the reader does. The others are true, so that one look says whether a message just put needs more care."""
+class Reader(Enum):
+    """How it stands with the reader at the end of a turn."""
 
-    BUSY = 0  # it will look again before it sleeps
-    IDLE = 1
-    GONE = 2  # nothing is taken any more
+    BUSY = "busy"  # there is something to do
+    IDLE = "idle"
+    GONE = "gone"  # nothing is taken any more
 
 
 BUSY: Final = Reader.BUSY
@@ -117,24 +117,40 @@ class Urgent:
 
 
 class Mailbox:
-    """Any thread puts, one reader takes. `lock` is the life's own: both change together when it ends.
+    """Any thread puts, one reader takes. `lock` is the life's own: it guards the lanes before the users' and the end.
 
-    A reader that is busy either runs (`running`: its code is on some thread), or waits for its turn.
+    Two tokens say who may do what; to take one is one step for all threads (`list.pop`), and so is to give it back.
+    `_turn`: whoever has it is the reader, and runs the actor's code. `_call`: whoever takes it calls the reader, once;
+    the reader gives it back when it comes. A message that is put while neither is there needs no more care.
     """
 
-    __slots__ = ("_lock", "_owner", "_watch", "in_hand", "queued", "running", "state", "urgent", "user")
+    __slots__ = (
+        "_call",
+        "_lock",
+        "_turn",
+        "_watch",
+        "gone",
+        "heedful",
+        "in_hand",
+        "owner",
+        "running",
+        "urgent",
+        "user",
+    )
 
     plain = True  # `user` may be appended to directly
 
     def __init__(self, owner: Owner, lock: threading.Lock) -> None:
-        self._owner = owner
+        self.owner = owner
         self._lock = lock
+        self._turn = [None]
+        self._call: list[None] = []  # it is called at birth
         self.user: deque[object] = deque()
         self.urgent: Urgent | None = None
         self._watch: Callable[[object], object] | None = None
-        self.state = BUSY  # from birth on: construction and on_start are the actor's code
-        self.running = False  # set while a thread runs the actor's code
-        self.queued = False  # for dispatchers that keep a queue: it is in there
+        self.heedful = False  # true if who has put something is to look further: it sleeps, or is gone
+        self.gone = False  # nothing is taken any more
+        self.running = False  # set while somebody is the reader
         self.in_hand: object = None
 
     # Any thread.
@@ -145,7 +161,7 @@ class Mailbox:
         Errors: ActorDeadError once closed. Runs in: any thread; never blocks.
         """
         self.user.append(item)
-        if self.state:
+        if self.heedful:
             self.notice(item)
 
     def put(self, envelope: Envelope, lane: Lane = Lane.USER) -> None:
@@ -154,8 +170,8 @@ class Mailbox:
             self.post(envelope)
             return
         with self._lock:
-            if self.state is GONE:
-                raise ActorDeadError(self._owner)
+            if self.gone:
+                raise ActorDeadError(self.owner)
             if self.urgent is None:
                 self.urgent = Urgent()
             if lane is Lane.STOP:
@@ -165,30 +181,38 @@ class Mailbox:
             else:
                 self.urgent.next.append(envelope)
             watch = self._watch if lane is Lane.STOP else None
-            wake = self.state is IDLE
-            if wake:
-                self.state = BUSY
-        if wake:
-            self._owner.woken()
+        if self.heedful:
+            self.call()
         if watch is not None:
             watch(envelope.message)
 
     def notice(self, item: object) -> None:
-        """Look after a message that was just appended: wake who sleeps. Errors: ActorDeadError if it came too late.
+        """Look after a message that was just appended: call who sleeps. Errors: ActorDeadError if it came too late.
 
         One that is not there any more was taken: handled, or reported by whoever has closed.
         """
-        with self._lock:
-            state = self.state
-            if state is IDLE:
-                self.state = BUSY
-        if state is IDLE:
-            self._owner.woken()
-        elif state is GONE:
-            late = self.drain()
-            self._owner.came_late(late)
-            if any(other is item for other in late):
-                raise ActorDeadError(self._owner)
+        if not self.gone:
+            self.call()
+            return
+        late = self.drain()
+        self.owner.came_late(late)
+        if any(other is item for other in late):
+            raise ActorDeadError(self.owner)
+
+    def call(self) -> None:
+        """Have the reader come, unless it has been called already."""
+        try:
+            self._call.pop()
+        except IndexError:
+            return
+        self.heed(False)
+        self.owner.woken()
+
+    def heed(self, heedful: bool) -> None:
+        """Say whether those who put are to look further; once it is gone, always."""
+        self.heedful = heedful
+        if self.gone:
+            self.heedful = True
 
     def close(self) -> tuple[tuple[object, ...], bool]:
         """Take no message any more; gives what still waited, and whether the reader runs the actor's code."""
@@ -199,19 +223,21 @@ class Mailbox:
 
     def shut(self) -> tuple[tuple[object, ...], bool, Callable[[], object]]:
         """Do the same with the lock held; the third is to be called once it is not."""
-        was, self.state = self.state, GONE
+        self.gone = True
+        self.heedful = True
         urgent, self.urgent = self.urgent, None
         left = () if urgent is None else (*urgent.next, *urgent.stop, *urgent.system)
         watch, self._watch = self._watch, None
         left = (*left, *self.drain())
+        running = self.running
 
         def after() -> None:
-            if was is IDLE:
-                self._owner.woken()
+            if not running:
+                self.call()  # to have its last turn
             if watch is not None:
                 watch(None)
 
-        return left, self.running, after
+        return left, running, after
 
     def drain(self) -> tuple[object, ...]:
         """Take all that users have put. Every item is given to one caller alone."""
@@ -229,7 +255,7 @@ class Mailbox:
         `watch` runs in: the thread of the sender; it must neither wait nor raise.
         """
         with self._lock:
-            closed = self.state is GONE
+            closed = self.gone
             self._watch = None if closed else watch
             waiting = () if self.urgent is None else tuple(self.urgent.stop)
         if watch is not None:
@@ -252,12 +278,12 @@ class Mailbox:
     @property
     def closed(self) -> bool:
         """True once no message gets in."""
-        return self.state is GONE
+        return self.gone
 
     @property
     def idle(self) -> bool:
-        """True while the reader waits to be woken."""
-        return self.state is IDLE
+        """True while the reader sleeps and has not been called."""
+        return bool(self._turn) and bool(self._call)
 
     def __len__(self) -> int:
         urgent = self.urgent
@@ -274,22 +300,31 @@ class Mailbox:
     # The reader, and those who want to be it.
 
     def begin(self) -> bool:
-        """Begin a turn. Gives False if there is none to be had: another thread runs it, or it sleeps."""
-        with self._lock:
-            self.queued = False
-            if self.running or self.state is IDLE:
-                return False
-            self.running = True
-            return True
+        """Come when called, and be the reader. Gives False if somebody else is: he will see what there is."""
+        self._call.append(None)
+        return self.seize()
 
     def seize(self) -> bool:
-        """Begin a turn in the place of whoever would be woken, or has it in a queue. Gives False as above."""
-        with self._lock:
-            if self.running or self.state is GONE:
-                return False
-            self.state = BUSY
-            self.running = True
-            return True
+        """Be the reader, called or not. Gives False if somebody else is."""
+        try:
+            self._turn.pop()
+        except IndexError:
+            return False
+        self.running = True
+        self.heed(False)
+        return True
+
+    def seize_idle(self) -> bool:
+        """Be the reader if nothing waits, so that who puts now is the next. Gives False otherwise."""
+        if self.gone or self.urgent is not None or self.waiting():
+            return False
+        try:
+            self._turn.pop()
+        except IndexError:
+            return False
+        self.running = True
+        self.heed(False)
+        return True
 
     def pop(self) -> object:
         """Take the next message of a user. Errors: IndexError if there is none."""
@@ -308,28 +343,34 @@ class Mailbox:
             return None
 
     def rest(self, *, deaf: bool = False) -> Reader:
-        """End a turn because there is nothing to take. BUSY: there is something after all, the turn goes on.
+        """Be the reader no longer, because there is nothing to take. BUSY: there is something after all, it stays.
 
-        `deaf`: users' messages are not looked at, because it is suspended.
+        GONE: it was the last turn; nobody is the reader ever again. `deaf`: users' messages do not count, because it is
+        suspended.
         """
-        with self._lock:
-            if self.state is not GONE:
-                if self.urgent is not None or (not deaf and self.waiting()):
-                    return BUSY
-                self.state = IDLE
-                if not deaf and self.waiting():  # put by one who has seen us busy
-                    self.state = BUSY
-                    return BUSY
+        if self.gone:
             self.running = False
-            self.in_hand = None
-            return self.state
+            return GONE
+        self.in_hand = None
+        self.running = False
+        self.heedful = True
+        self._turn.append(None)
+        if (self.closed or self.urgent is not None or (not deaf and self.waiting())) and self.seize():
+            # Put by one who has seen us busy. Whoever else came first has seen it as well.
+            return BUSY
+        return IDLE
 
-    def pause(self) -> bool:
-        """End a turn that others should have theirs before it goes on. Gives False if it is in a queue already."""
-        with self._lock:
-            self.running = False
-            queued, self.queued = self.queued, True
-            return not queued
+    def pause(self) -> None:
+        """Be the reader no longer although there is something to take: others have their turn first."""
+        self.running = False
+        self._turn.append(None)
+        self.call()
+
+    def hand_over(self) -> None:
+        """Be the reader no longer, and leave it called: whoever comes next is another dispatcher's."""
+        self._call.pop()  # nobody has called meanwhile: there was no need to, as long as it runs
+        self.running = False
+        self._turn.append(None)
 
     def put_back(self, items: Iterable[object]) -> None:
         """Put what was taken before all that waits, in this order. Runs in: the reader."""

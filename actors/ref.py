@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 import pykka
 
 from ..protocol.exits import KILLED, SHUTDOWN, ExitReason
+from .asking import ask_here
 from .control import ActorExit
-from .current import FENCES, calling_life, current_life
+from .current import FENCES, calling_life, current_life, here
 from .errors import ActorDeadError, CallingSelf
 from .events import DeadLetter
 from .futures import AskFuture
@@ -142,7 +143,7 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
             self._post(message)
             return
         box.user.append(message)
-        if box.state:  # not busy: it sleeps, or is gone
+        if box.heedful:  # it sleeps, or is gone
             box.notice(message)
 
     def _post(self, message: object) -> None:
@@ -172,9 +173,20 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         Errors: what the handler raised (it died of that); ActorDeadError with the exit reason; AskTimeout;
         CallingSelf; MailboxFull.
         """
-        life = calling_life()
+        me = here()
+        life = me.life
+        if life is not None and life.fenced:
+            raise ActorExit(KILLED, killed=True)
         if FENCES.count and life is not None:
             life.note_out(message, self)
+        box = self._direct
+        if block and timeout is UNSET and box is not None and box.heedful:
+            owner: Any = box.owner  # a Life: nothing else has a mailbox that is sent to directly
+            lent = ask_here(owner, message, me)
+            if lent is not None:
+                if lent._done and lent._error is None:
+                    return lent._value
+                return lent.wait_for(self.system.ask_timeout, exact=False)
         future = self.ask_for(None if life is None else life.ref, message, waits=block)
         if not block:
             return future

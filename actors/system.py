@@ -21,14 +21,14 @@ from .bus import EventBus
 from .cell import Cell
 from .child_spec import ChildSpec, Isolation, Start
 from .clock import Clock, SystemClock, monotonic
-from .current import calling_life
+from .current import calling_life, here
 from .dispatchers.choosing import Dispatchers
 from .end_log import log_ends
 from .errors import ActorDeadError, BlockingLoop, NameTaken, SystemClosed
 from .events import CallbackFailed
 from .groups import Groups
 from .holdings import Holdings
-from .lending import lend_birth
+from .lending import run_lent
 from .life import Life
 from .lineage import path_below
 from .named_ref import NamedRef, resolved
@@ -202,13 +202,10 @@ class ActorSystem(SystemView):
             if starter is not None and starter.fenced:
                 # Killed meanwhile: the link may have been made to a later life of its own, which knows nothing of this.
                 raise ActorDeadError(starter.ref, KILLED)
-            if (
-                birth.waited
-                and dispatcher.lends
-                and dispatcher.lends_here(life, exact=birth.exact)
-                and life.mailbox.seize()
-            ):
-                lend_birth(life)
+            me = here()
+            if birth.waited and dispatcher.lends and dispatcher.lends_here(life, me, exact=birth.exact):
+                life.mailbox.begin()
+                run_lent(life, me)
                 if not life.ready:  # its on_start awaits, or has deferred its start
                     arm_start_timeout(life, birth.start_timeout)
                 return

@@ -57,30 +57,23 @@ class _Moved(BaseException):
         self.start = start
 
 
-def run_turn(life: Life, limit: int) -> Rest:
+def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - what all messages go through
     """Handle up to `limit` messages of users, and all that goes before them."""
     if not life.born:
-        life.born = True
-        if not life.ended:
-            try:
-                _be_born(life)
-            except _Moved as moved:
-                life.move(moved.cls, moved.start)
-                return Rest.MOVED
+        moved = _begin(life)
+        if moved:
+            return Rest.MOVED
     actor = life.actor
     if life.awaits():
         return Rest.AWAITS
-    if actor is None or life.ended:
+    if actor is None or life.is_over():
         return Rest.OVER
     extras = life.extras
     if extras is not None and extras.slow:
         return go_slowly(life, extras, limit, _handle, _SPECIAL)
-    return _go_on(life, actor, limit)
-
-
-def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912 - what all messages go through
     box = life.mailbox
-    pop = box.user.popleft if box.plain else box.pop
+    user, plain = box.user, box.plain
+    pop = user.popleft if plain else box.pop
     receive = actor.on_receive
     left = limit
     try:
@@ -97,16 +90,22 @@ def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912
                     continue
             if left <= 0:
                 return Rest.MORE
-            try:
-                item = pop()
-            except IndexError:
+            if not user and (plain or not box.waiting()):
                 state = box.rest()
                 if state is BUSY:
                     continue
                 return Rest.IDLE if state is IDLE else Rest.OVER
+            try:
+                item = pop()
+            except IndexError:
+                continue  # it has been closed at this moment
             left -= 1
             box.in_hand = item
-            if type(item) in _SPECIAL:
+            future: AskFuture[Any] | None = None
+            message = item
+            if type(item) is Envelope and item.timer is None:
+                message, future = item.message, item.reply_to
+            if type(message) in _SPECIAL:
                 _handle(life, item)
                 if life.awaits():
                     return Rest.AWAITS
@@ -114,19 +113,33 @@ def _go_on(life: Life, actor: Actor, limit: int) -> Rest:  # noqa: C901, PLR0912
                 bury(life, item)
             else:
                 try:
-                    answer = receive(item)
+                    answer = receive(message)
                 except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
-                    _raised(life, item, None, error)
+                    _raised(life, message, future, error)
                     if life.awaits():
                         return Rest.AWAITS
                 else:
                     if type(answer) is CoroutineType:
-                        _drive(life, item, None, answer)
+                        _drive(life, message, future, answer)
                         if life.awaits():
                             return Rest.AWAITS
+                    elif future is not None:
+                        _answered(life, message, future, answer)
             box.in_hand = None
     finally:
         life.handled += limit - left
+
+
+def _begin(life: Life) -> bool:
+    """Be born. Gives True if it is to be born elsewhere."""
+    life.born = True
+    if not life.ended:
+        try:
+            _be_born(life)
+        except _Moved as moved:
+            life.move(moved.cls, moved.start)
+            return True
+    return False
 
 
 def _be_born(life: Life) -> None:
@@ -220,14 +233,14 @@ def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine
 def _answered(life: Life, message: object, future: AskFuture[Any] | None, answer: object) -> None:
     if future is None or future.deferred or life.mailbox.in_hand is GIVEN_AWAY:
         return
-    if type(message) is ActorStop and not isinstance(answer, Reply):
-        life.answer_when_over(future)  # it has work to finish first, see on_stop_request
-    elif isinstance(answer, Reply):
+    if isinstance(answer, Reply):
         given = answer.answer
         if isinstance(given, BaseException):
             future.try_fail(given)
         else:
             future.try_set(given)
+    elif type(message) is ActorStop:
+        life.answer_when_over(future)  # it has work to finish first, see on_stop_request
     else:
         future.try_set(answer)
 
@@ -254,8 +267,8 @@ def _raised(life: Life, message: object, future: AskFuture[Any] | None, error: B
 
 def _interrupted(error: BaseException) -> None:
     """Let an interrupt go on to who has lent his thread: it was meant for him, if he is the main thread."""
-    if isinstance(error, KeyboardInterrupt) and here.depth:
-        here.interrupt = error
+    if isinstance(error, KeyboardInterrupt) and here().depth:
+        here().interrupt = error
 
 
 def _receive(life: Life, message: object) -> object:
@@ -310,10 +323,6 @@ def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
         raise Reply(error) from error  # to be looked at must not end anybody
 
 
-def _receive_batch(_life: Life, actor: Actor, message: Batch) -> object:
-    return actor.on_batch(message)
-
-
 def _receive_enveloped(_life: Life, actor: Actor, message: Envelope) -> object:
     return actor.on_receive(message)  # a user's own, inside of ours
 
@@ -324,7 +333,7 @@ _SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {
     StopRequest: _receive_stop_request,
     ActorStop: _receive_stop,
     Describe: _receive_describe,
-    Batch: _receive_batch,
+    Batch: lambda _life, actor, batch: actor.on_batch(batch),
     **dict.fromkeys(INQUIRIES, answer_inquiry),
     **dict.fromkeys(PROXY_MESSAGES, _receive_proxied),
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
 from ..crash_frames import OUR_FILES
-from ..current import here
+from ..current import Here, here
 from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
@@ -87,24 +87,24 @@ class AsyncioDispatcher:
 
     def wake(self, life: Life) -> None:
         """Queue a turn."""
-        life.mailbox.queued = True
         self._queue.append(life)
         if not self._called or self.loop.is_closed():
             self._call()
 
-    def run_here(self, life: Life) -> None:
-        """Run a turn, seized by the caller, on the loop's own thread."""
-        self._after(life, life.turn(self._quantum))
-
-    def lends_here(self, life: Life, *, exact: bool) -> bool:
+    def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """Say whether this is the loop's own thread, where nobody else could run it."""
         del life, exact
-        return here.depth < DEPTH_MAX and self.would_block()
+        return me.depth < DEPTH_MAX and self.would_block()
 
     def would_block(self) -> bool:
         """Say whether this is the thread that the loop runs on, now."""
         loop = asyncio._get_running_loop()
         return loop is not None and loop is self._loop
+
+    def run_here(self, life: Life, me: Here) -> None:
+        """Run a turn, seized by the caller, on the loop's own thread."""
+        del me
+        self._run(life)
 
     def drive(
         self,
@@ -205,8 +205,7 @@ class AsyncioDispatcher:
 
     def _after(self, life: Life, rest: Rest) -> None:
         if rest is Rest.MORE:
-            if life.mailbox.pause():
-                self.wake(life)
+            life.mailbox.pause()
         elif rest is Rest.OVER:
             life.finished()
 
@@ -214,7 +213,8 @@ class AsyncioDispatcher:
         self, life: Life, task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]
     ) -> None:
         self._tasks.pop(task, None)
-        before, here.life = here.life, life
+        me = here()
+        before, me.life = me.life, life
         try:
             life.coroutine = None
             _tell(task, done)
@@ -225,7 +225,7 @@ class AsyncioDispatcher:
             life.broken(error)
             report_mistake(error)
         finally:
-            here.life = before
+            me.life = before
         self._run(life)
 
     def _cancel(self, life: Life) -> None:
@@ -267,6 +267,14 @@ class AsyncioDispatcher:
             self.rescue()  # the loop is closed: nobody else runs any more
 
 
+class _Interrupt(Exception):
+    """Carries what a task would raise through its loop, and end it with: it is the affair of one actor."""
+
+    def __init__(self, interrupt: BaseException) -> None:
+        super().__init__(interrupt)
+        self.interrupt = interrupt
+
+
 class _Steps(Coroutine[Any, Any, object]):
     """A coroutine that says at each of its steps whose code runs."""
 
@@ -277,11 +285,14 @@ class _Steps(Coroutine[Any, Any, object]):
         self.whose = life
 
     def send(self, value: Any) -> Any:
-        before, here.life = here.life, self.whose
+        me = here()
+        before, me.life = me.life, self.whose
         try:
             return self.coroutine.send(value)
+        except (SystemExit, KeyboardInterrupt) as interrupt:
+            raise _Interrupt(interrupt) from None
         finally:
-            here.life = before
+            me.life = before
 
     def throw(
         self,
@@ -289,11 +300,14 @@ class _Steps(Coroutine[Any, Any, object]):
         val: BaseException | object | None = None,
         tb: TracebackType | None = None,  # noqa: ARG002 - the old form of throw()
     ) -> Any:
-        before, here.life = here.life, self.whose
+        me = here()
+        before, me.life = me.life, self.whose
         try:
             return self.coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
+        except (SystemExit, KeyboardInterrupt) as interrupt:
+            raise _Interrupt(interrupt) from None
         finally:
-            here.life = before
+            me.life = before
 
     def close(self) -> None:
         self.coroutine.close()
@@ -313,6 +327,8 @@ def _tell(task: asyncio.Task[object], done: Callable[[BaseException | None, obje
         done(asyncio.CancelledError(), None)
         return
     error = task.exception()
+    if isinstance(error, _Interrupt):
+        error = error.interrupt
     done(error, None if error is not None else task.result())
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
+    from ..current import Here
     from ..life import Life
 
 __all__ = ("NO_LIMIT", "Dispatcher", "Rest", "report_mistake")
@@ -47,7 +48,7 @@ class Dispatcher(Protocol):
     def lends(self) -> bool:
         """True if whoever waits for an answer may run the one who has to give it."""
 
-    def lends_here(self, life: Life, *, exact: bool) -> bool:
+    def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """Say whether this thread may run a turn of `life` now. `exact`: its asker has set a time to wait."""
 
     def would_block(self) -> bool:
@@ -59,7 +60,7 @@ class Dispatcher(Protocol):
     def wake(self, life: Life) -> None:
         """Let an idle life have a turn. Runs in: any thread; once for each time that it went idle."""
 
-    def run_here(self, life: Life) -> None:
+    def run_here(self, life: Life, me: Here) -> None:
         """Run a turn that this thread has seized (`Mailbox.seize`). Only where lives are lent."""
 
     def drive(

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
-from ..current import enter_life, here
+from ..current import Here, enter_life, here
 from ..errors import AsyncElsewhere
 from ..events import PoolExhausted
+from ..pace import QUICK_SECONDS
+from ..turn import run_turn
 from .dispatcher import Rest, report_mistake
 
 if TYPE_CHECKING:
@@ -112,7 +114,6 @@ class PoolDispatcher:
 
     def launch(self, life: Life) -> None:
         """Queue its first turn. Errors: RuntimeError if the OS gives no thread at all."""
-        life.mailbox.queued = True
         self._queue.append(life)
         if self._hot <= 0:
             self._wake_one(must=True)
@@ -121,16 +122,15 @@ class PoolDispatcher:
 
     def wake(self, life: Life) -> None:
         """Queue a turn."""
-        life.mailbox.queued = True  # before it is in there: whoever takes it out says that it is not
         self._queue.append(life)
         if self._hot <= 0:
             self._wake_one()
         elif not self._watching:
             self._call_watch()
 
-    def lends_here(self, life: Life, *, exact: bool) -> bool:
+    def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """Say whether this thread may run a turn of it: not for who wants to wait no longer than he says."""
-        if exact or not self.lends or here.depth >= DEPTH_MAX or not life.pace.trusted:
+        if exact or not self.lends or me.depth >= DEPTH_MAX or not life.pace.trusted:
             return False
         asyncio_events = sys.modules.get("asyncio.events")  # a handler must find no loop that is not its own
         return asyncio_events is None or asyncio_events._get_running_loop() is None
@@ -139,24 +139,30 @@ class PoolDispatcher:
         """Never: others do the work while one waits."""
         return False
 
-    def run_here(self, life: Life) -> None:
+    def run_here(self, life: Life, me: Here) -> None:
         """Run a turn, seized by the caller, on this thread. What is left to do after it waits in the queue."""
-        started, handled = time.perf_counter(), life.handled
+        started = perf_counter()
+        before, me.life = me.life, life
         try:
-            rest = life.turn(self._quantum)
+            rest = run_turn(life, self._quantum)
         except BaseException as error:  # noqa: BLE001 - a mistake of ours, and not of who has lent his thread
+            life.broken(error)
             report_mistake(error)
             rest = Rest.OVER
-        life.pace.note(time.perf_counter() - started, life.handled - handled)
-        if rest is Rest.MORE:
-            if life.mailbox.pause():
-                self.wake(life)
-        elif rest is Rest.OVER:
-            life.finished()
+        finally:
+            me.life = before
+        seconds = perf_counter() - started
+        if seconds > QUICK_SECONDS or not life.pace.full:
+            life.pace.note(seconds, 1)
+        if rest is not Rest.IDLE:
+            if rest is Rest.MORE:
+                life.mailbox.pause()
+            elif rest is Rest.OVER:
+                life.finished()
 
     def cool(self) -> None:
         """Let another thread take over the queue while this one, of the pool, waits."""
-        worker = here.worker
+        worker = here().worker
         with self._lock:
             if worker is not None and worker.hot:
                 worker.hot = False
@@ -166,7 +172,7 @@ class PoolDispatcher:
 
     def heat(self) -> None:
         """Be counted on again, after that."""
-        worker = here.worker
+        worker = here().worker
         with self._lock:
             if worker is not None and not worker.hot:
                 worker.hot = True
@@ -265,7 +271,8 @@ class PoolDispatcher:
         enter_life(before)
 
     def _work(self, worker: Worker) -> None:
-        here.pool, here.worker = self, worker
+        me = here()
+        me.pool, me.worker = self, worker
         queue, quantum = self._queue, self._quantum
         try:
             while True:
@@ -286,7 +293,7 @@ class PoolDispatcher:
                 self._workers.pop(worker, None)
 
     def _run(self, worker: Worker, life: Life, quantum: int) -> None:
-        started = worker.since = time.perf_counter()
+        started = worker.since = perf_counter()
         handled = life.handled
         try:
             rest = life.turn(quantum)
@@ -300,11 +307,9 @@ class PoolDispatcher:
             self._turns += 1
             if not worker.hot:  # the watch has given it up meanwhile
                 self.heat()
-        life.pace.note(time.perf_counter() - started, life.handled - handled)
+        life.pace.note(perf_counter() - started, life.handled - handled)
         if rest is Rest.MORE:
-            if life.mailbox.pause():
-                life.mailbox.queued = True
-                self._queue.append(life)
+            life.mailbox.pause()
         elif rest is Rest.OVER:
             life.finished()
 
@@ -360,7 +365,7 @@ class PoolDispatcher:
         self._release(self._watch_gate)
 
     def _look_on(self) -> None:
-        turns, at, computed, quiet = self._turns, time.perf_counter(), time.process_time(), 0
+        turns, at, computed, quiet = self._turns, perf_counter(), process_time(), 0
         while not self._closed:
             self._watch_gate.acquire(timeout=LOOK_SECONDS)  # as a sleep; it is opened when the pool closes
             if not self._queue:
@@ -371,10 +376,10 @@ class PoolDispatcher:
                         self._watch_gate.acquire()
                     self._watching = True
                     quiet = 0
-                turns, at, computed = self._turns, time.perf_counter(), time.process_time()
+                turns, at, computed = self._turns, perf_counter(), process_time()
                 continue
             quiet = 0
-            now, used = time.perf_counter(), time.process_time()
+            now, used = perf_counter(), process_time()
             waits = used - computed < COMPUTING * (now - at)
             if self._hot <= 0:
                 self._wake_one()  # where no thread was to be had before

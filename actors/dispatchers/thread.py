@@ -12,6 +12,7 @@ from .dispatcher import NO_LIMIT, Rest
 from .futex_hash import FutexHash
 
 if TYPE_CHECKING:
+    from ..current import Here
     from ..life import Life
 
 __all__ = ("ThreadDispatcher",)
@@ -47,17 +48,18 @@ class ThreadDispatcher:
         """Let its thread go on."""
         life.place.release()
 
-    def lends_here(self, life: Life, *, exact: bool) -> bool:
+    def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """No: its code is bound to its thread."""
-        del life, exact
+        del life, me, exact
         return False
 
     def would_block(self) -> bool:
         """Never: each has a thread of its own."""
         return False
 
-    def run_here(self, life: Life) -> None:
+    def run_here(self, life: Life, me: Here) -> None:
         """Refuse: its code is bound to its thread."""
+        del me
         raise AssertionError(f"{life}: a thread's life is not lent")
 
     def drive(

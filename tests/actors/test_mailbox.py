@@ -84,14 +84,16 @@ def test_lanes_go_stop_then_system_then_user_each_in_order() -> None:
 
 def test_its_owner_is_woken_once_for_each_time_that_it_went_idle() -> None:
     box, owner = mailbox()
-    box.post("busy from birth")
+    box.post("called from birth")
     assert owner.wakes == 0
     assert box.begin()
     drain(box)
     assert box.rest() is IDLE
+    assert box.idle
     box.post("one")
     box.post("two")
     assert owner.wakes == 1
+    assert not box.idle
 
 
 def test_a_reader_that_finds_a_message_at_the_last_moment_does_not_rest() -> None:
@@ -103,25 +105,61 @@ def test_a_reader_that_finds_a_message_at_the_last_moment_does_not_rest() -> Non
     assert box.rest() is IDLE
 
 
-def test_a_turn_is_begun_by_one_alone_and_not_without_need() -> None:
-    box, _ = mailbox()
+def test_a_turn_is_had_by_one_alone() -> None:
+    box, owner = mailbox()
     assert box.begin()
-    assert not box.begin()
     assert not box.seize()
+    assert not box.seize_idle()
     assert box.rest() is IDLE
-    assert not box.begin()
+    assert box.seize()
+    box.post("put while it runs")
+    assert owner.wakes == 0
+    assert not box.seize_idle()
+    assert box.rest() is BUSY
+
+
+def test_who_comes_when_somebody_else_has_the_turn_leaves_it_to_him() -> None:
+    box, owner = mailbox()
+    assert box.begin()
+    assert box.rest() is IDLE
+    box.post("calls")
     assert box.seize()
     assert not box.begin()
+    assert drain(box) == ["calls"]
+    assert box.rest() is IDLE
+    box.post("calls again")
+    assert owner.wakes == 2
 
 
-def test_who_pauses_is_queued_once() -> None:
+def test_of_one_that_waits_for_its_turn_nobody_is_let_go_first() -> None:
     box, _ = mailbox()
     assert box.begin()
-    assert box.pause()
+    assert box.rest() is IDLE
+    box.post("first")
+    assert not box.seize_idle()
     assert box.seize()
-    assert not box.pause()
+
+
+def test_who_pauses_is_called_once() -> None:
+    box, owner = mailbox()
     assert box.begin()
-    assert box.pause()
+    box.pause()
+    assert owner.wakes == 1
+    assert box.seize()
+    box.pause()
+    assert owner.wakes == 1
+    assert box.begin()
+    box.pause()
+    assert owner.wakes == 2
+
+
+def test_who_hands_it_over_leaves_it_called() -> None:
+    box, owner = mailbox()
+    assert box.begin()
+    box.hand_over()
+    box.post("for the next one")
+    assert owner.wakes == 0
+    assert box.begin()
 
 
 def test_close_gives_what_waits_and_whether_code_runs() -> None:
@@ -135,7 +173,7 @@ def test_close_gives_what_waits_and_whether_code_runs() -> None:
     assert box.close() == ((), False)
 
 
-def test_close_wakes_an_idle_reader_who_then_has_a_last_turn() -> None:
+def test_close_calls_an_idle_reader_who_then_has_a_last_turn() -> None:
     box, owner = mailbox()
     assert box.begin()
     assert box.rest() is IDLE
@@ -143,6 +181,7 @@ def test_close_wakes_an_idle_reader_who_then_has_a_last_turn() -> None:
     assert owner.wakes == 1
     assert box.begin()
     assert box.rest() is GONE
+    assert not box.seize()
 
 
 @pytest.mark.parametrize("lane", list(Lane))
