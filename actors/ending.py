@@ -13,6 +13,7 @@ from ..protocol.exits import KILLED, ExitReason, crash_of
 from .current import FENCES, enter_life, here
 from .errors import ActorDeadError, StartTimeout
 from .events import CallbackFailed, DeadLetter
+from .extras import Batch
 from .in_words import in_words
 from .mailbox import Envelope, reply_to_of
 from .outcome import Ignored, StartFailed, StartOutcome
@@ -126,7 +127,7 @@ def limit_orphanhood(life: Life, signal: ExitSignal, *, traps: bool) -> None:
 
 def bury(life: Life, item: object) -> None:
     """Report a message that was in hand, unhandled, when a kill came."""
-    reject(life, (item,), KILLED)
+    reject(life, item if isinstance(item, Batch) else (item,), KILLED)
 
 
 def came_late(life: Life, items: Iterable[object]) -> None:

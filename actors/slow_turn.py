@@ -9,7 +9,6 @@ from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from .dispatchers.dispatcher import Rest
-from .ending import bury
 from .extras import Batch, Extras, give_back
 from .inquiries import LookAgain
 from .mailbox import BUSY, IDLE, Envelope, Mailbox, reply_to_of
@@ -66,13 +65,9 @@ def _handle_one(life: Life, extras: Extras, item: object, handle: Callable[[Life
     box.in_hand = item
     if extras.taps.any:
         _trace(extras, item)
-    if isinstance(item, Batch) and life.ended:
-        for message in item:
-            bury(life, message)
-    else:
-        handle(life, item)
-        if life.awaits():
-            return False
+    handle(life, item)
+    if life.awaits():
+        return False
     box.in_hand = None
     return True
 

@@ -19,7 +19,7 @@ from .control import GIVEN_AWAY, ActorExit, Ignore, Reply
 from .crash_frames import OUR_FILES, crash_from
 from .current import here
 from .describe import Describe
-from .dispatchers.dispatcher import Rest
+from .dispatchers.dispatcher import NeverBegan, Rest
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed
@@ -221,6 +221,8 @@ def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine
     def done(error: BaseException | None, answer: object) -> None:
         if error is None:
             _answered(life, message, future, answer)
+        elif isinstance(error, NeverBegan) and future is None and life.ended:
+            bury(life, message)  # killed before the first step of its handler
         else:
             _raised(life, message, future, error)
 
@@ -323,12 +325,8 @@ def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
         raise Reply(error) from error  # to be looked at must not end anybody
 
 
-def _receive_enveloped(_life: Life, actor: Actor, message: Envelope) -> object:
-    return actor.on_receive(message)  # a user's own, inside of ours
-
-
 _SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {
-    Envelope: _receive_enveloped,
+    Envelope: lambda _life, actor, envelope: actor.on_receive(envelope),  # a user's own, inside of ours
     ExitSignal: _receive_exit,
     StopRequest: _receive_stop_request,
     ActorStop: _receive_stop,

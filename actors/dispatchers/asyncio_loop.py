@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..clock import monotonic
 from ..crash_frames import OUR_FILES
 from ..current import Here, here
-from .dispatcher import Rest, report_mistake
+from .dispatcher import NeverBegan, Rest, report_mistake
 
 if TYPE_CHECKING:
     from ..life import Life
@@ -118,11 +118,11 @@ class AsyncioDispatcher:
         task = _start(self.loop, steps, f"regrow-{life.label}")
         life.coroutine = None
         if task.done():
-            _tell(task, done)
+            _tell(task, steps, done)
             return
         life.coroutine = task
         self._tasks[task] = life
-        task.add_done_callback(lambda task: self._resume(life, task, done))
+        task.add_done_callback(lambda task: self._resume(life, task, steps, done))
         if life.fenced:
             task.cancel()
 
@@ -210,14 +210,18 @@ class AsyncioDispatcher:
             life.finished()
 
     def _resume(
-        self, life: Life, task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]
+        self,
+        life: Life,
+        task: asyncio.Task[object],
+        steps: _Steps,
+        done: Callable[[BaseException | None, object], None],
     ) -> None:
         self._tasks.pop(task, None)
         me = here()
         before, me.life = me.life, life
         try:
             life.coroutine = None
-            _tell(task, done)
+            _tell(task, steps, done)
             if life.awaits():
                 return
             life.mailbox.in_hand = None
@@ -278,13 +282,15 @@ class _Interrupt(Exception):
 class _Steps(Coroutine[Any, Any, object]):
     """A coroutine that says at each of its steps whose code runs."""
 
-    __slots__ = ("coroutine", "whose")
+    __slots__ = ("begun", "coroutine", "whose")
 
     def __init__(self, life: Life, coroutine: Coroutine[Any, Any, object]) -> None:
-        self.coroutine = coroutine
         self.whose = life
+        self.coroutine = coroutine
+        self.begun = False
 
     def send(self, value: Any) -> Any:
+        self.begun = True
         me = here()
         before, me.life = me.life, self.whose
         try:
@@ -322,9 +328,9 @@ def _start(loop: asyncio.AbstractEventLoop, steps: _Steps, name: str) -> asyncio
     return asyncio.Task(steps, loop=loop, name=name)
 
 
-def _tell(task: asyncio.Task[object], done: Callable[[BaseException | None, object], None]) -> None:
+def _tell(task: asyncio.Task[object], steps: _Steps, done: Callable[[BaseException | None, object], None]) -> None:
     if task.cancelled():
-        done(asyncio.CancelledError(), None)
+        done(asyncio.CancelledError() if steps.begun else NeverBegan(), None)
         return
     error = task.exception()
     if isinstance(error, _Interrupt):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..current import Here
     from ..life import Life
 
-__all__ = ("NO_LIMIT", "Dispatcher", "Rest", "report_mistake")
+__all__ = ("NO_LIMIT", "Dispatcher", "NeverBegan", "Rest", "report_mistake")
 
 NO_LIMIT: Final = 1 << 62
 
@@ -24,6 +24,10 @@ class Rest(Enum):
     AWAITS = "awaits"  # a coroutine of it runs; the turn goes on when that is done
     MOVED = "moved"  # another dispatcher runs it from now on
     OVER = "over"  # the life has ended; never again
+
+
+class NeverBegan(BaseException):
+    """A coroutine was taken back before its first step."""
 
 
 def report_mistake(error: BaseException) -> None:
