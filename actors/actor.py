@@ -257,6 +257,11 @@ class Actor(OnLife, InHand, pykka.Actor):
         """Say which hook the end by this cause runs."""
         return HOOKS[cause]
 
+    def ends_plainly(self) -> bool:
+        """Say whether no code of its own runs when it is asked to end. For the runtime."""
+        kind = type(self)
+        return kind.on_stop is pykka.Actor.on_stop and kind.on_stop_request is Actor.on_stop_request
+
     def _alive(self) -> Life:
         if self._life is None:
             raise NotStarted(type(self).__name__)

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 __all__ = ("Birth", "arm_start_timeout", "fail_to_begin", "settle_started")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _told_already(outcome: StartOutcome) -> None:
+    raise AssertionError(f"a start has one outcome, got another one: {outcome}")
+
+
+@dataclass(slots=True, kw_only=True)
 class Birth:
-    """All that is needed to begin one life."""
+    """All that is needed to begin one life. Not frozen, because that triples the time to make one."""
 
     start: Start
     start_timeout: float  # seconds
@@ -59,9 +63,12 @@ def settle_started(life: Life, info: object) -> None:
     life.started_at = life.system.clock.now()
     before = enter_life(None)  # those who are told are not this actor
     try:
-        life.system.bus.publish(ActorStarted(life.ref, life.incarnation))
+        bus = life.system.bus
+        if bus.wants(ActorStarted):
+            bus.publish(ActorStarted(life.ref, life.incarnation))
+        told, life.on_outcome = life.on_outcome, _told_already
         with suppress(ActorDeadError):  # who began it has ended; the link between them tells the rest
-            life.on_outcome(Started(life.ref, life.incarnation, info))
+            told(Started(life.ref, life.incarnation, info))
     finally:
         enter_life(before)
         with life.lock:

@@ -79,18 +79,31 @@ class EventBus:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscriptions: tuple[_Subscription, ...] = ()  # replaced, never changed: publishing takes no lock
+        self._wanted: dict[type[object], bool] = {}  # by kind of event; a fresh one with every change above
 
     def subscribe(self, callback: Callable[[object], None], *types: type[object]) -> Callable[[], None]:
         """Hear of events of these types (all, if none is named). Gives the function that ends it."""
         subscription = _Subscription(callback, types)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
+            self._wanted = {}
 
         def unsubscribe() -> None:
             with self._lock:
                 self._subscriptions = tuple(kept for kept in self._subscriptions if kept is not subscription)
+                self._wanted = {}
 
         return unsubscribe
+
+    def wants(self, kind: type[object]) -> bool:
+        """Say whether anybody hears of events of this type; for those who make very many, and need not."""
+        known = self._wanted
+        wanted = known.get(kind)
+        if wanted is None:
+            wanted = known[kind] = any(
+                not subscription.types or issubclass(kind, subscription.types) for subscription in self._subscriptions
+            )
+        return wanted
 
     def publish(self, event: object) -> None:
         """Tell every subscriber. Runs in: any thread. Never raises what a subscriber raised."""

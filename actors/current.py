@@ -9,7 +9,8 @@ from ..protocol.exits import KILLED
 from .control import ActorExit
 
 if TYPE_CHECKING:
-    from .dispatchers.pool import PoolDispatcher, Worker
+    from .dispatchers.pool import PoolDispatcher
+    from .dispatchers.worker import Worker
     from .life import Life
 
 __all__ = ("FENCES", "Fences", "Here", "calling_life", "current_life", "enter_life", "here")

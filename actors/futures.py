@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .life import Life
     from .ref import ActorRef
 
-__all__ = ("AskFuture", "Gate")
+__all__ = ("AskFuture", "Gate", "wait_at")
 
 T = TypeVar("T")
 ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
@@ -51,6 +51,18 @@ class Gate:
         """Wait until it is open. Gives False after `timeout` seconds."""
         bound = -1.0 if timeout is None else min(max(timeout, 0.0), threading.TIMEOUT_MAX)
         return self._lock.acquire(timeout=bound)
+
+
+def wait_at(gate: Gate, timeout: float | None) -> bool:
+    """Wait at a gate; a thread of a pool leaves its work to another one meanwhile. Gives False after `timeout`."""
+    pool = here().pool
+    if pool is None:
+        return gate.wait(timeout)
+    pool.cool()
+    try:
+        return gate.wait(timeout)
+    finally:
+        pool.heat()
 
 
 def _call_all(callbacks: list[Callable[[], object]]) -> None:
@@ -248,15 +260,7 @@ class AskFuture(pykka.Future[T]):
             life.waiting_for = life.waiting_at = None
 
     def _pass_through(self, gate: Gate, timeout: float | None) -> None:
-        pool = here().pool
-        if pool is None:
-            in_time = gate.wait(timeout)
-        else:
-            pool.cool()
-            try:
-                in_time = gate.wait(timeout)
-            finally:
-                pool.heat()
+        in_time = wait_at(gate, timeout)
         if in_time:
             return
         with suppress(ValueError):  # it is being called

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..protocol.exits import ExitReason
 from .current import current_life
 from .errors import StartError, StartIgnored
-from .futures import AskFuture, Gate
+from .futures import AskFuture, Gate, wait_at
 from .signals import ExitReport
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class StartWaiter:
     """An `on_outcome` for starters that want to wait."""
 
     def __init__(self) -> None:
-        self._gate = Gate()
+        self._gate: Gate | None = None  # made by who waits: most have been told by then, where starters run the start
         self._outcome: StartOutcome | None = None
 
     def __call__(self, outcome: StartOutcome) -> None:
@@ -61,7 +61,9 @@ class StartWaiter:
         if self._outcome is not None:
             raise AssertionError(f"a start has one outcome: {self._outcome}, then {outcome}")
         self._outcome = outcome
-        self._gate.open()
+        gate = self._gate
+        if gate is not None:
+            gate.open()
 
     def wait_for(self, ref: ActorRef[Any], begin: Callable[[], object]) -> ActorRef[Any]:
         """Begin a life of `ref` and wait. An actor waits for it as for an answer, so that a circle is found.
@@ -91,7 +93,10 @@ class StartWaiter:
 
         Errors: the start's own exception; StartTimeout; StartIgnored; StartError for any other end.
         """
-        self._gate.wait(None)
+        if self._outcome is None:
+            gate = self._gate = Gate()
+            if not self.told:  # looked at again: it may have come before there was a gate to open
+                wait_at(gate, None)
         outcome = self._outcome
         match outcome:
             case Started(ref=ref):

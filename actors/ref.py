@@ -221,7 +221,13 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         life = calling_life()
         if life is not None and life.ref is self:
             raise CallingSelf(str(self))
-        future = self.ask_for(None if life is None else life.ref, ActorStop(), waits=True)
+        message, box = ActorStop(), self._direct
+        future: AskFuture[Any] | None = None
+        if timeout is None and box is not None and box.heedful:
+            owner: Any = box.owner
+            future = ask_here(owner, message, here())
+        if future is None:
+            future = self.ask_for(None if life is None else life.ref, message, waits=True)
         try:
             future.get(timeout=timeout)
         except ActorDeadError:

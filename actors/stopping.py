@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from ..protocol.exits import SHUTDOWN
 from .clock import monotonic
-from .current import current_life
+from .current import current_life, here
 from .errors import BlockingLoop, CallingSelf
 from .events import ActorExited
+from .lending import run_lent
+from .life import Life
 
 if TYPE_CHECKING:
     from .ref import ActorRef
@@ -60,7 +62,7 @@ def stop_everything(system: ActorSystem, deadline: float) -> None:
     unsubscribe = system.bus.subscribe(heard, ActorExited)
     try:
         for ref in reversed(system.roots):
-            ref.shutdown(SHUTDOWN, deadline=deadline)
+            _shut_down(ref, deadline)
             if not wait_gone(ref, in_order_until):
                 break
         left = tuple(reversed(system.roots))
@@ -72,3 +74,21 @@ def stop_everything(system: ActorSystem, deadline: float) -> None:
         unsubscribe()
     for ref in reversed(system.relations.living()):
         ref.kill()
+
+
+def _shut_down(ref: ActorRef, deadline: float) -> None:
+    """Ask it to end. One that sleeps, could be lent and runs no code of its own at its end does so on this thread."""
+    life, me = ref.cell, here()
+    actor = life.actor if isinstance(life, Life) else None
+    if (
+        isinstance(life, Life)
+        and actor is not None
+        and actor.ends_plainly()
+        and life.dispatcher.lends
+        and life.dispatcher.lends_here(life, me, exact=False)
+        and life.mailbox.seize_idle()
+    ):
+        ref.shutdown(SHUTDOWN, deadline=deadline)
+        run_lent(life, me)
+    else:
+        ref.shutdown(SHUTDOWN, deadline=deadline)

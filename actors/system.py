@@ -24,7 +24,7 @@ from .clock import Clock, SystemClock, monotonic
 from .current import calling_life, here
 from .dispatchers.choosing import Dispatchers
 from .end_log import log_ends
-from .errors import ActorDeadError, BlockingLoop, NameTaken, SystemClosed
+from .errors import ActorDeadError, BlockingLoop, NameTaken, SystemClosed, UnknownDispatcher
 from .events import CallbackFailed
 from .groups import Groups
 from .holdings import Holdings
@@ -190,7 +190,13 @@ class ActorSystem(SystemView):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {ref}, alive")
         kind = ref.actor_class
         place = birth.dispatcher or getattr(kind, "dispatcher", None)
-        dispatcher = self.dispatchers.get(place)
+        unknown: UnknownDispatcher | None = None
+        try:
+            dispatcher = self.dispatchers.get(place)
+        except UnknownDispatcher as error:
+            if birth.waited:
+                raise
+            unknown, dispatcher = error, self.dispatchers.get(None)
         life = Life(self, ref, ref.incarnation + 1, birth, dispatcher, self.dispatchers.pace(dispatcher.name, kind))
         try:
             # From here on anybody may kill it; then its end has been announced, and what follows changes nothing.
@@ -202,6 +208,8 @@ class ActorSystem(SystemView):
             if starter is not None and starter.fenced:
                 # Killed meanwhile: the link may have been made to a later life of its own, which knows nothing of this.
                 raise ActorDeadError(starter.ref, KILLED)
+            if unknown is not None:
+                raise unknown
             me = here()
             if birth.waited and dispatcher.lends and dispatcher.lends_here(life, me, exact=birth.exact):
                 life.mailbox.begin()
@@ -211,7 +219,7 @@ class ActorSystem(SystemView):
                 return
             arm_start_timeout(life, birth.start_timeout)
             dispatcher.launch(life)
-        except (RuntimeError, SystemClosed, NameTaken, ActorDeadError) as error:
+        except (RuntimeError, SystemClosed, NameTaken, ActorDeadError, UnknownDispatcher) as error:
             fail_to_begin(life, error)
 
     def enroll(self, ref: ActorRef, *, cell: Cell | None = None, name: str | None = None, root: bool = False) -> None:

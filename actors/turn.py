@@ -183,6 +183,7 @@ def _construct(life: Life) -> Actor:
         raise AssertionError("a life is constructed once")
     cls, start = resolve_start(life.start)
     if cls.dispatcher not in {None, life.dispatcher.name} and life.movable:
+        life.system.dispatchers.get(cls.dispatcher)  # a name that nobody knows is the class's mistake
         raise _Moved(cls, start)
     actor = cls.__new__(cls, *start.args, **start.kwargs)
     actor._life = life

@@ -41,9 +41,9 @@ class AsyncioDispatcher:
     could.
     """
 
-    name: Final = "asyncio"
-    runs_coroutines: Final = True
-    lends: Final = True
+    name = "asyncio"
+    runs_coroutines = True
+    lends = True
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, *, quantum: int = QUANTUM) -> None:
         if quantum < 1:

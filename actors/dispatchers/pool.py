@@ -26,11 +26,12 @@ from ..events import PoolExhausted
 from ..pace import QUICK_SECONDS
 from ..turn import run_turn
 from .dispatcher import Rest, report_mistake
+from .worker import Worker
 
 if TYPE_CHECKING:
     from ..life import Life
 
-__all__ = ("PoolDispatcher", "Worker")
+__all__ = ("PoolDispatcher",)
 
 QUANTUM: Final = 64
 """Messages that a life handles before the next one has its turn."""
@@ -39,7 +40,7 @@ THREADS_MAX: Final = 256
 """Threads at most: a chain of so many handlers can wait for each other."""
 
 KEEP_SECONDS: Final = 5.0
-"""How long a thread that has nothing to do is kept."""
+"""Seconds that a thread that has nothing to do is kept."""
 
 LOOK_SECONDS: Final = 0.001
 """How often the watch looks while lives wait."""
@@ -57,19 +58,6 @@ QUIET_LOOKS: Final = 200
 """Looks at an empty queue after which the watch sleeps until it is called."""
 
 
-class Worker:
-    """One thread of a pool. `hot` changes under the pool's lock."""
-
-    __slots__ = ("gate", "hot", "since", "thread")
-
-    def __init__(self) -> None:
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.hot = True
-        self.since: float | None = None  # when its turn began
-        self.thread: threading.Thread | None = None
-
-
 class PoolDispatcher:
     """Runs any number of lives on up to `threads_max` daemon threads named `regrow-pool-N`.
 
@@ -79,8 +67,8 @@ class PoolDispatcher:
     `keep_seconds`: how long a thread that has nothing to do is kept; the last one stays.
     """
 
-    name: Final = "pool"
-    runs_coroutines: Final = False
+    name = "pool"
+    runs_coroutines = False
 
     def __init__(
         self,
@@ -90,8 +78,9 @@ class PoolDispatcher:
         lends: bool = True,
         keep_seconds: float = KEEP_SECONDS,
     ) -> None:
-        if threads_max < 1 or quantum < 1:
-            raise ValueError(f"pool: expected threads_max and quantum of at least 1, got {threads_max} and {quantum}")
+        if threads_max < 1 or quantum < 1 or keep_seconds < 0:
+            settings = f"threads_max={threads_max}, quantum={quantum}, keep_seconds={keep_seconds}"
+            raise ValueError(f"pool: expected a thread, a message and no less than 0 seconds at least, got {settings}")
         self._threads_max: Final = threads_max
         self._quantum: Final = quantum
         self.lends: Final = lends
@@ -108,8 +97,7 @@ class PoolDispatcher:
         self._watch: threading.Thread | None = None
         self._watch_gate = threading.Lock()
         self._watch_gate.acquire()
-        self._watching = False
-        self._closed = False
+        self._watching = self._closed = False
         self.refused = 0  # spare threads that could not be had
 
     def launch(self, life: Life) -> None:
@@ -264,11 +252,10 @@ class PoolDispatcher:
         """Say that lives wait for a thread that is not to be had; once, until a thread has nothing to do again."""
         with self._lock:
             told, self._exhausted = self._exhausted, True
-        if told or self._publish is None:
-            return
-        before = enter_life(None)  # a subscriber may send, which a fenced life may not
-        self._publish(PoolExhausted(len(self._workers), len(self._queue)))  # it raises nothing
-        enter_life(before)
+        if not told and self._publish is not None:
+            before = enter_life(None)  # a subscriber may send, which a fenced life may not
+            self._publish(PoolExhausted(len(self._workers), len(self._queue)))
+            enter_life(before)
 
     def _work(self, worker: Worker) -> None:
         me = here()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..clock import monotonic
 from ..errors import AsyncElsewhere
@@ -21,9 +21,9 @@ __all__ = ("ThreadDispatcher",)
 class ThreadDispatcher:
     """One daemon thread a life, named `regrow-NAME`; idle lives wait on a lock, which is the cheapest wake there is."""
 
-    name: Final = "thread"
-    runs_coroutines: Final = False
-    lends: Final = False
+    name = "thread"
+    runs_coroutines = False
+    lends = False
 
     def __init__(self) -> None:
         self._threads: dict[threading.Thread, None] = {}

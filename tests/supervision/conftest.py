@@ -27,7 +27,7 @@ OVER_ALL = {
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """As in tests/actors: a mark says which tests are of some dispatchers only."""
-    if "dispatcher" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in OVER_ALL:
+    if "dispatcher" in metafunc.fixturenames and metafunc.definition.path.stem in OVER_ALL:
         marker = metafunc.definition.get_closest_marker("dispatchers")
         metafunc.parametrize("dispatcher", NAMES if marker is None else marker.args, scope="function")
 
