@@ -20,7 +20,7 @@ from __future__ import annotations
 import uuid
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, Self, TypeAlias
 
 import pykka
 
@@ -136,7 +136,11 @@ class Actor(OnLife, InHand, pykka.Actor):
     @property
     def ref(self) -> ActorRef[Self]:
         """Its own address, the same in all lives."""
-        return cast("ActorRef[Self]", self._alive().ref)
+        life = self._life
+        if life is None:
+            raise NotStarted(type(self).__name__)
+        own: Any = life.ref
+        return own  # type: ignore[no-any-return]  # of its class; a cast would cost as much again
 
     @property
     def exposed(self) -> pykka.Actor:
