@@ -1,6 +1,7 @@
 """Actors with lives that others can watch: what `regrow.actors` offers."""
 
 from .actor import HOOKS, Actor, Cause
+from .actor_tree import ActorNode, ActorTree
 from .adopted import AdoptedActor
 from .broadcast import Broadcast, Undelivered
 from .bus import EventBus, EventQueue, SubscriberFailed
@@ -33,8 +34,10 @@ from .errors import (
     BlockingLoop,
     CallingSelf,
     KeyTaken,
+    LivesElsewhere,
     MailboxFull,
     NameTaken,
+    NothingInHand,
     NotStarted,
     RegrowError,
     ReturnedStart,
@@ -42,6 +45,7 @@ from .errors import (
     StartError,
     StartIgnored,
     StartTimeout,
+    StashFull,
     SystemClosed,
     UnhandledMessage,
     UnknownDispatcher,
@@ -53,6 +57,8 @@ from .events import (
     ActorStarted,
     CallbackFailed,
     DeadLetter,
+    Deadlocked,
+    HandlerStuck,
     HookFailed,
     LogReceived,
     MailboxHigh,
@@ -60,12 +66,14 @@ from .events import (
     OutputCaptured,
     PoolExhausted,
 )
+from .extras import ReceiveTimeout
 from .functions import FunctionActor, StopToken
 from .futures import AskFuture
 from .groups import Groups
 from .handles import handles
 from .handshake import StartHandle
 from .keyed_registry import Registry
+from .looking import Statistics
 from .mailbox import Envelope
 from .mailbox_options import MailboxOptions, Overflow
 from .named_ref import NamedRef
@@ -78,6 +86,7 @@ from .replies import ReplyHandle
 from .signals import Down, Exit, ExitReport, GroupJoined, GroupLeft, Registered, StopRequest, Unregistered
 from .system import ActorSystem, HostLink
 from .timers import Timer
+from .trace import Trace, TraceRecord
 from .typed import TypedProxy, ask_call, await_call, call, tell_call, typed_proxy
 
 __all__ = (
@@ -89,9 +98,11 @@ __all__ = (
     "ActorError",
     "ActorExit",
     "ActorExited",
+    "ActorNode",
     "ActorRef",
     "ActorStarted",
     "ActorSystem",
+    "ActorTree",
     "AdoptedActor",
     "AskFuture",
     "AskTimeout",
@@ -109,6 +120,7 @@ __all__ = (
     "ChildType",
     "Clock",
     "DeadLetter",
+    "Deadlocked",
     "Delays",
     "Describe",
     "Description",
@@ -124,6 +136,7 @@ __all__ = (
     "GroupJoined",
     "GroupLeft",
     "Groups",
+    "HandlerStuck",
     "HookFailed",
     "HostLink",
     "Ignore",
@@ -133,6 +146,7 @@ __all__ = (
     "KeyTaken",
     "Limits",
     "Listener",
+    "LivesElsewhere",
     "LogReceived",
     "MailboxFull",
     "MailboxHigh",
@@ -142,9 +156,11 @@ __all__ = (
     "NameTaken",
     "NamedRef",
     "NotStarted",
+    "NothingInHand",
     "OutputCaptured",
     "Overflow",
     "PoolExhausted",
+    "ReceiveTimeout",
     "Registered",
     "Registry",
     "RegrowError",
@@ -163,6 +179,8 @@ __all__ = (
     "StartOutcome",
     "StartTimeout",
     "Started",
+    "StashFull",
+    "Statistics",
     "StopRequest",
     "StopToken",
     "SubscriberFailed",
@@ -170,6 +188,8 @@ __all__ = (
     "SystemClosed",
     "Timer",
     "TimerHandle",
+    "Trace",
+    "TraceRecord",
     "TypedProxy",
     "Undelivered",
     "UnhandledMessage",

@@ -20,7 +20,7 @@ from __future__ import annotations
 import uuid
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, Self, TypeAlias
 
 import pykka
 
@@ -28,19 +28,20 @@ from ..protocol.exits import ExitReason
 from .control import ActorExit
 from .current import current_life
 from .describe import Description
-from .errors import NotStarted, UnhandledMessage
+from .errors import BadHandler, NotStarted, UnhandledMessage
 from .futures import AskFuture
 from .handles import HandlerTable, handler_table, refuse_generators
 from .handshake import StartHandle
+from .in_hand import InHand
+from .inquiries import put_state, state_of
 from .named_ref import resolved
 from .pykka_seam import ActorStop, OnLife
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .life import Life
     from .ref import ActorRef
-    from .replies import ReplyHandle
     from .system import ActorSystem
     from .timers import Timer
 
@@ -77,7 +78,7 @@ HOOKS: Final[Mapping[Cause, Hook | None]] = MappingProxyType(
 )
 
 
-class Actor(OnLife, pykka.Actor):
+class Actor(OnLife, InHand, pykka.Actor):
     """A pykka actor with a life that others can watch.
 
     Override `on_start`, `on_receive`, `on_stop`, `on_failure` and, for those with work to finish, `on_stop_request`.
@@ -91,6 +92,9 @@ class Actor(OnLife, pykka.Actor):
 
     crash_on_ask: ClassVar[bool] = True  # False: an Exception in an ask goes to the asker, and the actor lives on
 
+    batch_max: ClassVar[int] = 0
+    """More than 0: up to so many told messages come at once, to `on_batch`."""
+
     trap_exit: bool = False  # True: exit signals become Exit messages, except from the parent
     start_info: object = None  # on_start may leave something here for whoever starts it
     stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one
@@ -103,6 +107,8 @@ class Actor(OnLife, pykka.Actor):
         super().__init_subclass__(**kwargs)
         refuse_generators(cls)
         cls._handler_table = handler_table(cls)
+        if cls.batch_max > 0 and cls.on_batch is Actor.on_batch:
+            raise BadHandler(cls, "on_batch", f"a method for batches, as batch_max = {cls.batch_max} says", "none")
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         """Set up state. The runtime's members work here already, whether or not this is called."""
@@ -130,7 +136,11 @@ class Actor(OnLife, pykka.Actor):
     @property
     def ref(self) -> ActorRef[Self]:
         """Its own address, the same in all lives."""
-        return cast("ActorRef[Self]", self._alive().ref)
+        life = self._life
+        if life is None:
+            raise NotStarted(type(self).__name__)
+        own: Any = life.ref
+        return own  # type: ignore[no-any-return]  # of its class; a cast would cost as much again
 
     @property
     def exposed(self) -> pykka.Actor:
@@ -166,6 +176,14 @@ class Actor(OnLife, pykka.Actor):
     def on_unhandled(self, message: object) -> object:
         """Handle what no method under `@handles` takes. By default, crash: Errors: UnhandledMessage."""
         raise UnhandledMessage(self, message, () if self._handler_table is None else self._handler_table.kinds)
+
+    def on_batch(self, messages: list[object]) -> object:
+        """Handle told messages that waited one after the other, `batch_max` at most, of classes that set it.
+
+        What is asked, and what comes from timers, links and monitors, comes to `on_receive`, alone, in its order.
+        A crash loses the batch as it loses a message in hand.
+        """
+        raise UnhandledMessage(self, messages, ())
 
     def on_stop_request(self, reason: ExitReason) -> None:
         """Answer a request to stop, from `shutdown()`, `stop()` or the end of the parent; by default, end at once.
@@ -210,10 +228,6 @@ class Actor(OnLife, pykka.Actor):
         """
         self._alive().continue_with(message)
 
-    def defer_reply(self) -> ReplyHandle:
-        """Take over answering the ask in hand: what the handler returns is not sent."""
-        return self._alive().defer_reply()
-
     def defer_start(self) -> StartHandle:
         """In on_start: be ready when the handle says so, not when it returns; messages are handled meanwhile."""
         life = self._alive()
@@ -223,6 +237,18 @@ class Actor(OnLife, pykka.Actor):
     def describe(self) -> Description:
         """Answer Describe(). Those with children override it."""
         return self._alive().describe()
+
+    def on_get_state(self) -> object:
+        """Give what `ref.get_state()` shows; by default a copy of its attributes. The values are those in use."""
+        return state_of(self.exposed)
+
+    def on_replace_state(self, function: Callable[[Any], object]) -> object:
+        """Put what `function` makes of the state in its place; give the new state.
+
+        By default a mapping of attributes: those that are not in it go. What is raised goes to the asker.
+        """
+        put_state(self.exposed, function(self.on_get_state()))
+        return self.on_get_state()
 
     def _constructed(self) -> None:
         """Hear that `__init__` has returned. Runs in: its own thread, before on_start."""

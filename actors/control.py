@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..protocol.exits import ExitReason
 
-__all__ = ("ActorExit", "Ignore", "Reply")
+__all__ = ("GIVEN_AWAY", "ActorExit", "Ignore", "Reply")
 
 
 class Reply(Exception):
@@ -23,6 +25,10 @@ class Ignore(Exception):
 
     Source: OTP gen_server init/1 returning `ignore`.
     """
+
+
+GIVEN_AWAY: Final = object()
+"""In hand where the message was until it was stashed, or forwarded: who has it now answers."""
 
 
 class ActorExit(BaseException):

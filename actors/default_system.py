@@ -1,7 +1,7 @@
 """The system that `SomeActor.start()` uses outside of any actor: made on first use, shut down at interpreter exit.
 
 It is the way in for programs written for pykka: its actors are in `pykka.ActorRegistry` too; those of systems that you
-make yourself are not.
+make yourself are not. An ask in it that says no timeout waits for ever, as pykka's do.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def default_system() -> ActorSystem:
     """The default system; a new one if the last has been shut down."""
     with _lock:
         if not _systems or _systems[-1].closed:
-            system = _DefaultSystem("default")
+            system = _DefaultSystem("default", ask_timeout=None)
             _systems[:] = [system]
             atexit.register(system.shutdown)
         return _systems[-1]

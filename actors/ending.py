@@ -13,6 +13,8 @@ from ..protocol.exits import KILLED, ExitReason, crash_of
 from .current import FENCES, enter_life, here
 from .errors import ActorDeadError, StartTimeout
 from .events import CallbackFailed, DeadLetter
+from .extras import Batch
+from .in_words import in_words
 from .mailbox import Envelope, reply_to_of
 from .outcome import Ignored, StartFailed, StartOutcome
 from .pykka_seam import ActorStop
@@ -44,6 +46,9 @@ _SIGNALS: Final = frozenset((ExitSignal, Down, StopRequest, *NEWS))
 def close(life: Life, reason: ExitReason) -> None:
     """Take no more messages; what waits becomes dead letters, asks are answered. The first step of an end."""
     left, _ = life.mailbox.close()
+    if life.extras is not None:
+        with life.lock:
+            left = (*life.extras.take_stash(), *left)
     reject(life, left, reason)
 
 
@@ -75,10 +80,15 @@ def cut(life: Life, reason: ExitReason, error: BaseException | None, *, only_sta
         life.ended = True
         left, running, after = life.mailbox.shut()
         asked = unanswered(life)
+        extras = life.extras
+        if extras is not None:
+            left = (*extras.take_stash(), *left)
         if running and not own:
             FENCES.put_up()
             life.fenced = True
     after()
+    if extras is not None and extras.kept is not None:
+        left = (*extras.kept(), *left)
     before = enter_life(None)  # as in `end`; who kills may be fenced itself, and a subscriber may send
     try:
         reject(life, (*asked, *left), reason)
@@ -117,7 +127,7 @@ def limit_orphanhood(life: Life, signal: ExitSignal, *, traps: bool) -> None:
 
 def bury(life: Life, item: object) -> None:
     """Report a message that was in hand, unhandled, when a kill came."""
-    reject(life, (item,), KILLED)
+    reject(life, item if isinstance(item, Batch) else (item,), KILLED)
 
 
 def came_late(life: Life, items: Iterable[object]) -> None:
@@ -159,8 +169,10 @@ def _depart(life: Life, reason: ExitReason, error: BaseException | None, *, igno
     if life.orphan_timer is not None:
         life.orphan_timer.cancel()
     life.drop_timers()
+    if life.extras is not None:
+        life.extras.close()
     life.give_up_answers(reason)
-    report = ExitReport(uptime=life.uptime(), in_hand=_in_words(life.mailbox.in_hand))
+    report = ExitReport(uptime=life.uptime(), in_hand=in_words(life.mailbox.in_hand))
     if not life.ready and life.parent is not None:
         life.system.relations.untie(life.ref, life.parent)
     life.system.announce_exit(life.ref, life.incarnation, reason, report)
@@ -183,9 +195,3 @@ def disarm(life: Life) -> None:
     if life.start_timer is not None:
         life.start_timer.cancel()
         life.start_timer = None
-
-
-def _in_words(in_hand: object) -> str | None:
-    if in_hand is None:
-        return None
-    return type(in_hand.message if isinstance(in_hand, Envelope) else in_hand).__name__

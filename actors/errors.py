@@ -6,6 +6,9 @@ RegrowError
     ├── AskTimeout(timeout)          no answer in time (also a pykka.Timeout)
     ├── CallingSelf(who)             an actor would wait for itself, directly or in a circle
     ├── MailboxFull(to, maxsize)     a bounded mailbox refused a message
+    ├── StashFull(who, stash_max)    an actor keeps more messages for later than it may
+    ├── NothingInHand(who, what)     no message is being handled that could be kept or handed on
+    ├── LivesElsewhere(who)          it can be looked at only in its own process
     ├── NameTaken(name, holder)      the name is held by somebody alive
     │   └── KeyTaken(registry, key, holder)  the same of a key of a unique registry
     ├── NotStarted(what)             an actor object that no system has started
@@ -40,15 +43,18 @@ __all__ = (
     "BlockingLoop",
     "CallingSelf",
     "KeyTaken",
+    "LivesElsewhere",
     "MailboxFull",
     "NameTaken",
     "NotStarted",
+    "NothingInHand",
     "RegrowError",
     "ReturnedStart",
     "ReturnedUnready",
     "StartError",
     "StartIgnored",
     "StartTimeout",
+    "StashFull",
     "SystemClosed",
     "UnhandledMessage",
     "UnknownDispatcher",
@@ -111,6 +117,42 @@ class MailboxFull(ActorError):
 
     def __str__(self) -> str:
         return f"the mailbox of {self.to} is full: {self.maxsize} messages wait already"
+
+
+class StashFull(ActorError):
+    """An actor would keep more messages for later than its `stash_max`."""
+
+    def __init__(self, who: object, stash_max: int) -> None:
+        super().__init__(who, stash_max)
+        self.who = str(who)
+        self.stash_max = stash_max
+
+    def __str__(self) -> str:
+        return f"the stash of {self.who} is full: expected at most {self.stash_max} messages (its `stash_max`)"
+
+
+class NothingInHand(ActorError):
+    """An actor would keep, or hand on, a message where it handles none, or has given it away already."""
+
+    def __init__(self, who: object, what: str) -> None:
+        super().__init__(who, what)
+        self.who = str(who)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.what}(): expected a message in hand, got none (or it was given away before)"
+
+
+class LivesElsewhere(ActorError):
+    """It lives in another process: what is asked for can only be seen in that one."""
+
+    def __init__(self, who: object, what: str) -> None:
+        super().__init__(who, what)
+        self.who = str(who)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.who}: expected an actor of this process (ask others to `Describe()`)"
 
 
 class NameTaken(ActorError):

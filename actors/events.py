@@ -19,6 +19,8 @@ __all__ = (
     "ActorStarted",
     "CallbackFailed",
     "DeadLetter",
+    "Deadlocked",
+    "HandlerStuck",
     "HookFailed",
     "LogReceived",
     "MailboxHigh",
@@ -69,6 +71,23 @@ class DeadLetter:
     to: ActorRef
     message: object
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlocked:
+    """Each of these would wait for the next, and the last for the first; who closed the circle got CallingSelf."""
+
+    cycle: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerStuck:
+    """A handler has run for so many seconds, and still does; published once for each by `system.watch_stuck()`."""
+
+    ref: ActorRef
+    incarnation: int
+    seconds: float  # at least
+    stack: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ..protocol.exits import KILLED
 from .control import ActorExit
 from .current import here
 from .errors import AskTimeout, BlockingLoop, CallingSelf
+from .events import Deadlocked
 from .lending import lend
 from .lineage import way_down
 from .pykka_seam import NO_RESULT
@@ -195,14 +196,30 @@ class AskFuture(pykka.Future[T]):
                 except RuntimeError:
                     return  # the loop has been closed: nobody awaits any more, and the actor is not to blame
 
-            self.add_done_callback(call)
-            yield from waiter.__await__()
+            life = _awaiting_life()
+            if life is not None:
+                life.waiting_for = self
+            try:
+                if life is not None:
+                    self.refuse_circle(life)
+                self.add_done_callback(call)
+                yield from waiter.__await__()
+            finally:
+                if life is not None:
+                    life.waiting_for = None
         return self.get()
 
     __iter__ = __await__
 
     def _get_by_hook(self, timeout: float | None) -> Any:
         return super().get(timeout=timeout)
+
+    def refuse_circle(self, life: Life) -> None:
+        """Errors: CallingSelf if `life`, which is about to wait for this, would wait for itself."""
+        circle = self.find_circle(life)
+        if circle:
+            life.system.bus.publish(Deadlocked(circle))
+            raise CallingSelf(*circle)
 
     def find_circle(self, life: Life) -> tuple[str, ...]:
         """Who waits for whom, if that leads back to `life`, which is about to wait for this. Runs in: its thread."""
@@ -231,9 +248,7 @@ class AskFuture(pykka.Future[T]):
     def _wait_in(self, life: Life, timeout: float | None) -> None:
         life.waiting_for = self
         try:
-            circle = self._circle(life)
-            if circle:
-                raise CallingSelf(*circle)
+            self.refuse_circle(life)
             gate = Gate()
             life.waiting_at = gate
             self.add_done_callback(gate.open)
@@ -270,3 +285,12 @@ class AskFuture(pykka.Future[T]):
                 break
             waits = waits.to.waiting_for
         return []
+
+
+def _awaiting_life() -> Life | None:
+    """Whose handler awaits here: not those who have made tasks of their own, which do not keep it from its messages."""
+    import asyncio
+
+    life = here().life
+    task = asyncio.current_task()
+    return life if task is not None and getattr(task.get_coro(), "whose", None) is life else None

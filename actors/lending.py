@@ -13,6 +13,7 @@ from ..protocol.exits import KILLED
 from .control import ActorExit
 from .current import Here, here
 from .errors import CallingSelf
+from .events import Deadlocked
 
 if TYPE_CHECKING:
     from .futures import AskFuture
@@ -51,6 +52,7 @@ def lend(life: Life, future: AskFuture[Any], *, exact: bool) -> bool:
     try:
         circle = future.find_circle(waiting)
         if circle:
+            waiting.system.bus.publish(Deadlocked(circle))
             raise CallingSelf(*circle)
         if life.mailbox.seize():
             run_lent(life, me)

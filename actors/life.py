@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
 from .bounded import make_mailbox
@@ -22,10 +22,12 @@ from .describe import Describe, Description
 from .ending import came_late, close, cut, end, limit_orphanhood, reject, unanswered
 from .errors import ActorDeadError, MailboxFull
 from .events import DeadLetter, MailboxHigh, MailboxLow
+from .extras import Extras, extras_of
+from .inquiries import INQUIRIES
 from .mailbox import Envelope, Lane, Mailbox, reply_to_of
 from .outcome import StartOutcome
 from .pykka_seam import ActorStop
-from .replies import ReplyHandle
+from .replies import UNWANTED, ReplyHandle
 from .signals import MONITORED, NEWS, Down, Exit, ExitReport, ExitSignal, StopRequest
 from .timers import TimerSet
 from .turn import run_turn
@@ -56,6 +58,7 @@ class Life:
         "coroutine",
         "dispatcher",
         "ended",
+        "extras",
         "fenced",
         "handled",
         "incarnation",
@@ -117,6 +120,7 @@ class Life:
         self.start_timer: TimerHandle | None = None
         self.orphan_timer: TimerHandle | None = None
         self.started_at: float | None = None
+        self.extras: Extras | None = None
         self.stop_futures: tuple[AskFuture[Any], ...] = ()  # callers of pykka's stop(), answered when all is over
         self._deferred: set[ReplyHandle] | None = None
         self._stopped: threading.Event | None = None
@@ -135,7 +139,8 @@ class Life:
     @property
     def direct(self) -> Mailbox | None:
         """The mailbox, if all there is to sending is to append to it."""
-        return self.mailbox if self.mailbox.plain else None
+        refuses = self.extras is not None and self.extras.refuses is not None
+        return self.mailbox if self.mailbox.plain and not refuses else None
 
     def put(self, envelope: Envelope) -> None:
         """Take a message. Errors: ActorDeadError, MailboxFull."""
@@ -144,7 +149,29 @@ class Life:
         kind = type(envelope.message)
         if kind is ActorStop:
             envelope.exempt = True
-        self.mailbox.put(envelope, Lane.SYSTEM if kind is Describe or kind in NEWS else Lane.USER)
+        if kind in _AHEAD:
+            self.mailbox.put(envelope, Lane.SYSTEM)
+            return
+        if self.extras is not None and self.extras.refuses is not None and not envelope.exempt:
+            raise ActorDeadError(self.ref, self.extras.refuses)
+        self.mailbox.put(envelope)
+
+    def refuse_new(self, reason: ExitReason) -> None:
+        """Take no more messages of users, as if it had ended for `reason`; what waits is still handled.
+
+        Those get in whose senders were on their way already. Runs in: any thread.
+        """
+        extras_of(self).refuses = reason
+        self.ref.bind(self)
+
+    def turn_down(self, items: Iterable[object]) -> None:
+        """Answer, or report, what it cannot handle any more, because it was killed."""
+        reject(self, items, KILLED)
+
+    def note_out(self, message: object, to: ActorRef) -> None:
+        """Hear that its code sends."""
+        if self.extras is not None:
+            self.extras.taps.note("out", message, to)
 
     def exit_signal(
         self,
@@ -300,8 +327,9 @@ class Life:
     def defer_reply(self) -> ReplyHandle:
         """Take over answering the ask in hand."""
         future = self.ask_in_hand()
-        if future is not None:
-            future.deferred = True
+        if future is None:
+            return UNWANTED
+        future.deferred = True
         return self.owe(future)
 
     def owe(self, future: AskFuture[Any] | None) -> ReplyHandle:
@@ -330,7 +358,7 @@ class Life:
             name=self.ref.name,
             urn=self.ref.urn,
             kind=f"{kind.__module__}.{kind.__qualname__}",
-            state="running",
+            state="running" if self.extras is None or not self.extras.suspended else "suspended",
             incarnation=self.incarnation,
             waiting_messages=len(self.mailbox),
             uptime=self.uptime(),
@@ -356,3 +384,6 @@ class Life:
             self.mailbox.put(Envelope(message), lane)
         except ActorDeadError:
             return  # signals to the dead are nothing, as in OTP
+
+
+_AHEAD: Final = NEWS | INQUIRIES | {Describe}

@@ -192,7 +192,14 @@ class Mailbox:
         One that is not there any more was taken: handled, or reported by whoever has closed.
         """
         if not self.gone:
-            self.call()
+            try:
+                self._call.pop()  # as in `call`, for every message to one who sleeps
+            except IndexError:
+                return
+            self.heedful = False
+            if self.closed:  # since a moment ago
+                self.heedful = True
+            self.owner.woken()
             return
         late = self.drain()
         self.owner.came_late(late)
@@ -302,7 +309,15 @@ class Mailbox:
     def begin(self) -> bool:
         """Come when called, and be the reader. Gives False if somebody else is: he will see what there is."""
         self._call.append(None)
-        return self.seize()
+        try:
+            self._turn.pop()  # as in `seize`, for every turn
+        except IndexError:
+            return False
+        self.running = True
+        self.heedful = False
+        if self.gone:
+            self.heedful = True
+        return True
 
     def seize(self) -> bool:
         """Be the reader, called or not. Gives False if somebody else is."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..protocol.exits import ExitReason
+from .current import current_life
 from .errors import StartError, StartIgnored
-from .futures import Gate, wait_at
+from .futures import AskFuture, Gate, wait_at
 from .signals import ExitReport
 
 if TYPE_CHECKING:
@@ -63,6 +65,24 @@ class StartWaiter:
         if gate is not None:
             gate.open()
 
+    def wait_for(self, ref: ActorRef[Any], begin: Callable[[], object]) -> ActorRef[Any]:
+        """Begin a life of `ref` and wait. An actor waits for it as for an answer, so that a circle is found.
+
+        Errors: as `wait`; CallingSelf.
+        """
+        life = current_life()
+        if life is None:
+            begin()
+            return self.wait()
+        starting = life.waiting_for = _Starting(ref)
+        try:
+            begin()
+            if self._outcome is None:
+                starting.refuse_circle(life)
+            return self.wait()
+        finally:
+            life.waiting_for = None
+
     @property
     def told(self) -> bool:
         """True once there is nothing to wait for."""
@@ -90,3 +110,16 @@ class StartWaiter:
                 raise StartError(ref, reason)
             case None:
                 raise AssertionError("settled without an outcome")
+
+
+class _Starting(AskFuture[None]):
+    """Stands for what is begun while its starter waits: that one is who has to answer."""
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        super().__init__()
+        self._ref = ref
+
+    @property
+    def to(self) -> Any:  # type: ignore[override]  # nobody sets it
+        """Its life, as soon as there is one."""
+        return self._ref.cell

@@ -14,6 +14,7 @@ from .current import FENCES, calling_life, current_life, here
 from .errors import ActorDeadError, CallingSelf
 from .events import DeadLetter
 from .futures import AskFuture
+from .looking import Looking
 from .mailbox import Envelope
 from .pykka_seam import ActorStop, OnCell, StableProxy
 
@@ -41,7 +42,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 
 
-class ActorRef(OnCell, pykka.ActorRef[A]):
+class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
     """Where to send messages. It outlives crashes: a restart binds it to the next life.
 
     Between two lives messages are refused: `tell` raises ActorDeadError (and a DeadLetter event is published), `ask`
@@ -133,8 +134,10 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
 
     def tell(self, message: object) -> None:
         """Send and forget. Errors: ActorDeadError; MailboxFull."""
-        if FENCES.count:
-            calling_life()
+        if FENCES.count:  # somebody is fenced off, or traced
+            life = calling_life()
+            if life is not None:
+                life.note_out(message, self)
         box = self._direct
         if box is None:
             self._post(message)
@@ -174,6 +177,8 @@ class ActorRef(OnCell, pykka.ActorRef[A]):
         life = me.life
         if life is not None and life.fenced:
             raise ActorExit(KILLED, killed=True)
+        if FENCES.count and life is not None:
+            life.note_out(message, self)
         box = self._direct
         if block and timeout is UNSET and box is not None and box.heedful:
             owner: Any = box.owner  # a Life: nothing else has a mailbox that is sent to directly

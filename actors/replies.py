@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import CallingSelf
 from .futures import AskFuture
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .life import Life
     from .ref import ActorRef
 
-__all__ = ("ReplyHandle", "answer_at_end", "waiting_asker")
+__all__ = ("UNWANTED", "ReplyHandle", "answer_at_end", "waiting_asker")
 
 
 def waiting_asker(life: Life) -> ActorRef[Any] | None:
@@ -73,3 +73,7 @@ class ReplyHandle:
         """Answer with an error. Gives False if nobody waits (any more)."""
         self._forget(self)
         return self._future is not None and self._future.try_fail(error)
+
+
+UNWANTED: Final = ReplyHandle(None, lambda _: None)
+"""For all messages whose answer nobody wants."""

@@ -39,6 +39,7 @@ from .registry import NameRegistry
 from .relations import Relations
 from .signals import ExitReport
 from .stopping import refuse_own_actor, refuse_own_loop, stop_everything
+from .system_view import SystemView
 from .timers import send_after
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Part(Protocol):
         """Do what is still to be done. Runs in: the thread that shuts the system down, when all actors have ended."""
 
 
-class ActorSystem:
+class ActorSystem(SystemView):
     """A world of actors. All of it can be used from any thread.
 
     `clock` and `rng` are the seams for tests; the system closes the clock it was given when it is shut down.
@@ -138,13 +139,16 @@ class ActorSystem:
             waited=True,
             exact=timeout is not None,
         )
-        try:
+
+        def begin() -> None:
             self._begin(ref, birth, options.name)
             cell = ref.cell
             if isinstance(cell, Life) and not waiter.told and cell.dispatcher.would_block():
                 expected = "`await asyncio.to_thread(system.spawn, ...)`"
                 raise BlockingLoop(ref, expected=expected, got="a spawn that waits for its on_start")
-            return cast("ActorRef[A]", waiter.wait())
+
+        try:
+            return cast("ActorRef[A]", waiter.wait_for(ref, begin))
         except BaseException:
             if ref.is_alive():
                 ref.shutdown()

@@ -10,21 +10,25 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..protocol.exits import NORMAL, Crash, ExitReason, Normal, crash_of
+from ..protocol.exits import NORMAL, ExitReason, Normal
 from .actor import Actor, Cause
 from .beginning import settle_started
 from .births import resolve_start
 from .child_spec import Start
-from .control import ActorExit, Ignore, Reply
+from .control import GIVEN_AWAY, ActorExit, Ignore, Reply
+from .crash_frames import OUR_FILES, crash_from
 from .current import here
 from .describe import Describe
 from .dispatchers.dispatcher import NeverBegan, Rest
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed
+from .extras import Batch, extras_of
+from .inquiries import INQUIRIES, answer_inquiry
 from .mailbox import BUSY, IDLE, Envelope
 from .pykka_seam import PROXY_MESSAGES, ActorStop, handle_proxy
 from .signals import ExitSignal, StopRequest
+from .slow_turn import go_slowly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +68,9 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
         return Rest.AWAITS
     if actor is None or life.is_over():
         return Rest.OVER
+    extras = life.extras
+    if extras is not None and extras.slow:
+        return go_slowly(life, extras, limit, _handle, _SPECIAL)
     box = life.mailbox
     user, plain = box.user, box.plain
     pop = user.popleft if plain else box.pop
@@ -78,6 +85,8 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
                     _handle(life, item)
                     if life.awaits():
                         return Rest.AWAITS
+                    if life.extras is not None and life.extras.slow:
+                        return go_slowly(life, life.extras, left, _handle, _SPECIAL)
                     continue
             if left <= 0:
                 return Rest.MORE
@@ -166,7 +175,7 @@ def _born(life: Life, actor: Actor | None, error: BaseException | None) -> None:
             if actor is not None:
                 actor._heed(error, "start")
             _interrupted(error)
-            _end(life, Cause.START_FAILED, _crash(error), error=error)
+            _end(life, Cause.START_FAILED, crash_from(error), error=error)
 
 
 def _construct(life: Life) -> Actor:
@@ -182,6 +191,8 @@ def _construct(life: Life) -> Actor:
     life.actor = actor
     actor.__init__(*start.args, **start.kwargs)  # type: ignore[misc]
     actor._constructed()
+    if cls.batch_max > 0:
+        extras_of(life).batch_max = cls.batch_max
     life.start = None  # what it was started with is its own affair from here on
     return actor
 
@@ -223,7 +234,7 @@ def _drive(life: Life, message: object, future: AskFuture[Any] | None, coroutine
 
 
 def _answered(life: Life, message: object, future: AskFuture[Any] | None, answer: object) -> None:
-    if future is None or future.deferred:
+    if future is None or future.deferred or life.mailbox.in_hand is GIVEN_AWAY:
         return
     if isinstance(answer, Reply):
         given = answer.answer
@@ -238,6 +249,8 @@ def _answered(life: Life, message: object, future: AskFuture[Any] | None, answer
 
 
 def _raised(life: Life, message: object, future: AskFuture[Any] | None, error: BaseException) -> None:
+    if life.mailbox.in_hand is GIVEN_AWAY:
+        future = None
     if isinstance(error, Reply):
         _answered(life, message, future, error)
     elif isinstance(error, _End):
@@ -252,7 +265,7 @@ def _raised(life: Life, message: object, future: AskFuture[Any] | None, error: B
             return
         _interrupted(error)
         cause = Cause.CRASHED if isinstance(error, Exception) else Cause.INTERRUPTED
-        _end(life, cause, _crash(error), error=error, future=future)
+        _end(life, cause, crash_from(error), error=error, future=future)
 
 
 def _interrupted(error: BaseException) -> None:
@@ -313,16 +326,14 @@ def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
         raise Reply(error) from error  # to be looked at must not end anybody
 
 
-def _receive_enveloped(_life: Life, actor: Actor, message: Envelope) -> object:
-    return actor.on_receive(message)  # a user's own, inside of ours
-
-
 _SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {
-    Envelope: _receive_enveloped,
+    Envelope: lambda _life, actor, envelope: actor.on_receive(envelope),  # a user's own, inside of ours
     ExitSignal: _receive_exit,
     StopRequest: _receive_stop_request,
     ActorStop: _receive_stop,
     Describe: _receive_describe,
+    Batch: lambda _life, actor, batch: actor.on_batch(batch),
+    **dict.fromkeys(INQUIRIES, answer_inquiry),
     **dict.fromkeys(PROXY_MESSAGES, _receive_proxied),
 }
 
@@ -350,6 +361,9 @@ def _end(
         end(life, reason, error=error, ignored=ignored)
         return
 
+    if life.extras is not None:
+        life.extras.taps.note("hook", hook)
+
     def done(failure: BaseException | None, _returned: object = None) -> None:
         last = reason if failure is None else _after_hook(life, actor, hook, reason, failure)
         end(life, last, error=error, ignored=ignored)
@@ -376,22 +390,9 @@ def _after_hook(life: Life, actor: Actor, hook: str, reason: ExitReason, failure
     actor._heed(failure, "on_stop" if hook == "on_stop" else "on_failure")
     _interrupted(failure)
     if hook == "on_stop":
-        return _crash(failure)
-    life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", _crash(failure)))
+        return crash_from(failure)
+    life.system.bus.publish(HookFailed(life.ref, life.incarnation, "on_failure", crash_from(failure)))
     return reason
 
 
-def _crash(error: BaseException) -> Crash:
-    """Turn what was raised into a reason, without our own frames: they say nothing, and to format them is slow.
-
-    Two thirds of the 0.2 ms went into them, on the way to every restart.
-    """
-    inner = error.__traceback__
-    while inner is not None and inner.tb_frame.f_code.co_filename in OUR_FILES:
-        inner = inner.tb_next
-    if inner is not None:  # else it is a mistake of ours
-        error.__traceback__ = inner
-    return crash_of(error)
-
-
-OUR_FILES: Final = {__file__}
+OUR_FILES.update((__file__, go_slowly.__code__.co_filename))

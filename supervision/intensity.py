@@ -8,7 +8,9 @@ Source: OTP supervisor add_restart/1; Elixir DynamicSupervisor.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import neg
 from typing import Protocol, TypeAlias
 
 __all__ = ("Intensity", "RestartIntensity", "RestartLog")
@@ -86,13 +88,14 @@ class RestartIntensity:
     def record(self, log: RestartLog, now: float) -> tuple[RestartLog, bool]:
         """Enter one attempt; give the times that are left in the window, newest first, and whether it is allowed.
 
-        Shape: O(attempts in the window), which is never more than `max_restarts + 1`.
+        Shape: to look is O(log attempts in the window), which are never more than `max_restarts + 1`.
         >>> RestartIntensity(1, 5.0).record((10.0,), 15.0)
         ((15.0, 10.0), False)
         >>> RestartIntensity(1, 5.0).record((10.0,), 15.001)
         ((15.001,), True)
         """
-        kept = (now, *(then for then in log if then >= now - self.max_seconds))
+        left = bisect_right(log, self.max_seconds - now, key=neg)  # they are newest first, so the old ones are the rest
+        kept = (now, *log[:left])
         return kept, len(kept) <= self.max_restarts
 
     def allows(self, log: RestartLog, now: float) -> bool:

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
+from ..crash_frames import OUR_FILES
 from ..current import Here, here
-from ..turn import OUR_FILES
 from .dispatcher import NeverBegan, Rest, report_mistake
 
 if TYPE_CHECKING:
@@ -164,6 +164,10 @@ class AsyncioDispatcher:
         thread.join(max(0.0, deadline - monotonic()))
         return not thread.is_alive()
 
+    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
+        """Give the tasks of the coroutines that run, and whose they are. Runs in: any thread."""
+        return tuple(self._tasks.copy().items())
+
     # On the loop's thread.
 
     def _run_loop(self, loop: asyncio.AbstractEventLoop, started: threading.Event) -> None:
@@ -278,19 +282,19 @@ class _Interrupt(Exception):
 class _Steps(Coroutine[Any, Any, object]):
     """A coroutine that says at each of its steps whose code runs."""
 
-    __slots__ = ("_coroutine", "_life", "begun")
+    __slots__ = ("begun", "coroutine", "whose")
 
     def __init__(self, life: Life, coroutine: Coroutine[Any, Any, object]) -> None:
-        self._life = life
-        self._coroutine = coroutine
+        self.whose = life
+        self.coroutine = coroutine
         self.begun = False
 
     def send(self, value: Any) -> Any:
         self.begun = True
         me = here()
-        before, me.life = me.life, self._life
+        before, me.life = me.life, self.whose
         try:
-            return self._coroutine.send(value)
+            return self.coroutine.send(value)
         except (SystemExit, KeyboardInterrupt) as interrupt:
             raise _Interrupt(interrupt) from None
         finally:
@@ -303,19 +307,19 @@ class _Steps(Coroutine[Any, Any, object]):
         tb: TracebackType | None = None,  # noqa: ARG002 - the old form of throw()
     ) -> Any:
         me = here()
-        before, me.life = me.life, self._life
+        before, me.life = me.life, self.whose
         try:
-            return self._coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
+            return self.coroutine.throw(typ if val is None else val)  # type: ignore[arg-type]
         except (SystemExit, KeyboardInterrupt) as interrupt:
             raise _Interrupt(interrupt) from None
         finally:
             me.life = before
 
     def close(self) -> None:
-        self._coroutine.close()
+        self.coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, object]:
-        return self._coroutine.__await__()
+        return self.coroutine.__await__()
 
 
 def _start(loop: asyncio.AbstractEventLoop, steps: _Steps, name: str) -> asyncio.Task[object]:

@@ -11,6 +11,9 @@ from ..pace import Pace
 from .thread import ThreadDispatcher
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from ..life import Life
     from .dispatcher import Dispatcher
 
 __all__ = ("NAMES", "Dispatchers", "check_name")
@@ -54,6 +57,15 @@ class Dispatchers:
             with self._lock:
                 pace = self._paces.setdefault((name, kind), Pace())
         return pace
+
+    def awaiting(self) -> tuple[tuple[asyncio.Task[object], Life], ...]:
+        """Give the tasks of the coroutines of lives, and whose they are."""
+        loop = self._made.get("asyncio")
+        if loop is None:
+            return ()
+        from .asyncio_loop import AsyncioDispatcher
+
+        return loop.awaiting() if isinstance(loop, AsyncioDispatcher) else ()
 
     def rescue(self) -> None:
         """End those lives that cannot run any more."""

@@ -260,7 +260,7 @@ class PoolDispatcher:
     def _work(self, worker: Worker) -> None:
         me = here()
         me.pool, me.worker = self, worker
-        queue, quantum = self._queue, self._quantum
+        queue = self._queue
         try:
             while True:
                 try:
@@ -271,7 +271,7 @@ class PoolDispatcher:
                     continue
                 begun = life.mailbox.begin()
                 if begun:
-                    self._run(worker, life, quantum)
+                    self._run(worker, me, life)
                 del life  # who sleeps must keep nobody
                 if begun and self._hot > 1 and self._step_back(worker):
                     return
@@ -279,26 +279,30 @@ class PoolDispatcher:
             with self._lock:
                 self._workers.pop(worker, None)
 
-    def _run(self, worker: Worker, life: Life, quantum: int) -> None:
+    def _run(self, worker: Worker, me: Here, life: Life) -> None:
+        handled, pace = life.handled, life.pace
         started = worker.since = perf_counter()
-        handled = life.handled
+        me.life = life
         try:
-            rest = life.turn(quantum)
+            rest = run_turn(life, self._quantum)
             while rest is Rest.MORE and not self._queue:  # nobody else wants to
-                rest = life.turn(quantum)
+                rest = run_turn(life, self._quantum)
         except BaseException as error:  # noqa: BLE001 - a mistake of ours; the others have their turn all the same
+            life.broken(error)
             report_mistake(error)
             rest = Rest.OVER
-        finally:
-            worker.since = None
-            self._turns += 1
-            if not worker.hot:  # the watch has given it up meanwhile
-                self.heat()
-        life.pace.note(perf_counter() - started, life.handled - handled)
-        if rest is Rest.MORE:
-            life.mailbox.pause()
-        elif rest is Rest.OVER:
-            life.finished()
+        me.life = worker.since = None
+        self._turns += 1
+        if not worker.hot:  # the watch has given it up meanwhile
+            self.heat()
+        seconds = perf_counter() - started
+        if seconds > QUICK_SECONDS or not pace.full:
+            pace.note(seconds, life.handled - handled)
+        if rest is not Rest.IDLE:
+            if rest is Rest.MORE:
+                life.mailbox.pause()
+            elif rest is Rest.OVER:
+                life.finished()
 
     def _sleep(self, worker: Worker) -> bool:
         """Wait for work. Gives False if the thread is to end."""

@@ -112,7 +112,8 @@ class GenStateMachine(Actor, Generic[S]):
         if not self._handlers and type(self).handle_event is GenStateMachine.handle_event:
             raise BadStateMachine(type(self).__name__, "expected @state methods, or a handle_event, got neither")
         self._running = {}
-        self._core = MachineCore(self._rules, self.handle_event)
+        core = self._core = MachineCore(self._rules, self.handle_event)
+        self.keep(lambda: [event.message for event in core.waiting if isinstance(event, Cast)])
         self._perform(self._core.begin(self.init(), self.system.clock.now()))
 
     def on_receive(self, message: object) -> object:
@@ -133,7 +134,7 @@ class GenStateMachine(Actor, Generic[S]):
         return None
 
     def on_stop(self) -> None:
-        """Report the events that it leaves behind unhandled; whoever overrides this calls it. A kill runs no hook."""
+        """Report the events that it leaves behind unhandled; whoever overrides this calls it."""
         self._report_left()
 
     def on_failure(

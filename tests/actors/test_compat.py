@@ -491,3 +491,8 @@ def test_a_fork_takes_no_hold_along() -> None:
             hold.drop("parent")
         """)
     assert (done.returncode, done.stdout) == (0, "1\n0\n"), done.stderr
+
+
+def test_an_ask_without_a_timeout_waits_for_ever_in_the_default_system_as_pykkas_do() -> None:
+    assert default_system().ask_timeout is None
+    assert ActorSystem().ask_timeout == 5.0
