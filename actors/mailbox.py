@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .errors import ActorDeadError
+from .urgent import Urgent
 
 if TYPE_CHECKING:
     from .errors import MailboxFull
@@ -29,7 +30,6 @@ __all__ = (
     "Mailbox",
     "Owner",
     "Reader",
-    "Urgent",
     "reply_to_of",
 )
 
@@ -100,20 +100,6 @@ class Owner(Protocol):
 
     def water(self, waiting: int, *, high: bool) -> None:
         """Hear that many messages wait, or no longer."""
-
-
-class Urgent:
-    """The lanes before the user's; made when there is something in them, which is rare."""
-
-    __slots__ = ("next", "stop", "system")
-
-    def __init__(self) -> None:
-        self.next: deque[object] = deque()
-        self.stop: deque[object] = deque()
-        self.system: deque[object] = deque()
-
-    def __len__(self) -> int:
-        return len(self.next) + len(self.stop) + len(self.system)
 
 
 class Mailbox:
