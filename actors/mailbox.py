@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -369,7 +370,8 @@ class Mailbox:
 
     def hand_over(self) -> None:
         """Be the reader no longer, and leave it called: whoever comes next is another dispatcher's."""
-        self._call.pop()  # nobody has called meanwhile: there was no need to, as long as it runs
+        with suppress(IndexError):  # called by a kill at this very moment: then it comes twice, which does no harm
+            self._call.pop()
         self.running = False
         self._turn.append(None)
 
