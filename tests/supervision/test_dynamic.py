@@ -204,6 +204,7 @@ def test_requests_of_other_supervisors_are_refused_and_change_nothing(system: Ac
         top.ref.ask(requests.StartChildWith((1,)), timeout=5.0)
 
 
+@pytest.mark.dispatchers("thread", "pool")  # on an event loop who was killed is cancelled, and runs on no more
 def test_its_end_is_not_held_up_by_the_slowest_for_each_of_them(
     system: ActorSystem, facts: Facts, clock: ManualClock
 ) -> None:
