@@ -54,7 +54,7 @@ COMPUTING: Final = 0.7
 DEPTH_MAX: Final = 16
 """Turns inside each other on one thread: each of them takes stack. Beyond, the next one gets a thread of its own."""
 
-QUIET_LOOKS: Final = 200
+QUIET_LOOKS: Final = 50
 """Looks at an empty queue after which the watch sleeps until it is called."""
 
 
