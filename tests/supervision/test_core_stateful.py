@@ -312,7 +312,9 @@ class Supervision(RuleBasedStateMachine):
             return
         self.world.root.send(ev.StopRequested())
         self.world.calm_down()
-        assert not self.world.open_nodes()
+        for node in self.world.open_nodes():  # only who was killed, and given up because it ran on, is asked by nobody
+            assert node.life is not None and node.life.written_off
+            assert not node.living()
 
 
 class Trees(Supervision):
