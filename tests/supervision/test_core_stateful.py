@@ -313,7 +313,8 @@ class Supervision(RuleBasedStateMachine):
         self.world.root.send(ev.StopRequested())
         self.world.calm_down()
         for node in self.world.open_nodes():  # only who was killed, and given up because it ran on, is asked by nobody
-            assert node.life is not None and node.life.written_off
+            assert node.life is not None
+            assert node.life.written_off
             assert not node.living()
 
 
