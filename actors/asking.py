@@ -22,8 +22,8 @@ def ask_here(life: Life, message: object, me: Here) -> AskFuture[Any] | None:
 
     The answer may still be missing: he may have deferred it. Errors: ActorExit, and an interrupt, as `lend`.
     """
-    dispatcher, box = life.dispatcher, life.mailbox
-    if not dispatcher.lends or not dispatcher.lends_here(life, me, exact=False) or not box.seize_idle():
+    box = life.mailbox
+    if not life.dispatcher.lends_here(life, me, exact=False) or not box.seize_idle():
         return None
     future: AskFuture[Any] = AskFuture(life)
     future.waits = True

@@ -125,7 +125,7 @@ class AskFuture(pykka.Future[T]):
             return computed
         if not self._done:
             to = self.to
-            lent = to is not None and to.dispatcher.lends and lend(to, self, exact=exact)
+            lent = to is not None and lend(to, self, exact=exact)
             if not lent:
                 life = here().life
                 if to is not None and to.dispatcher.would_block():

@@ -22,8 +22,9 @@ class InHand:
     stash_max: ClassVar[int] = 1_000
     """How many messages it may keep for later."""
 
-    def _alive(self) -> Life:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _alive(self) -> Life: ...
 
     @property
     def asked(self) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
 from .bounded import make_mailbox
 from .child_spec import Start
-from .current import FENCES, here
+from .current import FENCES
 from .describe import Describe, Description
 from .ending import came_late, close, cut, end, limit_orphanhood, reject, unanswered
 from .errors import ActorDeadError, MailboxFull
@@ -30,13 +30,12 @@ from .pykka_seam import ActorStop
 from .replies import UNWANTED, ReplyHandle
 from .signals import MONITORED, NEWS, Down, Exit, ExitReport, ExitSignal, StopRequest
 from .timers import TimerSet
-from .turn import run_turn
 
 if TYPE_CHECKING:
     from .actor import Actor
     from .beginning import Birth
     from .clock import TimerHandle
-    from .dispatchers.dispatcher import Dispatcher, Rest
+    from .dispatchers.dispatcher import Dispatcher
     from .futures import AskFuture, Gate
     from .pace import Pace
     from .ref import ActorRef
@@ -80,7 +79,6 @@ class Life:
         "start_timer",
         "started_at",
         "stop_futures",
-        "supervised",
         "system",
         "thread_over",
         "waiting_at",
@@ -95,7 +93,6 @@ class Life:
         self.incarnation = incarnation
         self.start: Start | None = birth.start  # None once it has been constructed: what it was given is its own affair
         self.parent = birth.parent
-        self.supervised = birth.supervised
         self.on_outcome: Callable[[StartOutcome], None] = birth.on_outcome
         self.dispatcher = dispatcher
         self.pace = pace
@@ -235,18 +232,6 @@ class Life:
     def label(self) -> str:
         """What to call its thread."""
         return self.ref.name
-
-    def turn(self, limit: int) -> Rest:
-        """Handle up to so many messages. Whoever calls is the reader of the mailbox (`Mailbox.begin`)."""
-        me = here()
-        before, me.life = me.life, self
-        try:
-            return run_turn(self, limit)
-        except BaseException as error:
-            self.broken(error)
-            raise
-        finally:
-            me.life = before
 
     def move(self, kind: type[Actor], start: Start) -> None:
         """Be run where its class says, which was known only when it was imported. Runs in: its first turn."""

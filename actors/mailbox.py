@@ -179,14 +179,7 @@ class Mailbox:
         One that is not there any more was taken: handled, or reported by whoever has closed.
         """
         if not self.gone:
-            try:
-                self._call.pop()  # as in `call`, for every message to one who sleeps
-            except IndexError:
-                return
-            self.heedful = False
-            if self.closed:  # since a moment ago
-                self.heedful = True
-            self.owner.woken()
+            self.call()
             return
         late = self.drain()
         self.owner.came_late(late)
@@ -199,14 +192,10 @@ class Mailbox:
             self._call.pop()
         except IndexError:
             return
-        self.heed(False)
-        self.owner.woken()
-
-    def heed(self, heedful: bool) -> None:
-        """Say whether those who put are to look further; once it is gone, always."""
-        self.heedful = heedful
+        self.heedful = False
         if self.gone:
-            self.heedful = True
+            self._stay_closed()
+        self.owner.woken()
 
     def close(self) -> tuple[tuple[object, ...], bool]:
         """Take no message any more; gives what still waited, and whether the reader runs the actor's code."""
@@ -288,7 +277,7 @@ class Mailbox:
         return len(self.user)
 
     def empty(self) -> bool:
-        """True if nothing waits."""
+        """True if nothing waits: what pykka's code asks of its inbox."""
         return not len(self)
 
     # The reader, and those who want to be it.
@@ -296,15 +285,7 @@ class Mailbox:
     def begin(self) -> bool:
         """Come when called, and be the reader. Gives False if somebody else is: he will see what there is."""
         self._call.append(None)
-        try:
-            self._turn.pop()  # as in `seize`, for every turn
-        except IndexError:
-            return False
-        self.running = True
-        self.heedful = False
-        if self.gone:
-            self.heedful = True
-        return True
+        return self.seize()
 
     def seize(self) -> bool:
         """Be the reader, called or not. Gives False if somebody else is."""
@@ -313,20 +294,14 @@ class Mailbox:
         except IndexError:
             return False
         self.running = True
-        self.heed(False)
+        self.heedful = False
+        if self.gone:
+            self._stay_closed()
         return True
 
     def seize_idle(self) -> bool:
         """Be the reader if nothing waits, so that who puts now is the next. Gives False otherwise."""
-        if self.gone or self.urgent is not None or self.waiting():
-            return False
-        try:
-            self._turn.pop()
-        except IndexError:
-            return False
-        self.running = True
-        self.heed(False)
-        return True
+        return not (self.gone or self.urgent is not None or self.waiting()) and self.seize()
 
     def pop(self) -> object:
         """Take the next message of a user. Errors: IndexError if there is none."""
@@ -379,13 +354,12 @@ class Mailbox:
         """Put what was taken before all that waits, in this order. Runs in: the reader."""
         self.user.extendleft(reversed(tuple(items)))
 
-    def take(self) -> object | None:
-        """Take the next of all lanes; None if there is none. For those who look at a mailbox from outside of a turn."""
-        item = self.pop_urgent()
-        try:
-            return self.pop() if item is None else item
-        except IndexError:
-            return None
+    def _stay_closed(self) -> None:
+        """Be heedful again. Who has put something a moment ago has not seen it closed: that is reported here."""
+        self.heedful = True
+        with self._lock:
+            late = self.drain()
+        self.owner.came_late(late)
 
 
 def _matches(item: object, matches: Callable[[object], bool]) -> bool:

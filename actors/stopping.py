@@ -84,7 +84,6 @@ def _shut_down(ref: ActorRef, deadline: float) -> None:
         isinstance(life, Life)
         and actor is not None
         and actor.ends_plainly()
-        and life.dispatcher.lends
         and life.dispatcher.lends_here(life, me, exact=False)
         and life.mailbox.seize_idle()
     ):

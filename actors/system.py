@@ -211,7 +211,7 @@ class ActorSystem(SystemView):
             if unknown is not None:
                 raise unknown
             me = here()
-            if birth.waited and dispatcher.lends and dispatcher.lends_here(life, me, exact=birth.exact):
+            if birth.waited and dispatcher.lends_here(life, me, exact=birth.exact):
                 life.mailbox.begin()
                 run_lent(life, me)
                 if not life.ready:  # its on_start awaits, or has deferred its start

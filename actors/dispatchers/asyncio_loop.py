@@ -17,18 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ..clock import monotonic
 from ..crash_frames import OUR_FILES
 from ..current import Here, here
-from .dispatcher import NeverBegan, Rest, report_mistake
+from .dispatcher import DEPTH_MAX, QUANTUM, NeverBegan, report_mistake
+from .turns import leave, take_turn
 
 if TYPE_CHECKING:
     from ..life import Life
 
 __all__ = ("AsyncioDispatcher",)
-
-QUANTUM: Final = 64
-"""Messages that a life handles before the next one has its turn."""
-
-DEPTH_MAX: Final = 16
-"""Turns inside each other on the loop's thread."""
 
 LIVES_AT_ONCE: Final = 64
 """Turns before the loop gets to look at its sockets again."""
@@ -37,13 +32,11 @@ LIVES_AT_ONCE: Final = 64
 class AsyncioDispatcher:
     """Runs lives on one event loop: a given one, or its own, on a daemon thread `regrow-asyncio` made on first use.
 
-    `lends`: a life that sleeps may be run by whoever waits for its answer on the loop's own thread: there nobody else
-    could.
+    Whoever waits on the loop's own thread for the answer of a life that sleeps runs it: there nobody else could.
     """
 
     name = "asyncio"
     runs_coroutines = True
-    lends = True
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, *, quantum: int = QUANTUM) -> None:
         if quantum < 1:
@@ -103,8 +96,7 @@ class AsyncioDispatcher:
 
     def run_here(self, life: Life, me: Here) -> None:
         """Run a turn, seized by the caller, on the loop's own thread."""
-        del me
-        self._run(life)
+        self._run(life, me)
 
     def drive(
         self,
@@ -185,29 +177,19 @@ class AsyncioDispatcher:
 
     def _run_queue(self) -> None:
         self._called = False  # first: whoever puts one in now asks again, once too often at worst
+        me = here()
         for _ in range(LIVES_AT_ONCE):
             try:
                 life = self._queue.popleft()
             except IndexError:
                 return
             if life.mailbox.begin():
-                self._run(life)
+                self._run(life, me)
         if self._queue and not self._called:
             self._call()
 
-    def _run(self, life: Life) -> None:
-        try:
-            rest = life.turn(self._quantum)
-        except BaseException as error:  # noqa: BLE001 - a mistake of ours: the life has been ended, the loop goes on
-            report_mistake(error)
-            rest = Rest.OVER
-        self._after(life, rest)
-
-    def _after(self, life: Life, rest: Rest) -> None:
-        if rest is Rest.MORE:
-            life.mailbox.pause()
-        elif rest is Rest.OVER:
-            life.finished()
+    def _run(self, life: Life, me: Here) -> None:
+        leave(life, take_turn(life, me, self._quantum))
 
     def _resume(
         self,
@@ -225,12 +207,12 @@ class AsyncioDispatcher:
             if life.awaits():
                 return
             life.mailbox.in_hand = None
-        except BaseException as error:  # noqa: BLE001 - as in `_run`
+        except BaseException as error:  # noqa: BLE001 - as in `take_turn`
             life.broken(error)
             report_mistake(error)
         finally:
             me.life = before
-        self._run(life)
+        self._run(life, me)
 
     def _cancel(self, life: Life) -> None:
         for task, whose in tuple(self._tasks.items()):

@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from ..current import Here
     from ..life import Life
 
-__all__ = ("NO_LIMIT", "Dispatcher", "NeverBegan", "Rest", "report_mistake")
+__all__ = ("DEPTH_MAX", "NO_LIMIT", "QUANTUM", "Dispatcher", "NeverBegan", "Rest", "report_mistake")
 
 NO_LIMIT: Final = 1 << 62
+
+QUANTUM: Final = 64
+"""Messages that a life handles before the next one has its turn, where lives share a thread."""
+
+DEPTH_MAX: Final = 16
+"""Turns inside each other on one thread: each of them takes stack. Beyond, the next one waits for a thread."""
 
 
 class Rest(Enum):
@@ -48,12 +54,8 @@ class Dispatcher(Protocol):
     def runs_coroutines(self) -> bool:
         """True if hooks and handlers may be `async def`."""
 
-    @property
-    def lends(self) -> bool:
-        """True if whoever waits for an answer may run the one who has to give it."""
-
     def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
-        """Say whether this thread may run a turn of `life` now. `exact`: its asker has set a time to wait."""
+        """Say whether this thread, whose owner waits for `life`, may run a turn of it now. `exact`: for a set time."""
 
     def would_block(self) -> bool:
         """Say whether to wait on this thread, now, would keep all its lives from running."""

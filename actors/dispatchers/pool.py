@@ -14,27 +14,24 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..clock import monotonic
 from ..current import Here, enter_life, here
-from ..errors import AsyncElsewhere
 from ..events import PoolExhausted
 from ..pace import QUICK_SECONDS
-from ..turn import run_turn
-from .dispatcher import Rest, report_mistake
+from .dispatcher import DEPTH_MAX, QUANTUM, Rest
+from .turns import leave, take_turn
+from .without_coroutines import WithoutCoroutines
 from .worker import Worker
 
 if TYPE_CHECKING:
     from ..life import Life
 
 __all__ = ("PoolDispatcher",)
-
-QUANTUM: Final = 64
-"""Messages that a life handles before the next one has its turn."""
 
 THREADS_MAX: Final = 256
 """Threads at most: a chain of so many handlers can wait for each other."""
@@ -51,14 +48,11 @@ STUCK_SECONDS: Final = 0.010
 COMPUTING: Final = 0.7
 """Share of a core below which the process is taken to wait for something."""
 
-DEPTH_MAX: Final = 16
-"""Turns inside each other on one thread: each of them takes stack. Beyond, the next one gets a thread of its own."""
-
 QUIET_LOOKS: Final = 50
 """Looks at an empty queue after which the watch sleeps until it is called."""
 
 
-class PoolDispatcher:
+class PoolDispatcher(WithoutCoroutines):
     """Runs any number of lives on up to `threads_max` daemon threads named `regrow-pool-N`.
 
     `lends`: whoever waits for an answer without a deadline of its own may run the one who has to give it, if that one
@@ -68,7 +62,6 @@ class PoolDispatcher:
     """
 
     name = "pool"
-    runs_coroutines = False
 
     def __init__(
         self,
@@ -83,7 +76,7 @@ class PoolDispatcher:
             raise ValueError(f"pool: expected a thread, a message and no less than 0 seconds at least, got {settings}")
         self._threads_max: Final = threads_max
         self._quantum: Final = quantum
-        self.lends: Final = lends
+        self._lends: Final = lends
         self._keep_seconds: Final = keep_seconds
         self._publish: Callable[[object], None] | None = None
         self._exhausted = False  # and told so
@@ -118,35 +111,17 @@ class PoolDispatcher:
 
     def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """Say whether this thread may run a turn of it: not for who wants to wait no longer than he says."""
-        if exact or not self.lends or me.depth >= DEPTH_MAX or not life.pace.trusted:
+        if exact or not self._lends or me.depth >= DEPTH_MAX or not life.pace.trusted:
             return False
         asyncio_events = sys.modules.get("asyncio.events")  # a handler must find no loop that is not its own
         return asyncio_events is None or asyncio_events._get_running_loop() is None
 
-    def would_block(self) -> bool:
-        """Never: others do the work while one waits."""
-        return False
-
     def run_here(self, life: Life, me: Here) -> None:
         """Run a turn, seized by the caller, on this thread. What is left to do after it waits in the queue."""
         started = perf_counter()
-        before, me.life = me.life, life
-        try:
-            rest = run_turn(life, self._quantum)
-        except BaseException as error:  # noqa: BLE001 - a mistake of ours, and not of who has lent his thread
-            life.broken(error)
-            report_mistake(error)
-            rest = Rest.OVER
-        finally:
-            me.life = before
-        seconds = perf_counter() - started
-        if seconds > QUICK_SECONDS or not life.pace.full:
-            life.pace.note(seconds, 1)
-        if rest is not Rest.IDLE:
-            if rest is Rest.MORE:
-                life.mailbox.pause()
-            elif rest is Rest.OVER:
-                life.finished()
+        rest = take_turn(life, me, self._quantum)
+        self._note(life, started, 1)
+        leave(life, rest)
 
     def cool(self) -> None:
         """Let another thread take over the queue while this one, of the pool, waits."""
@@ -165,23 +140,6 @@ class PoolDispatcher:
             if worker is not None and not worker.hot:
                 worker.hot = True
                 self._hot += 1
-
-    def drive(
-        self,
-        life: Life,
-        coroutine: Coroutine[Any, Any, object],
-        done: Callable[[BaseException | None, object], None],
-    ) -> None:
-        """Refuse. Errors: AsyncElsewhere."""
-        del done
-        coroutine.close()
-        raise AsyncElsewhere(life.ref, self.name)
-
-    def cut(self, life: Life) -> None:
-        """Nothing can be done: a thread cannot be ended from outside. Others do its work meanwhile."""
-
-    def rescue(self) -> None:
-        """Nothing to do: there is always a thread to come."""
 
     def publish_to(self, publish: Callable[[object], None]) -> None:
         """Tell events here."""
@@ -280,29 +238,23 @@ class PoolDispatcher:
                 self._workers.pop(worker, None)
 
     def _run(self, worker: Worker, me: Here, life: Life) -> None:
-        handled, pace = life.handled, life.pace
+        handled = life.handled
         started = worker.since = perf_counter()
-        me.life = life
-        try:
-            rest = run_turn(life, self._quantum)
-            while rest is Rest.MORE and not self._queue:  # nobody else wants to
-                rest = run_turn(life, self._quantum)
-        except BaseException as error:  # noqa: BLE001 - a mistake of ours; the others have their turn all the same
-            life.broken(error)
-            report_mistake(error)
-            rest = Rest.OVER
-        me.life = worker.since = None
+        rest = take_turn(life, me, self._quantum)
+        while rest is Rest.MORE and not self._queue:  # nobody else wants to
+            rest = take_turn(life, me, self._quantum)
+        worker.since = None
         self._turns += 1
         if not worker.hot:  # the watch has given it up meanwhile
             self.heat()
+        self._note(life, started, life.handled - handled)
+        leave(life, rest)
+
+    @staticmethod
+    def _note(life: Life, started: float, messages: int) -> None:
         seconds = perf_counter() - started
-        if seconds > QUICK_SECONDS or not pace.full:
-            pace.note(seconds, life.handled - handled)
-        if rest is not Rest.IDLE:
-            if rest is Rest.MORE:
-                life.mailbox.pause()
-            elif rest is Rest.OVER:
-                life.finished()
+        if seconds > QUICK_SECONDS or not life.pace.full:
+            life.pace.note(seconds, messages)
 
     def _sleep(self, worker: Worker) -> bool:
         """Wait for work. Gives False if the thread is to end."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..clock import monotonic
-from ..errors import AsyncElsewhere
+from ..current import here
 from .dispatcher import NO_LIMIT, Rest
 from .futex_hash import FutexHash
+from .turns import leave, take_turn
+from .without_coroutines import WithoutCoroutines
 
 if TYPE_CHECKING:
     from ..current import Here
@@ -18,12 +20,10 @@ if TYPE_CHECKING:
 __all__ = ("ThreadDispatcher",)
 
 
-class ThreadDispatcher:
+class ThreadDispatcher(WithoutCoroutines):
     """One daemon thread a life, named `regrow-NAME`; idle lives wait on a lock, which is the cheapest wake there is."""
 
     name = "thread"
-    runs_coroutines = False
-    lends = False
 
     def __init__(self) -> None:
         self._threads: dict[threading.Thread, None] = {}
@@ -53,34 +53,13 @@ class ThreadDispatcher:
         del life, me, exact
         return False
 
-    def would_block(self) -> bool:
-        """Never: each has a thread of its own."""
-        return False
-
     def run_here(self, life: Life, me: Here) -> None:
         """Refuse: its code is bound to its thread."""
         del me
         raise AssertionError(f"{life}: a thread's life is not lent")
 
-    def drive(
-        self,
-        life: Life,
-        coroutine: Coroutine[Any, Any, object],
-        done: Callable[[BaseException | None, object], None],
-    ) -> None:
-        """Refuse. Errors: AsyncElsewhere."""
-        del done
-        coroutine.close()
-        raise AsyncElsewhere(life.ref, self.name)
-
-    def cut(self, life: Life) -> None:
-        """Nothing can be done: a thread cannot be ended from outside."""
-
     def publish_to(self, publish: Callable[[object], None]) -> None:
         """There is nothing to tell."""
-
-    def rescue(self) -> None:
-        """Nothing to do: a thread goes only when its life does."""
 
     def close(self, deadline: float) -> bool:
         """Join every thread. Gives False if some run on."""
@@ -91,15 +70,14 @@ class ThreadDispatcher:
         return not any(thread.is_alive() for thread in tuple(self._threads) if thread is not own)
 
     def _run(self, life: Life, gate: threading.Lock) -> None:
-        rest = Rest.OVER
+        me = here()
         try:
             while True:
                 life.mailbox.begin()
-                rest = life.turn(NO_LIMIT)
+                rest = take_turn(life, me, NO_LIMIT)
                 if rest is not Rest.IDLE:
-                    return
+                    break
                 gate.acquire()
+            leave(life, rest)
         finally:
-            if rest is not Rest.MOVED:
-                life.finished()
             self._threads.pop(threading.current_thread(), None)
