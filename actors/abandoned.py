@@ -27,9 +27,10 @@ class AbandonedLives:
     def note(self, life: Life) -> None:
         """Remember a life whose thread runs on. A thread that is over by now is none."""
         with self._lock:
-            if life.thread_over:
-                return
             self._lives[life] = False
+            if life.thread_over:  # asked second: `ended` says it first, and asks second whether it is noted
+                del self._lives[life]
+                return
         self._bus.publish(ActorAbandoned(life.ref, life.incarnation))
         with self._lock:
             over = life in self._over
@@ -43,8 +44,10 @@ class AbandonedLives:
 
     def ended(self, life: Life) -> None:
         """Hear that no thread runs a life any more; most were never abandoned."""
+        life.thread_over = True
+        if life not in self._lives:
+            return
         with self._lock:
-            life.thread_over = True
             published = self._lives.get(life)
             if published is None:
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
@@ -67,8 +66,9 @@ def settle_started(life: Life, info: object) -> None:
         if bus.wants(ActorStarted):
             bus.publish(ActorStarted(life.ref, life.incarnation))
         told, life.on_outcome = life.on_outcome, _told_already
-        with suppress(ActorDeadError):  # who began it has ended; the link between them tells the rest
-            told(Started(life.ref, life.incarnation, info))
+        told(Started(life.ref, life.incarnation, info))
+    except ActorDeadError:
+        pass  # who began it has ended; the link between them tells the rest
     finally:
         enter_life(before)
         with life.lock:

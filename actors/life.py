@@ -289,15 +289,15 @@ class Life:
         with self.lock:
             if self._stopped is None:
                 self._stopped = threading.Event()
-                if self.announced:
-                    self._stopped.set()
-            return self._stopped
+            stopped = self._stopped
+        if self.announced:  # asked second: `stopped_now` says it first, and looks second whether there is an event
+            stopped.set()
+        return stopped
 
     def stopped_now(self) -> None:
         """Let those know who look at it."""
-        with self.lock:
-            self.announced = True
-            stopped = self._stopped
+        self.announced = True
+        stopped = self._stopped
         if stopped is not None:
             stopped.set()
 
@@ -326,7 +326,7 @@ class Life:
 
     def give_up_answers(self, reason: ExitReason) -> None:
         """Tell those whose answers it owes that there will be none."""
-        for handle in tuple(self._deferred or ()):
+        for handle in tuple(self._deferred) if self._deferred else ():
             handle.fail(ActorDeadError(self.ref, reason))
 
     def unlink(self, peer: ActorRef) -> None:

@@ -37,7 +37,10 @@ class LinkTable(Generic[K]):
 
     def drop(self, gone: K) -> tuple[K, ...]:
         """Take back all links of one that has ended; gives its peers."""
-        peers = tuple(self._peers.pop(gone, ()))
+        dropped = self._peers.pop(gone, None)
+        if dropped is None:
+            return ()
+        peers = tuple(dropped)
         for peer in peers:
             self._forget(peer, gone)
         return peers

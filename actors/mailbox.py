@@ -15,9 +15,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import ActorDeadError
+from .rest import IDLE, MORE, OVER, Rest
 from .urgent import Urgent
 
 if TYPE_CHECKING:
@@ -30,22 +31,8 @@ __all__ = (
     "Lane",
     "Mailbox",
     "Owner",
-    "Reader",
     "reply_to_of",
 )
-
-
-class Reader(Enum):
-    """How it stands with the reader at the end of a turn."""
-
-    BUSY = "busy"  # there is something to do
-    IDLE = "idle"
-    GONE = "gone"  # nothing is taken any more
-
-
-BUSY: Final = Reader.BUSY
-IDLE: Final = Reader.IDLE
-GONE: Final = Reader.GONE
 
 
 class Lane(Enum):
@@ -319,22 +306,22 @@ class Mailbox:
             self.urgent = None
             return None
 
-    def rest(self, *, deaf: bool = False) -> Reader:
-        """Be the reader no longer, because there is nothing to take. BUSY: there is something after all, it stays.
+    def rest(self, *, deaf: bool = False) -> Rest:
+        """Be the reader no longer, because there is nothing to take. MORE: there is something after all, it stays.
 
-        GONE: it was the last turn; nobody is the reader ever again. `deaf`: users' messages do not count, because it is
+        OVER: it was the last turn; nobody is the reader ever again. `deaf`: users' messages do not count, because it is
         suspended.
         """
         if self.gone:
             self.running = False
-            return GONE
+            return OVER
         self.in_hand = None
         self.running = False
         self.heedful = True
         self._turn.append(None)
         if (self.closed or self.urgent is not None or (not deaf and self.waiting())) and self.seize():
             # Put by one who has seen us busy. Whoever else came first has seen it as well.
-            return BUSY
+            return MORE
         return IDLE
 
     def pause(self) -> None:

@@ -45,14 +45,20 @@ class MonitorTable(Generic[K]):
 
     def drop_subject(self, subject: K) -> tuple[tuple[int, K], ...]:
         """Take back all monitors of one that has ended; gives (number, owner) of each, oldest first."""
-        downs = tuple((number, self._monitors[number][0]) for number in self._by_subject.get(subject, ()))
+        numbers = self._by_subject.get(subject)
+        if numbers is None:
+            return ()
+        downs = tuple((number, self._monitors[number][0]) for number in numbers)
         for number, _ in downs:
             self.demonitor(number)
         return downs
 
     def drop_owner(self, owner: K) -> tuple[tuple[int, K], ...]:
         """Take back all monitors that one who has ended held; gives (number, subject) of each."""
-        held = tuple((number, self._monitors[number][1]) for number in self._by_owner.get(owner, ()))
+        numbers = self._by_owner.get(owner)
+        if numbers is None:
+            return ()
+        held = tuple((number, self._monitors[number][1]) for number in numbers)
         for number, _ in held:
             self.demonitor(number)
         return held

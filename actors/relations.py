@@ -175,7 +175,8 @@ class Relations:
             self._ties.pop(ref, None)
             self._orphans.discard(ref)
             peers = self._links.drop(ref)
-            self._orphans.update(peer for peer in peers if self._ties.get(peer) is ref)
+            if peers:
+                self._orphans.update(peer for peer in peers if self._ties.get(peer) is ref)
             downs = self._monitors.drop_subject(ref)
             held = self._monitors.drop_owner(ref)
         # Not before: whoever registers asks afterwards whether it lives, so nothing can come in behind this.

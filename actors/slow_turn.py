@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from .dispatchers.dispatcher import Rest
 from .extras import Batch, Extras, give_back
 from .inquiries import LookAgain
-from .mailbox import BUSY, IDLE, Envelope, Mailbox, reply_to_of
+from .mailbox import Envelope, Mailbox, reply_to_of
+from .rest import AWAITS, MORE, Rest
 
 if TYPE_CHECKING:
     from .life import Life
@@ -35,10 +35,10 @@ def go_slowly(
                 item = box.pop_urgent()
                 if item is not None:
                     if not _handle_one(life, extras, item, handle):
-                        return Rest.AWAITS
+                        return AWAITS
                     continue
             if left <= 0:
-                return Rest.MORE
+                return MORE
             if not extras.suspended:
                 try:
                     item = box.pop()
@@ -50,11 +50,11 @@ def go_slowly(
                         item = _gather(life, item, min(left, extras.batch_max), special)
                     left -= len(item) if isinstance(item, Batch) else 1
                     if not _handle_one(life, extras, item, handle):
-                        return Rest.AWAITS
+                        return AWAITS
                     continue
-            state = box.rest(deaf=extras.suspended)
-            if state is not BUSY:
-                return Rest.IDLE if state is IDLE else Rest.OVER
+            rest = box.rest(deaf=extras.suspended)
+            if rest is not MORE:
+                return rest
     finally:
         life.handled += limit - left
 

@@ -19,14 +19,15 @@ from .control import GIVEN_AWAY, ActorExit, Ignore, Reply
 from .crash_frames import OUR_FILES, crash_from
 from .current import here
 from .describe import Describe
-from .dispatchers.dispatcher import NeverBegan, Rest
+from .dispatchers.dispatcher import NeverBegan
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed
 from .extras import Batch, extras_of
 from .inquiries import INQUIRIES, answer_inquiry
-from .mailbox import BUSY, IDLE, Envelope
+from .mailbox import Envelope
 from .pykka_seam import PROXY_MESSAGES, ActorStop, handle_proxy
+from .rest import AWAITS, MORE, MOVED, OVER, Rest
 from .signals import ExitSignal, StopRequest
 from .slow_turn import go_slowly
 
@@ -62,12 +63,12 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
     if not life.born:
         moved = _begin(life)
         if moved:
-            return Rest.MOVED
+            return MOVED
+    if life.coroutine is not None:
+        return AWAITS
     actor = life.actor
-    if life.awaits():
-        return Rest.AWAITS
     if actor is None or life.is_over():
-        return Rest.OVER
+        return OVER
     extras = life.extras
     if extras is not None and extras.slow:
         return go_slowly(life, extras, limit, _handle, _SPECIAL)
@@ -84,17 +85,17 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
                     box.in_hand = item
                     _handle(life, item)
                     if life.awaits():
-                        return Rest.AWAITS
+                        return AWAITS
                     if life.extras is not None and life.extras.slow:
                         return go_slowly(life, life.extras, left, _handle, _SPECIAL)
                     continue
             if left <= 0:
-                return Rest.MORE
+                return MORE
             if not user and (plain or not box.waiting()):
-                state = box.rest()
-                if state is BUSY:
+                rest = box.rest()
+                if rest is MORE:
                     continue
-                return Rest.IDLE if state is IDLE else Rest.OVER
+                return rest
             try:
                 item = pop()
             except IndexError:
@@ -108,7 +109,7 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
             if type(message) in _SPECIAL:
                 _handle(life, item)
                 if life.awaits():
-                    return Rest.AWAITS
+                    return AWAITS
             elif life.ended:  # killed after the message was taken and before it is handled
                 bury(life, item)
             else:
@@ -117,12 +118,12 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
                 except BaseException as error:  # noqa: BLE001 - let it crash: it becomes the exit reason
                     _raised(life, message, future, error)
                     if life.awaits():
-                        return Rest.AWAITS
+                        return AWAITS
                 else:
                     if type(answer) is CoroutineType:
                         _drive(life, message, future, answer)
                         if life.awaits():
-                            return Rest.AWAITS
+                            return AWAITS
                     elif future is not None:
                         _answered(life, message, future, answer)
             box.in_hand = None
@@ -310,6 +311,9 @@ def _receive_stop(_life: Life, actor: Actor, _message: object) -> object:
 
 def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> object:
     actor.stop_deadline = deadline
+    kind = type(actor)
+    if kind.on_stop_request is Actor.on_stop_request and kind.exit is Actor.exit:
+        raise _End(Cause.STOPPED, reason)  # as the hook would, but at half the price
     try:
         returned = _given(actor.on_stop_request, reason)
     except ActorExit as chosen:

@@ -7,12 +7,11 @@ Source: Erlang/OTP exit reasons; `ExitStatus` and `Signaled` map POSIX wait stat
 from __future__ import annotations
 
 import signal
-import sys
-import traceback as _traceback
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, dataclass
+from typing import Final, Never, TypeAlias
 
+from .crash_text import TracebackText, traceback_of
 from .errors import RemoteProtocolError
 from .limits import CRASH_TEXT_MAX_CHARS, CRASH_TRACEBACK_MAX_CHARS
 
@@ -71,13 +70,55 @@ class NoProc:
         return "noproc"
 
 
-@dataclass(frozen=True, slots=True)
 class Crash:
-    """An exception escaped; carried as data, so that it crosses process boundaries."""
+    """An exception escaped; carried as data, so that it crosses process boundaries. Frozen, as the other reasons are.
+
+    `traceback` may be given as what spells it out: that is done when it is first read.
+    """
+
+    __slots__ = ("_traceback", "text", "type")
+    __match_args__ = ("type", "text", "traceback")
 
     type: str
     text: str
-    traceback: str = field(default="", repr=False)  # kilobytes on one line, wherever a reason is in a repr
+    _traceback: TracebackText
+
+    def __init__(self, type: str, text: str, traceback: TracebackText = "") -> None:  # noqa: A002 - the field's name
+        keep = object.__setattr__
+        keep(self, "type", type)
+        keep(self, "text", text)
+        keep(self, "_traceback", traceback)
+
+    @property
+    def traceback(self) -> str:
+        """As Python prints it; "" if there is none."""
+        spelled: TracebackText = self._traceback
+        if not isinstance(spelled, str):
+            spelled = _spelled_out(spelled)
+            object.__setattr__(self, "_traceback", spelled)
+        return spelled
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> Never:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Crash):
+            return NotImplemented
+        return other is self or (
+            (self.type, self.text) == (other.type, other.text) and self.traceback == other.traceback
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.text))
+
+    def __repr__(self) -> str:  # without the traceback: kilobytes on one line, wherever a reason is in a repr
+        return f"Crash(type={self.type!r}, text={self.text!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Crash, (self.type, self.text, self.traceback)
 
     def __str__(self) -> str:
         return f"crash: {self.type}: {self.text}" if self.text else f"crash: {self.type}"
@@ -125,6 +166,8 @@ SHUTDOWN: Final = Shutdown()
 KILLED: Final = Killed()
 NOPROC: Final = NoProc()
 
+_CLEAN: Final = (Normal, Shutdown)  # a tuple: to ask for a union takes twice as long
+
 _BY_KIND: Final[dict[str, type[ExitReason]]] = {
     "normal": Normal,
     "shutdown": Shutdown,
@@ -155,7 +198,7 @@ def is_abnormal(reason: ExitReason) -> bool:
     >>> is_abnormal(SHUTDOWN), is_abnormal(KILLED), is_abnormal(ExitStatus(0))
     (False, True, True)
     """
-    return not isinstance(reason, Normal | Shutdown)
+    return not isinstance(reason, _CLEAN)
 
 
 def crash_of(exc: BaseException) -> Crash:
@@ -167,34 +210,28 @@ def crash_of(exc: BaseException) -> Crash:
     except BaseException as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
         text = f"<text unavailable: __str__ raised {type(error).__name__}>"
     try:
-        lines = "".join(_formatted(exc))
+        traceback = traceback_of(exc, name.removeprefix("__main__."), text)
     except BaseException as error:  # noqa: BLE001  # user code; a report must not fail on what it reports
-        lines = f"<traceback unavailable: {type(error).__name__}>"
-    return Crash(name, _sayable(text, CRASH_TEXT_MAX_CHARS), _sayable(lines, CRASH_TRACEBACK_MAX_CHARS))
+        traceback = _unavailable(error)
+    if isinstance(traceback, str):
+        traceback = _sayable(traceback, CRASH_TRACEBACK_MAX_CHARS)
+    return Crash(name, _sayable(text, CRASH_TEXT_MAX_CHARS), traceback)
 
 
-def _formatted(exc: BaseException) -> Iterator[str]:
-    """Format as `traceback` does, but do not let it look for carets where they would underline a whole line.
+def _spelled_out(late: Callable[[], str]) -> str:
+    try:
+        return _sayable(late(), CRASH_TRACEBACK_MAX_CHARS)
+    except Exception as error:  # noqa: BLE001  # a loader of source lines may be anybody's
+        return _unavailable(error)
 
-    For these it compiles the line and shows nothing, which takes half of the time, on the way to every restart. From
-    3.13 on it does show something, for a call.
-    """
-    if sys.version_info >= (3, 13):
-        return _traceback.TracebackException.from_exception(exc).format()
-    found = _traceback.TracebackException.from_exception(exc)
-    chain = [found]
-    for part in chain:  # which grows meanwhile
-        for frame in part.stack:
-            line = frame.line
-            if line and None not in (frame.colno, frame.end_colno) and frame.end_colno - frame.colno >= len(line):  # type: ignore[operator]
-                frame.colno = None
-        chain.extend(below for below in (part.__cause__, part.__context__, *(part.exceptions or ())) if below)
-    return found.format()
+
+def _unavailable(error: BaseException) -> str:
+    return f"<traceback unavailable: {type(error).__name__}>"
 
 
 def exit_to_wire(reason: ExitReason) -> list[object]:
     """Give `[kind, *fields]`, plain values that any codec can carry."""
-    fields = [_plain(getattr(reason, name)) for name in reason.__dataclass_fields__]
+    fields = [_plain(getattr(reason, name)) for name in reason.__match_args__]
     return [_KINDS[type(reason)], *fields]
 
 

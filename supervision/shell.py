@@ -171,7 +171,9 @@ class SupervisorShell(Actor):
             self._feeding = False
 
     def _execute(self, command: do.Command) -> None:  # noqa: C901, PLR0912 - one flat case a command
-        match command:
+        match command:  # the frequent ones first: each case that does not match takes its time
+            case do.Announce(event):
+                self.system.bus.publish(event)
             case do.StartLife(child_id, life, spec):
                 self._start_life(child_id, life, spec)
             case do.StopLife(child_id, _, deadline, reason):
@@ -193,8 +195,6 @@ class SupervisorShell(Actor):
                 self._replies.pop(to).set(value)
             case do.Refuse(to, error):
                 self._replies.pop(to).fail(error)
-            case do.Announce(event):
-                self.system.bus.publish(event)
             case do.ConfirmStart():
                 if self._starting is not None:
                     self._starting.ready()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from ..current import Here
     from ..life import Life
 
-__all__ = ("DEPTH_MAX", "NO_LIMIT", "QUANTUM", "Dispatcher", "NeverBegan", "Rest", "report_mistake")
+__all__ = ("DEPTH_MAX", "NO_LIMIT", "QUANTUM", "Dispatcher", "NeverBegan", "report_mistake")
 
 NO_LIMIT: Final = 1 << 62
 
@@ -20,16 +19,6 @@ QUANTUM: Final = 64
 
 DEPTH_MAX: Final = 16
 """Turns inside each other on one thread: each of them takes stack. Beyond, the next one waits for a thread."""
-
-
-class Rest(Enum):
-    """How a turn ended."""
-
-    IDLE = "idle"  # it will be woken when there is something to do
-    MORE = "more"  # it has handled as many messages as it may, and there may be more
-    AWAITS = "awaits"  # a coroutine of it runs; the turn goes on when that is done
-    MOVED = "moved"  # another dispatcher runs it from now on
-    OVER = "over"  # the life has ended; never again
 
 
 class NeverBegan(BaseException):

@@ -23,7 +23,8 @@ from ..clock import monotonic
 from ..current import Here, enter_life, here
 from ..events import PoolExhausted
 from ..pace import QUICK_SECONDS
-from .dispatcher import DEPTH_MAX, QUANTUM, Rest
+from ..rest import IDLE, MORE
+from .dispatcher import DEPTH_MAX, QUANTUM
 from .turns import leave, take_turn
 from .without_coroutines import WithoutCoroutines
 from .worker import Worker
@@ -121,7 +122,8 @@ class PoolDispatcher(WithoutCoroutines):
         started = perf_counter()
         rest = take_turn(life, me, self._quantum)
         self._note(life, started, 1)
-        leave(life, rest)
+        if rest is not IDLE:
+            leave(life, rest)
 
     def cool(self) -> None:
         """Let another thread take over the queue while this one, of the pool, waits."""
@@ -241,14 +243,15 @@ class PoolDispatcher(WithoutCoroutines):
         handled = life.handled
         started = worker.since = perf_counter()
         rest = take_turn(life, me, self._quantum)
-        while rest is Rest.MORE and not self._queue:  # nobody else wants to
+        while rest is MORE and not self._queue:  # nobody else wants to
             rest = take_turn(life, me, self._quantum)
         worker.since = None
         self._turns += 1
         if not worker.hot:  # the watch has given it up meanwhile
             self.heat()
         self._note(life, started, life.handled - handled)
-        leave(life, rest)
+        if rest is not IDLE:
+            leave(life, rest)
 
     @staticmethod
     def _note(life: Life, started: float, messages: int) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..clock import monotonic
 from ..current import here
-from .dispatcher import NO_LIMIT, Rest
+from ..rest import IDLE
+from .dispatcher import NO_LIMIT
 from .futex_hash import FutexHash
 from .turns import leave, take_turn
 from .without_coroutines import WithoutCoroutines
@@ -75,7 +76,7 @@ class ThreadDispatcher(WithoutCoroutines):
             while True:
                 life.mailbox.begin()
                 rest = take_turn(life, me, NO_LIMIT)
-                if rest is not Rest.IDLE:
+                if rest is not IDLE:
                     break
                 gate.acquire()
             leave(life, rest)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..rest import MORE, OVER, Rest
 from ..turn import run_turn
-from .dispatcher import Rest, report_mistake
+from .dispatcher import report_mistake
 
 if TYPE_CHECKING:
     from ..current import Here
@@ -22,14 +23,14 @@ def take_turn(life: Life, me: Here, limit: int) -> Rest:
     except BaseException as error:  # noqa: BLE001 - a mistake of ours; the others have their turn all the same
         life.broken(error)
         report_mistake(error)
-        return Rest.OVER
+        return OVER
     finally:
         me.life = before
 
 
 def leave(life: Life, rest: Rest) -> None:
     """Let a life wait for its next turn, or be over."""
-    if rest is Rest.MORE:
+    if rest is MORE:
         life.mailbox.pause()
-    elif rest is Rest.OVER:
+    elif rest is OVER:
         life.finished()

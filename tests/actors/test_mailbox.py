@@ -19,7 +19,8 @@ from regrow.actors import (
     SpawnOptions,
 )
 from regrow.actors.bounded import make_mailbox
-from regrow.actors.mailbox import BUSY, GONE, IDLE, Lane, Mailbox
+from regrow.actors.mailbox import Lane, Mailbox
+from regrow.actors.rest import IDLE, MORE, OVER
 from regrow.actors.testing import Hold, Puppet, hang
 
 
@@ -105,7 +106,7 @@ def test_a_reader_that_finds_a_message_at_the_last_moment_does_not_rest() -> Non
     box, _ = mailbox()
     assert box.begin()
     box.post("late")
-    assert box.rest() is BUSY
+    assert box.rest() is MORE
     assert drain(box) == ["late"]
     assert box.rest() is IDLE
 
@@ -120,7 +121,7 @@ def test_a_turn_is_had_by_one_alone() -> None:
     box.post("put while it runs")
     assert owner.wakes == 0
     assert not box.seize_idle()
-    assert box.rest() is BUSY
+    assert box.rest() is MORE
 
 
 def test_who_comes_when_somebody_else_has_the_turn_leaves_it_to_him() -> None:
@@ -174,7 +175,7 @@ def test_close_gives_what_waits_and_whether_code_runs() -> None:
     box.post("waits")
     take(box)
     assert box.close() == (("waits",), True)
-    assert box.rest() is GONE
+    assert box.rest() is OVER
     assert box.close() == ((), False)
 
 
@@ -185,7 +186,7 @@ def test_close_calls_an_idle_reader_who_then_has_a_last_turn() -> None:
     assert box.close() == ((), False)
     assert owner.wakes == 1
     assert box.begin()
-    assert box.rest() is GONE
+    assert box.rest() is OVER
     assert not box.seize()
 
 

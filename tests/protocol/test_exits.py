@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import signal
 import traceback
+import weakref
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -25,6 +29,7 @@ from regrow.protocol.exits import (
     exit_to_wire,
     is_abnormal,
 )
+from regrow.protocol.limits import CRASH_TRACEBACK_MAX_CHARS
 
 ROWS: list[tuple[ExitReason, bool, str]] = [
     (NORMAL, False, "normal"),
@@ -152,10 +157,101 @@ def _bad_syntax() -> None:
     compile("1 +", "typed", "exec")
 
 
+def _a_bad_name() -> None:
+    a_nam = 1
+    a_name  # type: ignore[name-defined]  # noqa: B018, F821
+    del a_nam
+
+
+def _without_a_text() -> None:
+    raise TimeoutError
+
+
+def _with_notes() -> None:
+    error = ValueError("no")
+    error.add_note("see there")
+    raise error
+
+
+def _several_lines() -> None:
+    raise ValueError(
+        "one\n"
+        "two"
+    )  # fmt: skip
+
+
+def _hides_its_context() -> None:
+    try:
+        _a_part_of_a_line()
+    except KeyError:
+        raise ValueError("no") from None
+
+
 @pytest.mark.parametrize(
-    "fail", [_a_part_of_a_line, _a_whole_line, _with_a_cause, _with_a_context, _a_group, _deep, _bad_syntax]
+    "fail",
+    [
+        _a_part_of_a_line,
+        _a_whole_line,
+        _with_a_cause,
+        _with_a_context,
+        _a_group,
+        _deep,
+        _bad_syntax,
+        _a_bad_name,
+        _without_a_text,
+        _with_notes,
+        _several_lines,
+        _hides_its_context,
+    ],
 )
 def test_a_crash_has_the_traceback_that_python_would_print(fail: Callable[[], None]) -> None:
     with pytest.raises(Exception) as caught:
         fail()
     assert crash_of(caught.value).traceback == "".join(traceback.format_exception(caught.value))
+
+
+def test_a_crash_keeps_nothing_alive_that_its_frames_had_in_hand() -> None:
+    class Big:
+        pass
+
+    kept: list[weakref.ref[Big]] = []
+
+    def fail() -> None:
+        big = Big()
+        kept.append(weakref.ref(big))
+        raise ValueError("no")
+
+    def crash() -> Crash:
+        try:
+            fail()
+        except ValueError as error:
+            return crash_of(error)
+        raise AssertionError("it has not failed")
+
+    made = crash()
+    assert kept[0]() is None
+    assert "in fail" in made.traceback
+
+
+def test_what_cannot_be_spelled_out_says_so() -> None:
+    def spell() -> str:
+        raise OSError("no source")
+
+    assert Crash("T", "x", spell).traceback == "<traceback unavailable: OSError>"
+
+
+def test_a_late_traceback_is_cut_as_one_that_is_there() -> None:
+    assert len(Crash("T", "x", lambda: "x" * 10 * CRASH_TRACEBACK_MAX_CHARS).traceback) < 2 * CRASH_TRACEBACK_MAX_CHARS
+
+
+def test_a_crash_is_a_value() -> None:
+    one, same, other = Crash("T", "x", lambda: "there"), Crash("T", "x", "there"), Crash("T", "x", "elsewhere")
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert pickle.loads(pickle.dumps(one)) == same
+    assert copy.deepcopy(one) == same
+    with pytest.raises(FrozenInstanceError):
+        one.text = "y"
+    with pytest.raises(FrozenInstanceError):
+        del one.text
