@@ -4,7 +4,7 @@ Layout: 8-byte words in the machine's byte order, each with one writer, so a loa
 text slots, each under a sequence lock of its own: the message that the root handles, and the work that it has given to
 another thread. Advisory only: nothing is published through it; the socket orders messages.
 
-Source: PROCESSES.md section 4 (107 ns a store, 51 ns a load; no surveyed system can say what was in hand when it died).
+A store takes about 0.1 microseconds, a load half of that.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ held when it forks; it runs no code of the user except the imports that it was t
 When its system dies it sees the end of its socket, gives each process its grace, then kills what is left, groups and
 all, and ends itself. It holds no GIL of theirs, so a child that is stuck in C code dies too; that is why processes that
 it did not fork are put under its guard as well.
-Source: Android's zygote; PROCESSES.md section 3a (1.3 ms a start against 74 ms of multiprocessing spawn).
+Source: Android's zygote. A fork of a warm image takes a few milliseconds where a fresh interpreter takes 70.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a supervisor is asked and answers; SUPERVISION.md 2.9."""
+"""What a supervisor is asked and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boot, SUPERVISION.md 2.2."""
+"""Boot."""
 
 from __future__ import annotations
 

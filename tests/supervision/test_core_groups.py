@@ -1,4 +1,4 @@
-"""Restarts of several children together; SUPERVISION.md 2.5."""
+"""Restarts of several children together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision table, intensity, backoff and single restarts; SUPERVISION.md 2.3 to 2.6."""
+"""The decision table, intensity, backoff and single restarts."""
 
 from __future__ import annotations
 

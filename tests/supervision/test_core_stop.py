@@ -1,4 +1,4 @@
-"""Termination of one child and of the supervisor; SUPERVISION.md 2.7. Significant children; 2.8."""
+"""Termination of one child and of the supervisor. Significant children."""
 
 from __future__ import annotations
 
