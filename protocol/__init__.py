@@ -6,8 +6,9 @@ Everything here is imported when it is first asked for: exit reasons must not co
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from .lazy import lazily
 
 if TYPE_CHECKING:
     from .codec import decode as decode
@@ -78,15 +79,6 @@ _HOMES: Final = {
     "record": "records",
 }
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+if not TYPE_CHECKING:  # type checkers know the names above, and that there are no others
+    __all__ = tuple(_HOMES)
+    __getattr__, __dir__ = lazily(globals(), _HOMES)

@@ -5,7 +5,6 @@ Everything here is imported when it is first asked for, so `import regrow` costs
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -45,46 +44,6 @@ if TYPE_CHECKING:
     from regrow.supervision.supervisor import Supervisor as Supervisor
     from regrow.supervision.task_supervisor import TaskSpec as TaskSpec
     from regrow.supervision.task_supervisor import TaskSupervisorHandle as TaskSupervisorHandle
-
-__all__ = (
-    "Actor",
-    "ActorRef",
-    "ActorSystem",
-    "AsyncClient",
-    "AutoShutdown",
-    "Backoff",
-    "BrutalKill",
-    "ChildSpec",
-    "ChildType",
-    "Client",
-    "DynamicSpec",
-    "DynamicSupervisorHandle",
-    "Gateway",
-    "Grace",
-    "Infinity",
-    "Invocation",
-    "Isolation",
-    "Limits",
-    "PartitionHandle",
-    "PartitionSpec",
-    "RegrowError",
-    "Restart",
-    "RestartIntensity",
-    "Start",
-    "Strategy",
-    "Supervisor",
-    "SupervisorHandle",
-    "SupervisorSpec",
-    "TaskSpec",
-    "TaskSupervisorHandle",
-    "Worker",
-    "WorkerOptions",
-    "__version__",
-    "invocation",
-    "logger",
-    "record",
-    "supervise",
-)
 
 __version__: Final = "0.1.0"
 """The same as in pyproject.toml; a test compares them."""
@@ -128,15 +87,13 @@ _HOMES: Final = {
     "supervise": "supervision.supervise",
 }
 
+if not TYPE_CHECKING:  # type checkers know the names above, and that there are no others
+    __all__ = tuple(sorted({*_HOMES, "__version__"}))
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        from regrow.protocol.lazy import import_name  # here, so that `import regrow` imports nothing else
 
+        return import_name(name, _HOMES, globals())
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from regrow.protocol.lazy import lazily
 
 if TYPE_CHECKING:
     from regrow.connect.client import Client as Client
@@ -11,19 +12,8 @@ if TYPE_CHECKING:
     from regrow.connect.gateway import Gateway as Gateway
     from regrow.connect.worker import Worker as Worker
 
-__all__ = ("AsyncClient", "Client", "Gateway", "Worker")
-
 _HOMES: Final = {"AsyncClient": "client_async", "Client": "client", "Gateway": "gateway", "Worker": "worker"}
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # type checkers know the names above, and that there are no others
+    __all__ = tuple(_HOMES)
+    __getattr__, __dir__ = lazily(globals(), _HOMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,34 @@ def test_all_names_every_public_class_and_function(name: str, path: Path) -> Non
 
 @every_module
 def test_every_name_in_all_resolves(name: str, path: Path) -> None:
-    names = declared(ast.parse(path.read_text(encoding="utf-8")))
-    if names is None:
+    if "__all__" not in path.read_text(encoding="utf-8"):
         return
     module = importlib.import_module(name)
-    assert [entry for entry in names if not hasattr(module, entry)] == []
+    assert [entry for entry in module.__all__ if not hasattr(module, entry)] == []
+
+
+def shown_to_type_checkers(tree: ast.Module, package: str) -> dict[str, str]:
+    """Give name -> module of what is imported, under the same name, at the top of the file under `if TYPE_CHECKING`."""
+    (block,) = (
+        node.body for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    found = {}
+    for node in block:
+        assert isinstance(node, ast.ImportFrom)
+        home = resolve_name("." * node.level + str(node.module), package)
+        for alias in node.names:
+            assert alias.asname == alias.name, "only a name that is imported as itself is offered to others"
+            found[alias.name] = home
+    return found
+
+
+def lazy_packages() -> list[tuple[str, Path]]:
+    return [(name, path) for name, path in modules() if path.stem == "__init__" and "_HOMES" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize(("name", "path"), lazy_packages(), ids=[name for name, _ in lazy_packages()])
+def test_lazy_packages_show_type_checkers_what_they_give(name: str, path: Path) -> None:
+    package = importlib.import_module(name)
+    given = {entry: resolve_name(f".{home}", name) for entry, home in package._HOMES.items()}
+    assert given == shown_to_type_checkers(ast.parse(path.read_text(encoding="utf-8")), name)
+    assert set(given) == set(package.__all__) - {"__version__"}

@@ -134,7 +134,7 @@ def test_the_runtime_is_imported_without_heavy_libraries(package: str) -> None:
     assert imported_by(f"import {package}") & LIBRARIES == set()
 
 
-@pytest.mark.parametrize("name", ["regrow", "regrow.protocol"])
+@pytest.mark.parametrize("name", ["regrow", "regrow.actors.patterns", "regrow.connect", "regrow.protocol"])
 def test_names_that_are_imported_lazily_are_all_there(name: str) -> None:
     package = import_module(name)
     with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'nobody'"):

@@ -27,10 +27,9 @@ def test_a_part_is_loaded_when_it_is_used() -> None:
 
 
 def test_every_name_is_that_of_its_part() -> None:
-    for part, names in patterns._PARTS.items():
+    for name, part in patterns._HOMES.items():
         module = importlib.import_module(f"regrow.actors.patterns.{part}")
-        for name in names:
-            assert getattr(patterns, name) is getattr(module, name)
+        assert getattr(patterns, name) is getattr(module, name)
     assert set(patterns._HOMES) == set(patterns.__all__)
     assert set(patterns.__all__) <= set(dir(patterns))
 
