@@ -12,7 +12,8 @@ import pytest
 
 PACKAGE = """
 from regrow.protocol.lazy import lazily
-__getattr__, __dir__ = lazily(globals(), {"Near": "near", "Far": "below.far"})
+__all__ = ("Far", "Near", "namesake")
+__getattr__, __dir__ = lazily(globals(), {"Far": "below.far", "Near": "near", "namesake": "namesake"})
 """
 
 
@@ -22,6 +23,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     (tmp_path / "lazy_one/__init__.py").write_text(PACKAGE)
     (tmp_path / "lazy_one/near.py").write_text("class Near: ...\n")
     (tmp_path / "lazy_one/below/far.py").write_text("class Far: ...\n")
+    (tmp_path / "lazy_one/namesake.py").write_text("def namesake(): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
     yield import_module("lazy_one")
     for name in [name for name in sys.modules if name.startswith("lazy_one")]:
@@ -50,3 +52,11 @@ def test_a_name_that_is_none_is_refused_as_any_module_does(package: ModuleType) 
 
 def test_what_is_not_yet_imported_is_listed_too(package: ModuleType) -> None:
     assert {"Far", "Near", "__name__"} <= set(dir(package))
+
+
+def test_a_name_that_is_its_modules_too_stays_the_name(package: ModuleType) -> None:
+    module = import_module("lazy_one.namesake")
+    assert package.namesake is module.namesake
+    from lazy_one import namesake
+
+    assert namesake is module.namesake
