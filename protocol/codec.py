@@ -105,7 +105,7 @@ def decode(data: Buffer, *, refs: ReadRef | None = None) -> object:
     Runs in: any thread, never blocks. O(size).
     Errors: RemoteProtocolError, whatever the bytes are; what `refs` raises.
     """
-    if refs is None and not isinstance(data, memoryview) and _MARK_BYTES not in data:
+    if not isinstance(data, memoryview) and _MARK_BYTES not in data:  # refs are marked, too
         return unpack(data, what="message", ext_hook=_read_scalar)
     decoder = Decoder(refs)
     return decoder.checked(unpack(data, what="message", ext_hook=decoder.read_ext, list_hook=decoder.read_list))

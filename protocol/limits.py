@@ -20,6 +20,7 @@ __all__ = (
     "NESTING_MAX",
     "PATH_SHOWN_CHARS",
     "SESSION_MAX_BYTES",
+    "SHARED_FRAME_BYTES",
     "STDERR_TAIL_BYTES",
     "WINDOW_BYTES",
     "WINDOW_MESSAGES",
@@ -41,6 +42,10 @@ INLINE_MAX_BYTES: Final = 64 * 1024
 
 HEAD_KEPT_BYTES: Final = 256
 """First bytes of garbage that are kept for the report: enough to recognize a printed text or another protocol."""
+
+SHARED_FRAME_BYTES: Final = 32 * 1024
+"""Bytes of the messages that share one frame: enough that a header more or less does not count, and little enough to
+be taken in one piece and to let a control message pass soon."""
 
 NESTING_MAX: Final = 1024
 """Levels of containers in a value, where msgpack 1.2 stops (1.1 packs 511), both ways and without recursion of ours;

@@ -150,6 +150,7 @@ class BlackBoxWriter:
         self._map = mmap.mmap(fd, PAGE_BYTES)
         self._words = memoryview(self._map).cast("Q")
         self._words[_Word.MAGIC] = _MAGIC
+        self._text = ""  # of the message in hand, as it was written last
 
     @property
     def incarnation(self) -> int:
@@ -183,7 +184,9 @@ class BlackBoxWriter:
 
     def describe(self, text: str) -> None:
         """Replace the text of the message in hand."""
-        self._write(_MESSAGE_TEXT, text)
+        if text != self._text:
+            self._text = text
+            self._write(_MESSAGE_TEXT, text)
 
     def work_on(self, text: str) -> None:
         """Note what another thread than the root's works on from now on; "" when it has done."""

@@ -36,6 +36,7 @@ from ...protocol.host.messages import (
     Ready,
     Stop,
     Tell,
+    Tells,
 )
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
@@ -109,7 +110,8 @@ class HostedMain:
         self._link = LinkSocket(
             self._loop, sock, LinkProtocol(Side.CHILD), on_message=self._receive, on_end=self._link_ended
         )
-        self._peer = Peer(self._system, self._link.send)
+        self._peer = Peer(self._system)
+        self._peer.outlet = self._link
         self._lock = threading.Lock()
         self._held: list[LinkMessage] | None = []  # what came before there was anybody to take it
         self._received = 0
@@ -251,13 +253,17 @@ class HostedMain:
                 self._stop_reason = message.reason
                 os.kill(os.getpid(), signal.SIGTERM)  # interrupts the import, which may take long
             return
-        if isinstance(message, Tell | Ask):
+        if isinstance(message, Tells):
+            self._received += len(message.bodies)
+            self._black_box.received(self._received)
+        elif isinstance(message, (Tell, Ask)):
             self._received += 1
             self._black_box.received(self._received)
-        with self._lock:
-            if self._held is not None:
-                self._held.append(message)
-                return
+        if self._held is not None:  # once there is somebody to take it, for good
+            with self._lock:
+                if self._held is not None:
+                    self._held.append(message)
+                    return
         self._peer.receive(message)
 
     def _link_ended(self, _error: Exception | None) -> None:

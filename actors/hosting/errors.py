@@ -42,9 +42,9 @@ class LaunchFailed(HostingError):
 class OutboxFull(HostingError):
     """A message was refused because what waits to be written to the process is over its bound."""
 
-    def __init__(self, to: str, *, waiting_bytes: int, limit_bytes: int) -> None:
-        super().__init__(to, waiting_bytes, limit_bytes)
-        self.to = to
+    def __init__(self, to: object, *, waiting_bytes: int, limit_bytes: int) -> None:
+        super().__init__(str(to), waiting_bytes, limit_bytes)
+        self.to = str(to)
         self.waiting_bytes = waiting_bytes
         self.limit_bytes = limit_bytes
 

@@ -114,8 +114,7 @@ class Hosting:
         if self._system.relations.is_living(hosted):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {hosted}, alive")
         incarnation = hosted.incarnation + 1
-        sender: list[HostedProcess] = []
-        peer = Peer(self._system, lambda message, to: sender[0].send(message, to), hosted=hosted)  # noqa: PLW0108
+        peer = Peer(self._system, hosted=hosted)
         opened: list[int] = []
         try:
             if self._system.closed:
@@ -129,7 +128,7 @@ class Hosting:
             on_outcome(StartFailed(hosted, incarnation, crash_of(error), None, error))
             return hosted
         life = HostedProcess(self._system, self._loop, hosted, peer, begun)
-        sender.append(life)
+        peer.outlet = life
         hosted.bind(life)
         with self._lock:
             self._lives.add(life)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
 from ...protocol.exits import KILLED, ExitReason, Hang, crash_of, is_abnormal
-from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Log, Ready, Stop
+from ...protocol.frames import Buffer
+from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Log, Ready, Stop, Tell
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import ActorDeadError, StartTimeout, SystemClosed
@@ -76,7 +77,7 @@ class HostedProcess:
         )
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
         self._lock = threading.Lock()  # guards the three below
-        self._early: list[tuple[LinkMessage, str]] | None = []  # until the process has said hello
+        self._early: list[tuple[LinkMessage, object]] | None = []  # until the process has said hello
         self._process: LaunchedProcess | None = None
         self._killing = False
         self._started_at: float | None = None
@@ -155,7 +156,7 @@ class HostedProcess:
         if self.interest.unlinked(peer):
             self.peer.request_unlink(peer, self.ref.urn)
 
-    def send(self, message: LinkMessage, to: str) -> None:
+    def send(self, message: LinkMessage, to: object = "") -> None:
         """Send to the process; before its hello, keep. Errors: as LinkSocket.send."""
         with self._lock:
             if self._early is not None:
@@ -164,6 +165,13 @@ class HostedProcess:
                 self._early.append((message, to))
                 return
         self._link.send(message, to)
+
+    def tell(self, urn: str, body: Buffer, to: object) -> None:
+        """Send a Tell. Errors: as `send`."""
+        if self._early is None:  # once it has said hello, for good
+            self._link.tell(urn, body, to)
+        else:
+            self.send(Tell(urn, body), to)
 
     # Birth.
 

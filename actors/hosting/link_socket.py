@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ...protocol.errors import RemoteProtocolError
+from ...protocol.errors import LocalProtocolError, RemoteProtocolError
 from ...protocol.frames import Buffer
-from ...protocol.host.messages import Ask, LinkMessage, Log, Tell
+from ...protocol.host.messages import Ask, LinkMessage, Log
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import State
 from ..clock import monotonic
@@ -28,8 +28,11 @@ OUTBOX_MAX_BYTES: Final = 64 * 1024 * 1024  # four frames of the largest size; m
 RECEIVE_BYTES: Final = 256 * 1024
 _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that control can still overtake
 BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
+BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
+BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
+_TELL_BYTES: Final = 64  # what a tell is counted for besides its body
 _VECTORS_MAX: Final = 64  # Linux allows 1,024 a call; more than this many no longer makes it faster
-_BOUNDED: Final = (Tell, Ask, Log)
+_BOUNDED: Final = (Ask, Log)
 
 
 class LinkSocket:
@@ -60,6 +63,7 @@ class LinkSocket:
         self._waiting_bytes = 0
         self._blocked = False  # the loop waits for the socket to be writable
         self._deferred = False  # the loop will write soon
+        self._tells: deque[tuple[str, Buffer]] = deque()  # not yet given to the protocol; added to without the lock
         self._wrote_at = 0.0  # monotonic seconds
         self._open = True
         self._ended = False  # on_end has been called
@@ -73,26 +77,47 @@ class LinkSocket:
         """Begin to read. Runs in: any thread."""
         self._loop.call(lambda: self._loop.watch(self._interest(), READ))
 
-    def send(self, message: LinkMessage, to: str = "") -> None:
-        """Send, or keep for the loop to send. Runs in: any thread; never blocks.
+    def send(self, message: LinkMessage, to: object = "") -> None:
+        """Send, or keep for the loop to send; `to` is whom its errors name. Runs in: any thread; never blocks.
 
-        Errors: OutboxFull for a tell, an ask or a log record over the bound; CodecError, FrameTooLarge;
-        LocalProtocolError if the link's state does not allow it (any more).
+        Errors: OutboxFull for an ask or a log record over the bound; CodecError, FrameTooLarge; LocalProtocolError if
+        the link's state does not allow it (any more).
         """
         with self._lock:
-            size = len(message.body) if isinstance(message, Tell | Ask) else 64
+            size = len(message.body) if isinstance(message, Ask) else 64
+            self._take_tells()
             if self._waiting_bytes + size > self._limit_bytes and self._waiting_bytes and isinstance(message, _BOUNDED):
                 raise OutboxFull(to, waiting_bytes=self._waiting_bytes, limit_bytes=self._limit_bytes)
             self._protocol.send(message)
             if not self._open:
                 return
             self._waiting_bytes += size
-            if self._blocked:
+            if not self._blocked:
+                self._write()
+                self._wrote_at = monotonic()
+
+    def tell(self, urn: str, body: Buffer, to: object) -> None:
+        """Send a Tell: as `send`. One at a time goes at once; of a burst, many share a frame and a call of the OS.
+
+        A burst takes no lock: a message is added first, and only then is looked whether somebody will still write it.
+        """
+        if self._waiting_bytes > self._limit_bytes:
+            raise OutboxFull(to, waiting_bytes=self._waiting_bytes, limit_bytes=self._limit_bytes)
+        tells = self._tells
+        alone = len(body) >= BURST_BYTES or not self._protocol.takes_tells
+        if not alone:
+            tells.append((urn, body))
+            if self._deferred and len(tells) < BURST_MESSAGES:
                 return
-            # One at a time goes at once; a burst of tells is left to the loop, which writes many with one call.
-            if isinstance(message, Tell) and (self._deferred or monotonic() - self._wrote_at < BURST_SECONDS):
-                if not self._deferred:
-                    self._deferred = self._loop.call(self._write_deferred)
+        with self._lock:
+            self._take_tells()
+            if alone:
+                self._protocol.tell(urn, (body,))
+                self._waiting_bytes += len(body)
+            if not self._open or self._blocked:
+                return
+            if not self._deferred and monotonic() - self._wrote_at < BURST_SECONDS:
+                self._deferred = self._loop.call(self._write_deferred)
                 return
             self._write()
             self._wrote_at = monotonic()
@@ -106,6 +131,7 @@ class LinkSocket:
         """Wait until everything is written, at most `timeout` seconds; for a process about to leave."""
         while True:
             with self._lock:
+                self._take_tells()
                 if self._open and not self._pieces and not self._protocol.has_data_to_send:
                     return True
                 if not self._open or not wait_writable(self._sock.fileno(), timeout):
@@ -139,6 +165,7 @@ class LinkSocket:
         if events & WRITE:
             with self._lock:
                 self._blocked = False
+                self._take_tells()
                 if self._open:
                     self._loop.watch(self._interest(), READ)
                     self._write()
@@ -214,10 +241,26 @@ class LinkSocket:
 
     def _write_deferred(self) -> None:
         with self._lock:
-            self._deferred = False
+            self._deferred = False  # first: whoever adds a tell now sees that, or is seen
+            self._take_tells()
             if self._open and not self._blocked:
                 self._write()
                 self._wrote_at = monotonic()
+
+    def _take_tells(self) -> None:
+        """Give the protocol what was added without the lock. Runs in: any thread, with the lock."""
+        tells = self._tells
+        while tells:
+            urn, body = tells.popleft()
+            bodies = [body]
+            while tells and tells[0][0] is urn:
+                bodies.append(tells.popleft()[1])
+            try:
+                self._protocol.tell(urn, bodies)
+            except LocalProtocolError:
+                tells.clear()  # it has ended a moment ago: they are as lost as what is written and never read
+                return
+            self._waiting_bytes += sum(map(len, bodies)) + _TELL_BYTES * len(bodies)
 
     def _consume(self, sent: int) -> None:
         while sent:

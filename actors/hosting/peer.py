@@ -12,8 +12,7 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from ...protocol.codec import decode, encode
 from ...protocol.errors import LocalProtocolError, ProtocolError
@@ -30,6 +29,7 @@ from ...protocol.host.messages import (
     Reply,
     StopRequest,
     Tell,
+    Tells,
     UnlinkRequest,
 )
 from ...protocol.ref_token import RefToken
@@ -51,12 +51,22 @@ if TYPE_CHECKING:
     from ..cell import Cell
     from ..system import ActorSystem
 
-__all__ = ("Peer",)
+__all__ = ("Outlet", "Peer")
 
 _MINE: Final = "mine"  # the actor lives on the sender's side, or is reached through it
 _YOURS: Final = "yours"
 _POISON: Final = b""  # the body of pykka's stop message; no encoded value is empty
 _REMEMBERED_MAX: Final = 1024  # refs passed on from other links, and reasons of late deaths
+
+
+class Outlet(Protocol):
+    """Where messages leave. Runs in: any thread; never blocks. Errors: as `LinkSocket.send`; `to` is whom they name."""
+
+    def send(self, message: LinkMessage, to: object = "") -> None:
+        """Send a message."""
+
+    def tell(self, urn: str, body: Buffer, to: object) -> None:
+        """Send a Tell."""
 
 
 class Peer:
@@ -65,12 +75,11 @@ class Peer:
     Runs in: any thread, except `receive` and `close`: the I/O thread. Never blocks.
     """
 
-    def __init__(
-        self, system: ActorSystem, send: Callable[[LinkMessage, str], object], *, hosted: ActorRef | None = None
-    ) -> None:
+    outlet: Outlet  # set before anything is sent
+
+    def __init__(self, system: ActorSystem, *, hosted: ActorRef | None = None) -> None:
         self.system = system
         self.open = True
-        self._send = send
         self._hosted = hosted
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -132,25 +141,27 @@ class Peer:
         stopping = type(envelope.message) is ActorStop
         body = _POISON if stopping else self.encode(envelope.message)
         future = envelope.reply_to
-        number = None
-        if future is None:
-            message: LinkMessage = Tell(ref.urn, body)
-        else:
-            with self._lock:
-                number = next(self._ids) & 0xFFFFFFFF
-                self._asks[number] = (future, ref, stopping)
-            message = Ask(ref.urn, number, body, future.waits)
+        if future is not None:
+            self._ask(ref, future, body, stopping=stopping)
+            return
         try:
-            self._send(message, str(ref))
-        except ProtocolError as error:
+            self.outlet.tell(ref.urn, body, ref)
+        except LocalProtocolError as error:
+            _refused(ref, error)
+
+    def _ask(self, ref: ActorRef, future: AskFuture[Any], body: Buffer, *, stopping: bool) -> None:
+        with self._lock:
+            number = next(self._ids) & 0xFFFFFFFF
+            self._asks[number] = (future, ref, stopping)
+        try:
+            self.outlet.send(Ask(ref.urn, number, body, future.waits), ref)
+        except LocalProtocolError as error:
             self._forget_ask(number)
-            if type(error) is LocalProtocolError:  # the link's state does not allow it: it has ended
-                raise ActorDeadError(ref) from error
-            raise
-        except OutboxFull:
+            _refused(ref, error)
+        except (ProtocolError, OutboxFull):
             self._forget_ask(number)
             raise
-        if future is not None and not self.open:  # it ended between; close() may not have seen this one
+        if not self.open:  # it ended between; close() may not have seen this one
             self._forget_ask(number)
             future.try_fail(ActorDeadError(ref))
 
@@ -214,8 +225,10 @@ class Peer:
     def receive(self, message: LinkMessage) -> None:
         """Take a message of the traffic. What is for the dead becomes a dead letter, or an answer that says so."""
         match message:
+            case Tells(to, bodies):
+                self._receive_tells(to, bodies)
             case Tell(to, body):
-                self._receive_tell(to, body)
+                self._receive_tells(to, (body,))
             case Ask(to, ask_id, body, waits):
                 self._receive_ask(to, ask_id, body, waits=waits)
             case Reply(ask_id, ok, body):
@@ -264,20 +277,21 @@ class Peer:
             remote.interest.forget()
             self.system.announce_exit(remote, 0, reason)
 
-    def _receive_tell(self, to: str, body: Buffer) -> None:
+    def _receive_tells(self, to: str, bodies: tuple[Buffer, ...]) -> None:
         ref = self.local(to)
-        try:
-            message = ActorStop() if not len(body) else self.decode(body)
-            if ref is not None:
-                ref.tell(message)
-                return
-            why = "not alive"
-        except ActorDeadError:
-            return  # published by tell
-        except (ProtocolError, MailboxFull, OutboxFull) as error:
-            message, why = bytes(body[:64]), str(error)
-        dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
-        self.system.bus.publish(DeadLetter(dead, message, why))
+        for body in bodies:
+            try:
+                message = ActorStop() if not len(body) else self.decode(body)
+                if ref is not None:
+                    ref.tell(message)
+                    continue
+                why = "not alive"
+            except ActorDeadError:
+                continue  # published by tell
+            except (ProtocolError, MailboxFull, OutboxFull) as error:
+                message, why = bytes(body[:64]), str(error)
+            dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
+            self.system.bus.publish(DeadLetter(dead, message, why))
 
     def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool) -> None:
         ref = self.local(to)
@@ -383,14 +397,20 @@ class Peer:
 
     def _signal(self, message: LinkMessage) -> None:
         try:
-            self._send(message, "")
+            self.outlet.send(message)
         except LocalProtocolError:
             return  # signals to the dead are nothing, as in OTP
 
-    def _forget_ask(self, number: int | None) -> None:
-        if number is not None:
-            with self._lock:
-                self._asks.pop(number, None)
+    def _forget_ask(self, number: int) -> None:
+        with self._lock:
+            self._asks.pop(number, None)
+
+
+def _refused(ref: ActorRef, error: LocalProtocolError) -> NoReturn:
+    """Say what the link's refusal means: its state does not allow the message, it has ended. Errors: one of the two."""
+    if type(error) is LocalProtocolError:
+        raise ActorDeadError(ref) from error
+    raise error
 
 
 def _remember(table: OrderedDict[str, Any], key: str, value: object) -> None:

@@ -37,6 +37,7 @@ __all__ = (
     "Stop",
     "StopRequest",
     "Tell",
+    "Tells",
     "UnlinkRequest",
 )
 
@@ -123,6 +124,14 @@ class Tell:
 
     to: str
     body: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """either way: messages for one actor, in this order, that share a frame."""
+
+    to: str
+    bodies: tuple[Buffer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +264,7 @@ LinkMessage: TypeAlias = (
     | Exited
     | Acknowledge
     | Tell
+    | Tells
     | Ask
     | Reply
     | StopRequest

@@ -35,6 +35,7 @@ from .messages import (
     Stop,
     StopRequest,
     Tell,
+    Tells,
     UnlinkRequest,
 )
 
@@ -68,7 +69,7 @@ Moves: TypeAlias = dict[type[LinkMessage], State]
 
 MESSAGE_TYPES: Final[tuple[type[LinkMessage], ...]] = get_args(LinkMessage)
 
-CREDITED: Final[frozenset[type[LinkMessage]]] = frozenset({Tell, Ask})
+CREDITED: Final[frozenset[type[LinkMessage]]] = frozenset({Tell, Tells, Ask})
 """Messages that wait in a mailbox; the sequence counts them and the window bounds them. Replies are not among them:
 an answer that waits for credit could wait for itself."""
 
@@ -87,6 +88,7 @@ last words. All others are control and go ahead of them."""
 _TRAFFIC: Final[tuple[type[LinkMessage], ...]] = (
     Acknowledge,
     Tell,
+    Tells,
     Ask,
     Reply,
     StopRequest,

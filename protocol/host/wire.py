@@ -2,11 +2,15 @@
 
 Tell, Ask and Reply are the traffic, so they have layouts of their own, in which the body is never copied into anything:
 u16 length of `to`, `to`, body; u32 ask_id, u8 waits before that for Ask; u32 ask_id, u8 kind, body for Reply. All
-others are maps of their fields in the codec's encoding.
+others are maps of their fields in the codec's encoding. Tells that share a frame: u16 length of `to`, `to`, u32 how
+many, u32 length of each, then their bodies.
 """
 
 from __future__ import annotations
 
+import sys
+from array import array
+from collections.abc import Sequence
 from struct import Struct
 from typing import Final
 
@@ -38,10 +42,11 @@ from .messages import (
     Stop,
     StopRequest,
     Tell,
+    Tells,
     UnlinkRequest,
 )
 
-__all__ = ("KINDS", "NUMBERS", "decode_link_message", "encode_link_message")
+__all__ = ("KINDS", "NUMBERS", "decode_link_message", "encode_link_message", "join_tells", "tell_head")
 
 NUMBERS: Final[dict[type[LinkMessage], int]] = {
     Hello: 1,
@@ -64,17 +69,19 @@ NUMBERS: Final[dict[type[LinkMessage], int]] = {
     DemonitorRequest: 29,
     ExitSignal: 30,
     DownSignal: 31,
+    Tells: 64,
 }
-"""Frame types. 64 to 95 are kept for batches of the traffic, 96 to 127 for bodies that travel by descriptor."""
+"""Frame types. 64 to 95 are for batches of the traffic, 96 to 127 for bodies that travel by descriptor."""
 
 KINDS: Final[dict[type[LinkMessage], str]] = {cls: snake_case(cls.__name__) for cls in NUMBERS}
 
 _TYPES: Final = {number: cls for cls, number in NUMBERS.items()}
 _SCHEMAS: Final[dict[type[LinkMessage], Schema[LinkMessage]]] = {
-    cls: Schema(cls, kind) for cls, kind in KINDS.items() if cls not in (Tell, Ask, Reply)
+    cls: Schema(cls, kind) for cls, kind in KINDS.items() if cls not in (Tell, Tells, Ask, Reply)
 }
 
 _TO: Final = Struct("<H")
+_LENGTH: Final = Struct("<I")
 _ASK: Final = Struct("<I?H")
 _REPLY: Final = Struct("<IB")
 _FAILED, _OK, _CRASHED = range(3)
@@ -87,8 +94,9 @@ def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
     Errors: CodecError with the path of a field that cannot be said; LocalProtocolError for an urn or id out of bounds.
     """
     if isinstance(message, Tell):
-        to = message.to.encode()
-        return _TO.pack(_checked_length(to)) + to, message.body
+        return tell_head(message.to), message.body
+    if isinstance(message, Tells):
+        return join_tells(tell_head(message.to), message.bodies), b""
     if isinstance(message, Ask):
         to = message.to.encode()
         head = _ASK.pack(_checked_id(message.ask_id), message.waits, _checked_length(to))
@@ -111,6 +119,20 @@ def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
         raise
 
 
+def tell_head(to: str) -> bytes:
+    """Give what goes before the body of a Tell. Errors: LocalProtocolError for an urn out of bounds."""
+    name = to.encode()
+    return _TO.pack(_checked_length(name)) + name
+
+
+def join_tells(head: bytes, bodies: Sequence[Buffer]) -> bytes:
+    """Give the payload of one frame for Tells that all have this head."""
+    lengths = array("I", map(len, bodies))
+    if sys.byteorder != "little":
+        lengths.byteswap()
+    return b"".join((head, _LENGTH.pack(len(bodies)), lengths.tobytes(), *bodies))
+
+
 def decode_link_message(frame: Frame) -> LinkMessage:
     """Read a frame's payload. Bodies are slices of it, without a copy if it is a memoryview.
 
@@ -129,6 +151,8 @@ def decode_link_message(frame: Frame) -> LinkMessage:
             end = begin + _TO.unpack_from(payload)[0]
             if end <= len(payload):
                 return Tell(_urn(payload[begin:end]), payload[end:])
+    elif cls is Tells:
+        return _tells(payload)
     elif cls is Ask:
         if len(payload) >= _ASK.size:
             ask_id, waits, length = _ASK.unpack_from(payload)
@@ -138,6 +162,29 @@ def decode_link_message(frame: Frame) -> LinkMessage:
     elif len(payload) >= _REPLY.size:
         return _reply(payload)
     raise RemoteProtocolError(KINDS[cls], expected="a whole head before the body", got=bytes(payload[:64]))
+
+
+def _tells(payload: Buffer) -> Tells:
+    refused = RemoteProtocolError("tells", expected="as many bodies as are announced", got=bytes(payload[:64]))
+    if len(payload) < _TO.size:
+        raise refused
+    begin = _TO.size + _TO.unpack_from(payload)[0]
+    if len(payload) < begin + _LENGTH.size:
+        raise refused
+    count = _LENGTH.unpack_from(payload, begin)[0]
+    end = begin + _LENGTH.size * (1 + count)
+    if not count or len(payload) < end:
+        raise refused
+    lengths = array("I", bytes(payload[begin + _LENGTH.size : end]))
+    if sys.byteorder != "little":
+        lengths.byteswap()
+    bodies: list[Buffer] = []
+    for length in lengths:
+        bodies.append(payload[end : end + length])
+        end += length
+    if end != len(payload):
+        raise refused
+    return Tells(_urn(payload[_TO.size : begin]), tuple(bodies))
 
 
 def _reply(payload: Buffer) -> Reply:

@@ -32,6 +32,7 @@ from regrow.protocol.host.messages import (
     Stop,
     StopRequest,
     Tell,
+    Tells,
     UnlinkRequest,
 )
 from regrow.protocol.host.states import MESSAGE_TYPES
@@ -52,6 +53,7 @@ SAMPLES: list[LinkMessage] = [
     Acknowledge(),
     Tell("", b"body"),
     Tell("urn:ü", b""),
+    Tells("urn:ü", (b"one", b"", b"three")),
     Ask("urn:1", 2**32 - 1, b"body"),
     Reply(0, True, b"value"),
     Reply(1, False, b"error"),
@@ -100,7 +102,13 @@ def test_every_message_comes_back(message: LinkMessage) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(), st.integers(0, 2**32 - 1), st.binary())
 def test_bodies_and_names_of_all_kinds_come_back(to: str, ask_id: int, body: bytes) -> None:
-    for message in (Tell(to, body), Ask(to, ask_id, body), Ask(to, ask_id, body, True), Reply(ask_id, True, body)):
+    for message in (
+        Tell(to, body),
+        Tells(to, (body, b"")),
+        Ask(to, ask_id, body),
+        Ask(to, ask_id, body, True),
+        Reply(ask_id, True, body),
+    ):
         assert decode_link_message(frame_of(message)) == message
 
 
@@ -116,14 +124,21 @@ def test_the_body_is_neither_copied_nor_decoded() -> None:
 
 def test_type_numbers_are_unique_and_leave_room_for_batches() -> None:
     assert len(set(NUMBERS.values())) == len(NUMBERS)
-    assert max(NUMBERS.values()) < 64
+    assert max(NUMBERS.values()) < 96
 
 
 @pytest.mark.parametrize(
     ("number", "payload", "text"),
     [
         (0, b"", "link frame type: expected one of this version, got 0"),
-        (64, b"", "link frame type: expected one of this version, got 64"),
+        (96, b"", "link frame type: expected one of this version, got 96"),
+        (NUMBERS[Tells], b"", "tells: expected as many bodies as are announced"),
+        (NUMBERS[Tells], b"\x01\x00u", "tells: expected as many bodies as are announced"),
+        (NUMBERS[Tells], b"\x01\x00u\x00\x00\x00\x00", "tells: expected as many bodies as are announced"),
+        (NUMBERS[Tells], b"\x01\x00u\x02\x00\x00\x00\x01\x00\x00\x00", "tells: expected as many bodies"),
+        (NUMBERS[Tells], b"\x01\x00u\x01\x00\x00\x00\x02\x00\x00\x00a", "tells: expected as many bodies"),
+        (NUMBERS[Tells], b"\x01\x00u\x01\x00\x00\x00\x01\x00\x00\x00ab", "tells: expected as many bodies"),
+        (NUMBERS[Tells], b"\x01\x00u\xff\xff\xff\xff", "tells: expected as many bodies as are announced"),
         (NUMBERS[Hello], b"", "message: expected one msgpack value"),
         (NUMBERS[Hello], encode([]), "hello: expected a map of fields, got []"),
         (NUMBERS[Hello], encode({"pid": 1}), "hello.incarnation: expected a value"),

@@ -27,10 +27,11 @@ from regrow.protocol.host.messages import (
     Reply,
     Stop,
     Tell,
+    Tells,
 )
 from regrow.protocol.host.states import CREDITED, MESSAGE_TYPES, ORDERED, TRANSITIONS
 from regrow.protocol.host.wire import NUMBERS, encode_link_message
-from regrow.protocol.limits import FRAME_MAX_BYTES, INLINE_MAX_BYTES
+from regrow.protocol.limits import FRAME_MAX_BYTES, INLINE_MAX_BYTES, SHARED_FRAME_BYTES
 
 from .test_host_messages import SAMPLES as MESSAGES
 
@@ -72,6 +73,10 @@ class Pair:
 def frame(message: LinkMessage, sequence: int = 0, acked: int = 0) -> bytes:
     head, body = encode_link_message(message)
     return encode_frame(Frame(NUMBERS[type(message)], head + bytes(body), sequence, acked))
+
+
+def credit_of(message: LinkMessage) -> int:
+    return len(message.bodies) if isinstance(message, Tells) else int(type(message) in CREDITED)
 
 
 EVERY_CASE = list(itertools.product(Side, State, MESSAGE_TYPES))
@@ -121,7 +126,7 @@ class TestTable:
         for side, state, kind in EVERY_CASE:
             end = LinkProtocol(side)
             end.state = state
-            data = frame(SAMPLES[kind], sequence=int(kind in CREDITED))
+            data = frame(SAMPLES[kind], sequence=credit_of(SAMPLES[kind]))
             after = TRANSITIONS[side.other][state].get(kind)
             if after is None:
                 with pytest.raises(RemoteProtocolError):
@@ -218,6 +223,44 @@ class TestLanes:
         end.send(SAMPLES[kind])
         frames = FrameReader().feed(b"".join(end.data_to_send()))
         assert [frame.type for frame in frames] == [NUMBERS[Reply], NUMBERS[kind]]
+
+    def test_tells_that_go_together_share_a_frame(self) -> None:
+        pair = Pair().start()
+        pair.parent.tell("urn:1", (b"1", b"", b"3"))
+        data = b"".join(pair.parent.data_to_send())
+        assert len(FrameReader().feed(data)) == 1
+        assert pair.child.receive_data(data) == [Tells("urn:1", (b"1", b"", b"3"))]
+        assert pair.parent.in_flight == 3
+        pair.up(Reply(1, True, b""))
+        assert pair.parent.in_flight == 0
+
+    def test_tells_too_large_for_one_frame_share_several(self) -> None:
+        pair = Pair(window_bytes=2**30).start()
+        bodies = [bytes([number]) * (SHARED_FRAME_BYTES // 3) for number in range(8)]
+        bodies[4] = bytes(2 * SHARED_FRAME_BYTES)
+        pair.parent.tell("u", bodies)
+        heard = pair.child.receive_data(b"".join(pair.parent.data_to_send()))
+        assert [len(each.bodies) if isinstance(each, Tells) else 1 for each in heard] == [3, 1, 1, 3]
+        assert [
+            bytes(body)
+            for each in heard
+            if isinstance(each, Tells | Tell)
+            for body in (each.bodies if isinstance(each, Tells) else (each.body,))
+        ] == bodies
+
+    def test_one_that_is_too_large_stops_none_of_the_others(self) -> None:
+        pair = Pair().start()
+        with pytest.raises(FrameTooLarge):
+            pair.parent.tell("u", (b"1", bytes(FRAME_MAX_BYTES)))
+        assert not pair.parent.has_data_to_send
+        assert pair.down(Tell("u", b"2")) == [Tell("u", b"2")]
+
+    def test_an_end_that_takes_none_says_so(self) -> None:
+        pair = Pair()
+        assert not pair.parent.takes_tells
+        assert pair.start().parent.takes_tells
+        pair.up(Exited(NORMAL))
+        assert not pair.parent.takes_tells
 
     def test_with_a_limit_control_overtakes_what_still_waits(self) -> None:
         pair = Pair().start()
