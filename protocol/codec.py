@@ -42,7 +42,7 @@ from .records import Unsayable, record_for_type
 from .ref_token import RefToken
 from .remote_error import RemoteError
 
-__all__ = ("Decoder", "Encoder", "ReadRef", "SayRef", "decode", "encode", "encode_with")
+__all__ = ("Decoder", "Encoder", "ReadRef", "SayRef", "decode", "encode", "encode_bytes", "encode_with")
 
 SayRef: TypeAlias = Callable[[object], RefToken | None]
 """Gives the token of a value that is a ref, None for one that is not."""
@@ -79,6 +79,15 @@ def encode(value: object, *, refs: SayRef | None = None, root: str = "message") 
 builtin_function_or_method <built-in function print>
     """
     return encode_with(value, refs, root, full=True)
+
+
+def encode_bytes(value: bytes) -> tuple[bytes, bytes]:
+    """Say bytes as `encode` does, in two pieces of which the second is `value` itself: large ones are never copied.
+
+    >>> decode(b"".join(encode_bytes(b"abc")))
+    b'abc'
+    """
+    return b"\xc6" + len(value).to_bytes(4, "big"), value
 
 
 def encode_with(value: object, refs: SayRef | None, root: str, *, full: bool) -> bytes:

@@ -173,6 +173,13 @@ class HostedProcess:
         else:
             self.send(Tell(urn, body), to)
 
+    def tell_raw(self, urn: str, said: tuple[bytes, Buffer], to: object) -> None:
+        """Send a Tell whose body is in two pieces. Errors: as `send`."""
+        if self._early is None:
+            self._link.tell_raw(urn, said, to)
+        else:
+            self.send(Tell(urn, said[0] + said[1]), to)
+
     # Birth.
 
     def begin(self) -> None:

@@ -14,7 +14,7 @@ import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from ...protocol.codec import decode, encode
+from ...protocol.codec import decode, encode, encode_bytes
 from ...protocol.errors import LocalProtocolError, ProtocolError
 from ...protocol.exits import NOPROC, Crash, ExitReason
 from ...protocol.host.messages import (
@@ -32,6 +32,7 @@ from ...protocol.host.messages import (
     Tells,
     UnlinkRequest,
 )
+from ...protocol.limits import INLINE_MAX_BYTES
 from ...protocol.ref_token import RefToken
 from ..actor import Actor
 from ..errors import ActorDeadError, MailboxFull
@@ -67,6 +68,9 @@ class Outlet(Protocol):
 
     def tell(self, urn: str, body: Buffer, to: object) -> None:
         """Send a Tell."""
+
+    def tell_raw(self, urn: str, said: tuple[bytes, Buffer], to: object) -> None:
+        """Send a Tell whose body is these two behind each other, without copying the second."""
 
 
 class Peer:
@@ -138,14 +142,16 @@ class Peer:
 
     def post(self, ref: ActorRef, envelope: Envelope) -> None:
         """Send a message or a question. Errors: CodecError, OutboxFull, ActorDeadError, all at the caller."""
-        stopping = type(envelope.message) is ActorStop
-        body = _POISON if stopping else self.encode(envelope.message)
-        future = envelope.reply_to
+        said, future = envelope.message, envelope.reply_to
         if future is not None:
-            self._ask(ref, future, body, stopping=stopping)
+            stopping = type(said) is ActorStop
+            self._ask(ref, future, _POISON if stopping else self.encode(said), stopping=stopping)
             return
         try:
-            self.outlet.tell(ref.urn, body, ref)
+            if type(said) is bytes and len(said) >= INLINE_MAX_BYTES:
+                self.outlet.tell_raw(ref.urn, encode_bytes(said), ref)
+            else:
+                self.outlet.tell(ref.urn, _POISON if type(said) is ActorStop else self.encode(said), ref)
         except LocalProtocolError as error:
             _refused(ref, error)
 

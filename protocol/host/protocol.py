@@ -153,11 +153,7 @@ class LinkProtocol:
         """Send Tells to one actor, in this order; small ones share frames. Errors: as `send`."""
         if not self.takes_tells:
             raise self._refusal(Tell)
-        head = self._heads.get(to)
-        if head is None:
-            if len(self._heads) >= _HEADS_KEPT:
-                self._heads.clear()
-            head = self._heads[to] = tell_head(to)
+        head = self._head_for(to)
         sizes = [len(body) for body in bodies]
         if max(sizes) + len(head) > FRAME_MAX_BYTES:
             raise FrameTooLarge("link message 'tell'", expected=f"at most {FRAME_MAX_BYTES} bytes", got=max(sizes))
@@ -232,6 +228,25 @@ class LinkProtocol:
         self._state = state
         self._may_send = self._sends[state]
         self._may_receive = self._receives[state]
+
+    def tell_raw(self, to: str, said: tuple[bytes, Buffer]) -> None:
+        """Send a Tell whose body is these two behind each other, without joining them. Errors: as `send`."""
+        if not self.takes_tells:
+            raise self._refusal(Tell)
+        head = self._head_for(to) + said[0]
+        size = len(head) + len(said[1])
+        if size > FRAME_MAX_BYTES:
+            raise FrameTooLarge("link message 'tell'", expected=f"at most {FRAME_MAX_BYTES} bytes", got=size)
+        self._waiting += 1
+        self._ordered.append((_TELL, (size,), head, said[1], size))
+
+    def _head_for(self, to: str) -> bytes:
+        head = self._heads.get(to)
+        if head is None:
+            if len(self._heads) >= _HEADS_KEPT:
+                self._heads.clear()
+            head = self._heads[to] = tell_head(to)
+        return head
 
     def _add_tells(self, head: bytes, bodies: Sequence[Buffer], sizes: list[int]) -> None:
         if len(bodies) == 1:
