@@ -15,7 +15,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from ...protocol.codec import decode, encode, encode_bytes
-from ...protocol.errors import LocalProtocolError, ProtocolError
+from ...protocol.errors import CodecError, FrameTooLarge, LocalProtocolError, ProtocolError
 from ...protocol.exits import NOPROC, Crash, ExitReason
 from ...protocol.host.messages import (
     Ask,
@@ -45,7 +45,7 @@ from ..signals import Down
 from .answers import error_of
 from .deadlines import deadline_of, remaining_ms
 from .errors import OutboxFull
-from .remote_ref import Interest, RemoteRef
+from .remote_ref import Interest, RemoteRef, interest_of
 
 if TYPE_CHECKING:
     from ...protocol.frames import Buffer
@@ -321,10 +321,11 @@ class Peer:
 
     def _answer(self, ask_id: int, ok: bool, value: object) -> None:
         try:
-            body = self.encode(value)
-        except ProtocolError as error:  # an answer that cannot be said: the asker must not wait for it
-            ok, body = False, self.encode(error)
-        self._signal(Reply(ask_id, ok, body))
+            self.outlet.send(Reply(ask_id, ok, self.encode(value)))
+        except (CodecError, FrameTooLarge) as error:  # it cannot be said: the asker must not wait for it
+            self._signal(Reply(ask_id, False, self.encode(error)))
+        except LocalProtocolError:
+            return  # nobody is there to hear it
 
     def _receive_reply(self, ask_id: int, ok: bool, body: Buffer | Crash) -> None:
         with self._lock:
@@ -352,23 +353,15 @@ class Peer:
             self._signal(ExitSignal(target, source, reason, incarnation))
             return
         remote = self.remote(source)
-        self._interest_of(remote).mirror(ref)
+        interest_of(remote).mirror(ref)
         self.system.link(ref, remote)
 
     def _receive_unlink(self, source: str, target: str) -> None:
         ref = self.local(target)
         if ref is not None:
             remote = self.remote(source)
-            self._interest_of(remote).mirror(ref)
+            interest_of(remote).mirror(ref)
             self.system.unlink(ref, remote)
-
-    def _interest_of(self, ref: ActorRef) -> Interest:
-        interest = getattr(ref, "interest", None)
-        if interest is None:  # the root of a hosted process: its interest is kept by its present life
-            interest = getattr(ref.cell, "interest", None)
-        if not isinstance(interest, Interest):
-            raise AssertionError(f"{ref} is not of the other side")
-        return interest
 
     def _receive_monitor(self, monitor_id: int, target: str) -> None:
         ref = self.local(target)

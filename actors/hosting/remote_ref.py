@@ -15,7 +15,7 @@ from ..signals import Down, ExitReport
 if TYPE_CHECKING:
     from .peer import Peer
 
-__all__ = ("Interest", "RemoteCell", "RemoteRef")
+__all__ = ("Interest", "RemoteCell", "RemoteRef", "interest_of")
 
 
 class Interest:
@@ -163,3 +163,13 @@ class RemoteCell:
     def kill(self) -> None:
         """Have it killed."""
         self._ref.peer.request_kill(self._ref.urn)
+
+
+def interest_of(ref: ActorRef) -> Interest:
+    """Who of this side cares for an actor of the other one."""
+    interest = getattr(ref, "interest", None)
+    if interest is None:  # the root of a hosted process: its interest is kept by its present life
+        interest = getattr(ref.cell, "interest", None)
+    if not isinstance(interest, Interest):
+        raise AssertionError(f"{ref} is not of the other side")
+    return interest

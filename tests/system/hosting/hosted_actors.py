@@ -188,6 +188,9 @@ class Puppet(Actor):
     def do_allocate(self, size: int) -> int:
         return len(bytearray(size))
 
+    def do_bytes(self, size: int) -> bytes:
+        return bytes(size)
+
     def do_set(self, _value: object) -> object:
         return {1, 2}, (3, 4)
 

@@ -35,6 +35,7 @@ from regrow.actors import (
 from regrow.actors.hosting import BlackBoxState, HostedRef, HostingWarning, LogsLost, OutboxFull
 from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, ExitStatus, Hang, Shutdown, Signaled
+from regrow.protocol.limits import FRAME_MAX_BYTES
 from regrow.protocol.remote_error import RemoteError
 
 
@@ -81,6 +82,13 @@ def test_an_answer_that_cannot_be_said_fails_the_ask(bench: Bench) -> None:
     ref = bench.start()
     with pytest.raises(RemoteError, match="CodecError"):
         ref.ask(Order("unencodable"), timeout=WAIT)
+    assert ref.ask("still here", timeout=WAIT) == "still here"
+
+
+def test_an_answer_that_is_too_large_fails_the_ask(bench: Bench) -> None:
+    ref = bench.start()
+    with pytest.raises(RemoteError, match="FrameTooLarge"):
+        ref.ask(Order("bytes", FRAME_MAX_BYTES + 1), timeout=WAIT)
     assert ref.ask("still here", timeout=WAIT) == "still here"
 
 
