@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .errors import StartIgnored as StartIgnored
     from .errors import StartTimeout as StartTimeout
     from .errors import StashFull as StashFull
+    from .errors import StateChanged as StateChanged
     from .errors import SystemClosed as SystemClosed
     from .errors import UnhandledMessage as UnhandledMessage
     from .errors import UnknownDispatcher as UnknownDispatcher
@@ -212,6 +213,7 @@ _HOMES: Final = {
     "StartTimeout": "errors",
     "Started": "outcome",
     "StashFull": "errors",
+    "StateChanged": "errors",
     "Statistics": "looking",
     "StopRequest": "signals",
     "StopToken": "functions",

@@ -8,7 +8,8 @@ RegrowError
     ├── MailboxFull(to, maxsize)     a bounded mailbox refused a message
     ├── StashFull(who, stash_max)    an actor keeps more messages for later than it may
     ├── NothingInHand(who, what)     no message is being handled that could be kept or handed on
-    ├── LivesElsewhere(who)          it can be looked at only in its own process
+    ├── LivesElsewhere(who)          it can be traced only in its own process
+    ├── StateChanged(who, attempts)  the state of an actor of another process did not stay as it was shown
     ├── NameTaken(name, holder)      the name is held by somebody alive
     │   └── KeyTaken(registry, key, holder)  the same of a key of a unique registry
     ├── NotStarted(what)             an actor object that no system has started
@@ -55,6 +56,7 @@ __all__ = (
     "StartIgnored",
     "StartTimeout",
     "StashFull",
+    "StateChanged",
     "SystemClosed",
     "UnhandledMessage",
     "UnknownDispatcher",
@@ -144,7 +146,7 @@ class NothingInHand(ActorError):
 
 
 class LivesElsewhere(ActorError):
-    """It lives in another process: what is asked for can only be seen in that one."""
+    """It lives in another process: what is asked for can only be had in that one."""
 
     def __init__(self, who: object, what: str) -> None:
         super().__init__(who, what)
@@ -152,7 +154,23 @@ class LivesElsewhere(ActorError):
         self.what = what
 
     def __str__(self) -> str:
-        return f"{self.what} of {self.who}: expected an actor of this process (ask others to `Describe()`)"
+        there = "in its own, `self.system.trace(self.ref)` does it"
+        return f"{self.what} of {self.who}: expected an actor of this process ({there})"
+
+
+class StateChanged(ActorError):
+    """`replace_state` of an actor of another process found another state than it was shown, each time that it tried."""
+
+    def __init__(self, who: object, attempts: int) -> None:
+        super().__init__(who, attempts)
+        self.who = str(who)
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        return (
+            f"replace_state() of {self.who}: expected its state to stay as it was shown, "
+            f"it has changed {self.attempts} times (`suspend()` it first)"
+        )
 
 
 class NameTaken(ActorError):

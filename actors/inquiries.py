@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..protocol.records import record
 from .control import Reply
+from .elsewhere import GetStatistics, PutState, ShowState, put_shown, show_state
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -28,14 +30,19 @@ __all__ = (
     "state_of",
 )
 
-_OURS: Final = frozenset(("_life", "_end_told", "_actor_ref", "actor_inbox", "actor_stopped", "actor_urn"))
+_OURS: Final = frozenset(
+    # on_receive: by which a hosted process notes what its root handles
+    ("_life", "_end_told", "_actor_ref", "actor_inbox", "actor_stopped", "actor_urn", "on_receive")
+)
 
 
+@record("regrow.suspend")
 @dataclass(frozen=True, slots=True)
 class Suspend:
     """Handle no messages of users for now."""
 
 
+@record("regrow.resume")
 @dataclass(frozen=True, slots=True)
 class Resume:
     """Handle them again."""
@@ -58,12 +65,15 @@ class LookAgain:
     """Nothing: a turn that takes it looks anew at what its life needs."""
 
 
-INQUIRIES: Final[frozenset[type[object]]] = frozenset((Suspend, Resume, GetState, ReplaceState, LookAgain))
+INQUIRIES: Final[frozenset[type[object]]] = frozenset(
+    (Suspend, Resume, GetState, ReplaceState, ShowState, PutState, GetStatistics, LookAgain)
+)
 
 
 def answer_inquiry(life: Life, actor: Actor, message: object) -> object:
     """Do what it asks for. What the actor's hooks raise goes to the asker: to be looked at must not end anybody."""
     from .extras import extras_of
+    from .looking import statistics_of
 
     try:
         match message:
@@ -76,6 +86,12 @@ def answer_inquiry(life: Life, actor: Actor, message: object) -> object:
                 return actor.on_get_state()
             case ReplaceState(function):
                 return actor.on_replace_state(function)
+            case ShowState():
+                return show_state(actor)
+            case PutState():
+                return put_shown(actor, message)
+            case GetStatistics():
+                return statistics_of(life)
             case _:
                 pass
     except Exception as error:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from ..protocol.records import record
+from .elsewhere import GetStatistics, ShowState, inquire, replace_elsewhere, statistics_elsewhere
 from .errors import ActorDeadError, LivesElsewhere
 from .in_words import in_words
 from .inquiries import GetState, ReplaceState, Resume, Suspend
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     from .life import Life
     from .ref import ActorRef
 
-__all__ = ("Looking", "Statistics", "local_life", "state_in_words", "statistics_of")
+__all__ = ("Looking", "Statistics", "answered_aside", "local_life", "state_in_words", "statistics_of")
 
 
+@record("regrow.statistics")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """Numbers of one life, of a moment: nobody is asked, so they can be had of one that is stuck, too."""
@@ -37,14 +40,20 @@ class Statistics:
 
 def local_life(ref: ActorRef[Any], what: str) -> Life:
     """Give the life of an actor of this process. Errors: ActorDeadError; LivesElsewhere."""
+    life = _life_of(ref)
+    if life is None:
+        raise LivesElsewhere(ref, what)
+    return life
+
+
+def _life_of(ref: ActorRef[Any]) -> Life | None:
+    """Give its life, None if that is one of another process. Errors: ActorDeadError."""
     from .life import Life
 
     cell = ref.cell
-    if ref.lives_elsewhere or (cell is not None and not isinstance(cell, Life)):
-        raise LivesElsewhere(ref, what)
-    if not isinstance(cell, Life) or not cell.alive:
+    if cell is None or not cell.alive:
         raise ActorDeadError(ref)
-    return cell
+    return cell if isinstance(cell, Life) else None
 
 
 def state_in_words(life: Life) -> str:
@@ -73,10 +82,22 @@ def statistics_of(life: Life) -> Statistics:
     )
 
 
-class Looking:
-    """A part of every ActorRef, for actors of this process: of others all of it raises LivesElsewhere.
+def answered_aside(ref: ActorRef[Any], message: object) -> Statistics | None:
+    """Give the answer to a question that need not wait for the actor of this process. Runs in: any thread."""
+    from .life import Life
 
-    What waits for the actor does so as `ask`, with the system's `ask_timeout`, and goes ahead of all messages of users.
+    cell = ref.cell
+    if type(message) is GetStatistics and isinstance(cell, Life) and cell.alive:
+        return statistics_of(cell)
+    return None
+
+
+class Looking:
+    """A part of every ActorRef.
+
+    What waits does so as `ask`, with the system's `ask_timeout`; an actor is asked ahead of all messages of users.
+    An actor of another process is looked at there: what can be sent as a message can be seen, and what its code raises
+    comes as RemoteError.
     Errors: ActorDeadError; AskTimeout; CallingSelf.
     """
 
@@ -86,29 +107,41 @@ class Looking:
         pykka's `stop()` waits behind all messages, and so for `resume()`; `shutdown()` and `kill()` do not.
         Source: sys:suspend/1.
         """
-        self._inquire(Suspend(), "suspend()")
+        inquire(self._own(), Suspend())
 
     def resume(self) -> None:
         """Let it go on. Source: sys:resume/1."""
-        self._inquire(Resume(), "resume()")
+        inquire(self._own(), Resume())
 
     def get_state(self) -> Any:
-        """Give what its `on_get_state` gives: by default a copy of its attributes. Source: sys:get_state/1."""
-        return self._inquire(GetState(), "get_state()")
+        """Give what its `on_get_state` gives: by default a copy of its attributes. Source: sys:get_state/1.
+
+        Errors: RemoteError with a CodecError that names the part of it that cannot be sent from another process.
+        """
+        ref = self._own()
+        return inquire(ref, ShowState()).state if _life_of(ref) is None else inquire(ref, GetState())
 
     def replace_state(self, function: Callable[[Any], object]) -> Any:
         """Put what `function` makes of the state in its place; gives the new state. For repair and for tests.
 
         `function` runs in: the actor's turn. What it raises is raised here, and nothing is changed.
+        Of an actor of another process it runs here, on a copy, and again if the state has changed meanwhile.
+        Errors, then: CodecError for a state that cannot be sent; StateChanged.
         Source: sys:replace_state/2.
         """
-        return self._inquire(ReplaceState(function), "replace_state()")
+        ref = self._own()
+        if _life_of(ref) is None:
+            return replace_elsewhere(ref, function)
+        return inquire(ref, ReplaceState(function))
 
     def statistics(self) -> Statistics:
-        """Give its numbers; never waits. Source: sys:statistics/2, erlang:process_info/2."""
-        return statistics_of(local_life(cast("ActorRef[Any]", self), "statistics()"))
+        """Give its numbers. Waits for nobody, but for the process of an actor that lives in another one.
 
-    def _inquire(self, question: object, what: str) -> Any:
-        ref = cast("ActorRef[Any]", self)
-        local_life(ref, what)
-        return ref.ask(question, timeout=ref.system.ask_timeout)
+        Source: sys:statistics/2, erlang:process_info/2.
+        """
+        ref = self._own()
+        life = _life_of(ref)
+        return statistics_elsewhere(ref) if life is None else statistics_of(life)
+
+    def _own(self) -> ActorRef[Any]:
+        return cast("ActorRef[Any]", self)

@@ -38,6 +38,7 @@ from ..actor import Actor
 from ..errors import ActorDeadError, MailboxFull
 from ..events import DeadLetter
 from ..futures import AskFuture
+from ..looking import answered_aside
 from ..mailbox import Envelope
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
@@ -305,6 +306,10 @@ class Peer:
             if ref is None:
                 raise ActorDeadError(to, NOPROC)
             message = ActorStop() if not len(body) else self.decode(body)
+            known = answered_aside(ref, message)
+            if known is not None:
+                self._answer(ask_id, True, known)
+                return
             future = ref.ask_for(self._hosted, message, waits=waits)
         except (ProtocolError, MailboxFull, OutboxFull, ActorDeadError) as error:
             self._answer(ask_id, False, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,13 @@ from regrow.actors import (
     CallingSelf,
     Deadlocked,
     HandlerStuck,
-    LivesElsewhere,
     SpawnOptions,
 )
 from regrow.actors.clock import monotonic
 from regrow.actors.current import FENCES
-from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, Script, crash
+from regrow.actors.elsewhere import GetStatistics, PutState, ShowState
+from regrow.actors.testing import Hold, ManualClock, Probe, Puppet, Script
+from regrow.protocol.errors import CodecError
 
 WAIT = 5.0
 
@@ -419,17 +421,22 @@ def test_a_future_taken_without_blocking_is_looked_at_when_it_is_waited_for(syst
         one.ask(lambda _: other.ask(ask_back, block=False).get(timeout=20.0), timeout=WAIT)
 
 
-def test_what_lives_elsewhere_says_so() -> None:
-    with ActorSystem() as system:
-        puppet = system.spawn(Puppet)
+def test_what_is_asked_from_elsewhere_is_answered_here_too(system: ActorSystem) -> None:
+    puppet = system.spawn(Nest, 0)
+    shown = puppet.ask(ShowState())
+    assert shown.state == {"_depth": 0}
+    assert puppet.ask(ShowState()) == shown
+    put = puppet.ask(PutState({"_depth": 0, "peer": puppet}, shown.mark))
+    assert put.state == {"_depth": 0, "peer": puppet}
+    assert put.mark != shown.mark
+    assert puppet.ask(PutState({}, shown.mark)) is None
+    assert puppet.get_state() == put.state
+    found = puppet.ask(GetStatistics())  # as an actor of another process that is not asked aside
+    assert (found.state, found.in_hand) == ("running", "GetStatistics")
 
-        class Far(ActorRef[Any]):
-            @property
-            def lives_elsewhere(self) -> bool:
-                return True
 
-        far = Far(system, name="far", actor_class=Puppet)
-        for look in (far.statistics, far.suspend, far.get_state, lambda: system.trace(far)):
-            with pytest.raises(LivesElsewhere, match="of this process"):
-                look()
-        puppet.tell(crash())
+def test_a_state_that_cannot_be_sent_says_where(system: ActorSystem) -> None:
+    puppet = system.spawn(Puppet)
+    with pytest.raises(CodecError, match=re.escape("state['_script']")):
+        puppet.ask(ShowState())
+    assert puppet.is_alive()

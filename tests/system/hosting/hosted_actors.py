@@ -7,6 +7,7 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,12 @@ class Puppet(Actor):
     def do_keep(self, ref: ActorRef) -> bool:
         self.kept.append(ref)
         return ref.is_alive()
+
+    def do_look(self, ref: ActorRef) -> object:
+        return ref.statistics().state, ref.get_state()["args"], ref.replace_state(lambda state: {**state, "args": 1})
+
+    def do_lock(self, _value: object) -> None:
+        self.lock = threading.Lock()
 
     def do_link(self, ref: ActorRef) -> None:
         self.link(ref)
