@@ -7,7 +7,7 @@ their own, because a handler that runs on the asker's thread cannot be left behi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.exits import KILLED
 from .control import ActorExit
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .life import Life
 
 __all__ = ("lend", "run_lent")
+
+TURNS_MAX: Final = 64
+"""Messages ahead of the one whose answer is waited for that are handled to get there."""
 
 
 def run_lent(life: Life, me: Here) -> None:
@@ -45,8 +48,7 @@ def lend(life: Life, future: AskFuture[Any], *, exact: bool) -> bool:
         return False
     waiting = me.life
     if waiting is None:
-        if life.mailbox.seize():
-            run_lent(life, me)
+        _run_until_answered(life, future, me)
         return future.done
     waiting.waiting_for = future
     try:
@@ -54,10 +56,19 @@ def lend(life: Life, future: AskFuture[Any], *, exact: bool) -> bool:
         if circle:
             waiting.system.bus.publish(Deadlocked(circle))
             raise CallingSelf(*circle)
-        if life.mailbox.seize():
-            run_lent(life, me)
+        _run_until_answered(life, future, me)
         if waiting.fenced:
             raise ActorExit(KILLED, killed=True)
         return future.done
     finally:
         waiting.waiting_for = None
+
+
+def _run_until_answered(life: Life, future: AskFuture[Any], me: Here) -> None:
+    """Run turn after turn, for there may be messages ahead of the one that `future` is of; but not for ever."""
+    for _ in range(TURNS_MAX):
+        if not life.mailbox.seize():
+            return
+        run_lent(life, me)
+        if future.done or life.mailbox.idle:
+            return

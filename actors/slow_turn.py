@@ -19,27 +19,31 @@ if TYPE_CHECKING:
 __all__ = ("go_slowly",)
 
 
-def go_slowly(
+def go_slowly(  # noqa: C901 - what all messages go through
     life: Life,
     extras: Extras,
     limit: int,
     handle: Callable[[Life, object], object],
     special: Container[type[object]],
 ) -> Rest:
-    """Handle up to `limit` messages of users, and all that goes before them."""
+    """Handle up to `limit` messages of users, and all that goes before them; after the last of them, nothing."""
     box = life.mailbox
     left = limit
     try:
         while True:
             if box.urgent is not None:
+                if left <= 0:
+                    return MORE
                 item = box.pop_urgent()
                 if item is not None:
                     if not _handle_one(life, extras, item, handle):
                         return AWAITS
                     continue
-            if left <= 0:
-                return MORE
-            if not extras.suspended:
+            if not extras.suspended and left <= 0:
+                if box.waiting():
+                    return MORE
+                extras.going_idle()
+            elif not extras.suspended:
                 try:
                     item = box.pop()
                 except IndexError:

@@ -59,7 +59,7 @@ class _Moved(BaseException):
 
 
 def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - what all messages go through
-    """Handle up to `limit` messages of users, and all that goes before them."""
+    """Handle up to `limit` messages of users, and all that goes before them; after the last of them, nothing."""
     if not life.born:
         moved = _begin(life)
         if moved:
@@ -80,6 +80,8 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
     try:
         while True:
             if box.urgent is not None:
+                if left <= 0:
+                    return MORE
                 item = box.pop_urgent()
                 if item is not None:
                     box.in_hand = item
@@ -89,13 +91,13 @@ def run_turn(life: Life, limit: int) -> Rest:  # noqa: C901, PLR0912, PLR0915 - 
                     if life.extras is not None and life.extras.slow:
                         return go_slowly(life, life.extras, left, _handle, _SPECIAL)
                     continue
-            if left <= 0:
-                return MORE
             if not user and (plain or not box.waiting()):
                 rest = box.rest()
                 if rest is MORE:
                     continue
                 return rest
+            if left <= 0:
+                return MORE
             try:
                 item = pop()
             except IndexError:

@@ -18,7 +18,7 @@ from ..clock import monotonic
 from ..crash_frames import OUR_FILES
 from ..current import Here, here
 from .dispatcher import DEPTH_MAX, QUANTUM, NeverBegan, report_mistake
-from .turns import leave, take_turn
+from .turns import leave, lent_limit, take_turn
 
 if TYPE_CHECKING:
     from ..life import Life
@@ -96,7 +96,7 @@ class AsyncioDispatcher:
 
     def run_here(self, life: Life, me: Here) -> None:
         """Run a turn, seized by the caller, on the loop's own thread."""
-        self._run(life, me)
+        leave(life, take_turn(life, me, lent_limit(life)))
 
     def drive(
         self,

@@ -25,7 +25,7 @@ from ..events import PoolExhausted
 from ..pace import QUICK_SECONDS
 from ..rest import IDLE, MORE
 from .dispatcher import DEPTH_MAX, QUANTUM
-from .turns import leave, take_turn
+from .turns import leave, lent_limit, take_turn
 from .without_coroutines import WithoutCoroutines
 from .worker import Worker
 
@@ -120,7 +120,7 @@ class PoolDispatcher(WithoutCoroutines):
     def run_here(self, life: Life, me: Here) -> None:
         """Run a turn, seized by the caller, on this thread. What is left to do after it waits in the queue."""
         started = perf_counter()
-        rest = take_turn(life, me, self._quantum)
+        rest = take_turn(life, me, lent_limit(life))
         self._note(life, started, 1)
         if rest is not IDLE:
             leave(life, rest)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..current import Here
     from ..life import Life
 
-__all__ = ("leave", "take_turn")
+__all__ = ("leave", "lent_limit", "take_turn")
 
 
 def take_turn(life: Life, me: Here, limit: int) -> Rest:
@@ -34,3 +34,12 @@ def leave(life: Life, rest: Rest) -> None:
         life.mailbox.pause()
     elif rest is OVER:
         life.finished()
+
+
+def lent_limit(life: Life) -> int:
+    """How many messages a turn may handle for somebody who waits: a birth none, else one.
+
+    What he waits for may be there then. He can answer nobody until this turn is over, so it must not go on to a handler
+    that asks him.
+    """
+    return 1 if life.born else 0

@@ -234,3 +234,37 @@ def test_who_lends_is_who_it_was_afterwards(pooled: ActorSystem) -> None:
         return pooled.spawn(kind, options=SpawnOptions(link=actor.ref)).is_alive()
 
     assert asker.ask(ask) is True
+
+
+class Returning(Answering):
+    """Asks back, but only after it has answered."""
+
+    def __init__(self) -> None:
+        self.asked_back = threading.Event()
+
+    def on_receive(self, message: object) -> object:
+        if isinstance(message, ActorRef):
+            self.ref.tell(lambda actor: actor.ask_back(message))
+            return "first"
+        return super().on_receive(message)
+
+    def ask_back(self, whom: ActorRef[Answering]) -> None:
+        whom.ask("are you there?", timeout=WAIT)
+        self.asked_back.set()
+
+
+def test_who_has_his_answer_goes_on_before_anything_else_is_handled_on_his_thread(pooled: ActorSystem) -> None:
+    ref, asking = trusted(pooled, Returning), pooled.spawn(Answering)
+    asked_back = ref.ask(lambda actor: actor.asked_back)
+    for _ in range(20):
+        assert asking.ask(lambda actor: ref.ask(actor.ref), timeout=WAIT) == "first"
+        assert asked_back.wait(WAIT)
+        asked_back.clear()
+
+
+def test_messages_ahead_of_the_asked_one_are_handled_on_the_way_to_it(pooled: ActorSystem) -> None:
+    ref, got = trusted(pooled, fresh()), list[int]()
+    for number in range(10):
+        ref.tell(lambda _, number=number: got.append(number))  # type: ignore[misc]
+    assert ref.ask("last", block=False).get()
+    assert got == list(range(10))
