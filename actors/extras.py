@@ -58,12 +58,13 @@ class ReceiveTimeout:
 class Extras:
     """Of one life. What is not said otherwise changes in its own turn only."""
 
-    __slots__ = ("batch_max", "idle", "kept", "refuses", "stashed", "suspended", "taken", "taps")
+    __slots__ = ("batch_max", "idle", "kept", "refuses", "starts_with", "stashed", "suspended", "taken", "taps")
 
     def __init__(self) -> None:
         self.stashed: list[object] = []  # changed with the life's lock held
         self.kept: Callable[[], Iterable[object]] | None = None  # what a kill is to report besides; on any thread
         self.refuses: ExitReason | None = None  # set by any thread: no message of a user gets in any more
+        self.starts_with: ActorRef[Any] | None = None  # set by StartHandle.until: whose start its own waits for
         self.suspended = False
         self.batch_max = 0
         self.idle: _IdleTimer | None = None

@@ -18,8 +18,8 @@ from .current import here
 from .errors import AskTimeout, BlockingLoop, CallingSelf
 from .events import Deadlocked
 from .lending import lend
-from .lineage import way_down
 from .pykka_seam import NO_RESULT
+from .waits import circle_of
 
 if TYPE_CHECKING:
     from .life import Life
@@ -87,6 +87,7 @@ class AskFuture(pykka.Future[T]):
     asker: ActorRef[Any] | None = None  # whose code has asked; for one of another process, its root
     waits = False  # set when the asker does nothing else until there is an answer
     until_end_of: ActorRef[Any] | None = None  # set by ReplyHandle.until(): the answer waits for that end
+    until_start_of: ActorRef[Any] | None = None  # the same of a start
     _get_hook: Callable[[float | None], T] | None = None
     _get_hook_result: Any = NO_RESULT
     _done = False
@@ -223,7 +224,7 @@ class AskFuture(pykka.Future[T]):
 
     def find_circle(self, life: Life) -> tuple[str, ...]:
         """Who waits for whom, if that leads back to `life`, which is about to wait for this. Runs in: its thread."""
-        return tuple(self._circle(life))
+        return tuple(circle_of(self, life))
 
     def _settle(self, value: Any, error: BaseException | None, traceback: TracebackType | None) -> bool:
         try:
@@ -267,24 +268,6 @@ class AskFuture(pykka.Future[T]):
             (self._callbacks or []).remove(gate.open)  # who polls must not pile them up
         if not self._done and timeout is not None:
             raise AskTimeout(timeout, None if self.to is None else self.to.ref)
-
-    def _circle(self, life: Life) -> list[str]:
-        """Who waits for whom, if that leads back to `life`. Deferred answers may come from anywhere: no circle.
-
-        Unless they come with an end that `life` is a part of.
-        """
-        if self.until_end_of is not None and self.to is not None:
-            return way_down(self.until_end_of, life.ref, asked=self.to.ref)
-        names: list[str] = []
-        waits: AskFuture[Any] | None = self
-        while waits is not None and not waits.deferred and not waits._done and waits.to is not None:
-            names.append(str(waits.to.ref))
-            if waits.to is life:
-                return names
-            if len(names) > 64:
-                break
-            waits = waits.to.waiting_for
-        return []
 
 
 def _awaiting_life() -> Life | None:

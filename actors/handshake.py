@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..protocol.exits import ExitReason
 from .beginning import settle_started
 from .control import ActorExit
+from .extras import extras_of
+from .waits import end_circle
 
 if TYPE_CHECKING:
     from .life import Life
+    from .ref import ActorRef
 
 __all__ = ("StartHandle",)
 
@@ -29,6 +32,11 @@ class StartHandle:
     def ready(self, info: object = None) -> None:
         """Tell the starter that it is ready. Nothing happens the second time."""
         settle_started(self._life, info)
+
+    def until(self, ref: ActorRef[Any]) -> None:
+        """Say that it is ready when `ref` is: so a circle of waits through this start is found."""
+        extras_of(self._life).starts_with = ref  # first: who begins to wait after the look below finds it
+        end_circle(ref)
 
     def fail(self, error: BaseException) -> NoReturn:
         """End, with this error as the outcome of the start. Does not return."""

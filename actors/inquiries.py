@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..protocol.records import record
 from .control import Reply
+from .describe import Describe
 from .elsewhere import GetStatistics, PutState, ShowState, put_shown, show_state
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LookAgain:
 
 
 INQUIRIES: Final[frozenset[type[object]]] = frozenset(
-    (Suspend, Resume, GetState, ReplaceState, ShowState, PutState, GetStatistics, LookAgain)
+    (Describe, Suspend, Resume, GetState, ReplaceState, ShowState, PutState, GetStatistics, LookAgain)
 )
 
 
@@ -77,6 +78,8 @@ def answer_inquiry(life: Life, actor: Actor, message: object) -> object:
 
     try:
         match message:
+            case Describe():
+                return actor.describe()
             case Suspend():
                 extras_of(life).suspended = True
             case Resume():

@@ -18,7 +18,7 @@ from ..protocol.exits import KILLED, ExitReason, Normal, crash_of
 from .bounded import make_mailbox
 from .child_spec import Start
 from .current import FENCES
-from .describe import Describe, Description
+from .describe import Description
 from .ending import came_late, close, cut, end, limit_orphanhood, reject, unanswered
 from .errors import ActorDeadError, MailboxFull
 from .events import DeadLetter, MailboxHigh, MailboxLow
@@ -371,4 +371,4 @@ class Life:
             return  # signals to the dead are nothing, as in OTP
 
 
-_AHEAD: Final = NEWS | INQUIRIES | {Describe}
+_AHEAD: Final = NEWS | INQUIRIES

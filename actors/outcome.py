@@ -74,7 +74,9 @@ class StartWaiter:
         if life is None:
             begin()
             return self.wait()
-        starting = life.waiting_for = _Starting(ref)
+        starting: AskFuture[None] = AskFuture()
+        starting.until_start_of = ref
+        life.waiting_for = starting
         try:
             begin()
             if self._outcome is None:
@@ -110,16 +112,3 @@ class StartWaiter:
                 raise StartError(ref, reason)
             case None:
                 raise AssertionError("settled without an outcome")
-
-
-class _Starting(AskFuture[None]):
-    """Stands for what is begun while its starter waits: that one is who has to answer."""
-
-    def __init__(self, ref: ActorRef[Any]) -> None:
-        super().__init__()
-        self._ref = ref
-
-    @property
-    def to(self) -> Any:  # type: ignore[override]  # nobody sets it
-        """Its life, as soon as there is one."""
-        return self._ref.cell

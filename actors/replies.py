@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import CallingSelf
+from .events import Deadlocked
 from .futures import AskFuture
 from .lineage import way_down
+from .waits import end_circle
 
 if TYPE_CHECKING:
     from .life import Life
@@ -38,8 +40,8 @@ def _answer_waits_for(future: AskFuture[Any], ref: ActorRef[Any]) -> None:
     if asker is None or asked is None or waiting_for is not future:
         return
     circle = way_down(ref, asker, asked=asked.ref)
-    if circle:
-        future.try_fail(CallingSelf(*circle))
+    if circle and future.try_fail(CallingSelf(*circle)):
+        asked.system.bus.publish(Deadlocked(tuple(circle)))
 
 
 class ReplyHandle:
@@ -63,6 +65,12 @@ class ReplyHandle:
         """Say that the answer comes when `ref` has ended: whoever lives below it gets CallingSelf if it waits."""
         if self._future is not None:
             _answer_waits_for(self._future, ref)
+
+    def until_started(self, ref: ActorRef[Any]) -> None:
+        """Say that the answer comes when `ref` has started: who waits for that, and is waited for, gets CallingSelf."""
+        if self._future is not None:
+            self._future.until_start_of = ref  # first, as above
+            end_circle(ref)
 
     def set(self, value: object = None) -> bool:
         """Answer. Gives False if nobody waits (any more)."""

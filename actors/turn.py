@@ -18,7 +18,6 @@ from .child_spec import Start
 from .control import GIVEN_AWAY, ActorExit, Ignore, Reply
 from .crash_frames import OUR_FILES, crash_from
 from .current import here
-from .describe import Describe
 from .dispatchers.dispatcher import NeverBegan
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
@@ -325,19 +324,11 @@ def _ask_to_stop(actor: Actor, reason: ExitReason, deadline: float | None) -> ob
     return returned if type(returned) is CoroutineType else None
 
 
-def _receive_describe(_life: Life, actor: Actor, _message: Describe) -> object:
-    try:
-        return actor.describe()
-    except Exception as error:
-        raise Reply(error) from error  # to be looked at must not end anybody
-
-
 _SPECIAL: Final[dict[type[object], Callable[[Life, Actor, Any], object]]] = {
     Envelope: lambda _life, actor, envelope: actor.on_receive(envelope),  # a user's own, inside of ours
     ExitSignal: _receive_exit,
     StopRequest: _receive_stop_request,
     ActorStop: _receive_stop,
-    Describe: _receive_describe,
     Batch: lambda _life, actor, batch: actor.on_batch(batch),
     **dict.fromkeys(INQUIRIES, answer_inquiry),
     **dict.fromkeys(PROXY_MESSAGES, _receive_proxied),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..actors.control import Reply
 from ..actors.errors import CallingSelf
+from ..actors.events import Deadlocked
 from ..actors.lineage import lineage, way_down
 from ..actors.replies import waiting_asker
 
@@ -49,4 +50,5 @@ def refuse_circle(life: Life, ending: ActorRef[Any] | None) -> None:
         return
     circle = way_down(ending, asker, asked=life.ref)
     if circle:
+        life.system.bus.publish(Deadlocked(tuple(circle)))
         raise Reply(CallingSelf(*circle))

@@ -59,6 +59,13 @@ class SupervisorCore(Mind[CoreState]):
             return branch if branch in ending_with(self._state, request.spec) else None
         return super().awaited_end(request)
 
+    def start_awaited_by(self, child_id: str) -> Hashable | None:
+        """As of every mind; a new spec is followed start by start."""
+        job = self._state.reconfiguration
+        if job is not None and job.current is not None and job.current[0] == child_id:
+            return job.asker
+        return super().start_awaited_by(child_id)
+
     def _boot(self) -> None:
         self._state.plan = Boot(list(self._state.children))
 

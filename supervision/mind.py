@@ -86,6 +86,11 @@ class Mind(ABC, Generic[S]):
         child = self._state.find(request.child_id)
         return child.ref if child is not None and child.state in ALIVE else None
 
+    def start_awaited_by(self, child_id: str) -> Hashable | None:
+        """Which request is answered when this child has started, None if there is none."""
+        child = self._state.children.get(child_id)
+        return None if child is None else child.starter
+
     @abstractmethod
     def _boot(self) -> None:
         """Begin, now that the shell is up."""

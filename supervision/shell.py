@@ -230,6 +230,11 @@ class SupervisorShell(Actor):
         self._refs[child_id] = ref
         self._lives[ref.urn, ref.incarnation] = (child_id, life)
         self._events.append(ev.LifeBegun(child_id, life, ref, ref.incarnation))
+        reply = self._replies.get(self._core.start_awaited_by(child_id))
+        if reply is not None:
+            reply.until_started(ref)
+        elif self._starting is not None and self._core.phase == "starting":
+            self._starting.until(ref)
 
     def _start_ended(self, message: _Outcome) -> None:
         child_id, life, outcome = message.child_id, message.life, message.outcome

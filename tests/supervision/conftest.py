@@ -20,6 +20,7 @@ OVER_ALL = {
     "test_task_supervisor",
     "test_tree",
     "test_circles",
+    "test_circles_of_starts",
     "test_reconfigure_real",
 }
 """Where supervisors and their children run over every dispatcher; elsewhere over threads."""

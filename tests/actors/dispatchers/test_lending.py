@@ -262,6 +262,23 @@ def test_who_has_his_answer_goes_on_before_anything_else_is_handled_on_his_threa
         asked_back.clear()
 
 
+def test_who_has_begun_another_goes_on_before_that_one_handles_anything(pooled: ActorSystem) -> None:
+    class Beginning(Returning):
+        def __init__(self, whom: ActorRef[Answering], asked_back: threading.Event) -> None:
+            self._whom = whom
+            self.asked_back = asked_back
+
+        def on_start(self) -> None:
+            self.ref.tell(lambda actor: actor.ask_back(self._whom))
+            self.continue_with(lambda actor: actor.ask_back(self._whom))
+
+    asking = pooled.spawn(Answering)
+    for _ in range(20):
+        asked_back = threading.Event()
+        asking.ask(lambda actor: actor.system.spawn(Beginning, actor.ref, asked_back) and None, timeout=WAIT)  # noqa: B023
+        assert asked_back.wait(WAIT)
+
+
 def test_messages_ahead_of_the_asked_one_are_handled_on_the_way_to_it(pooled: ActorSystem) -> None:
     ref, got = trusted(pooled, fresh()), list[int]()
     for number in range(10):
