@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from .groups import Groups as Groups
     from .handles import handles as handles
     from .handshake import StartHandle as StartHandle
+    from .hosting.blob import Blob as Blob
     from .keyed_registry import Registry as Registry
     from .looking import Statistics as Statistics
     from .mailbox import Envelope as Envelope
@@ -160,6 +161,7 @@ _HOMES: Final = {
     "Down": "signals",
     "Entry": "entries",
     "Envelope": "mailbox",
+    "Blob": "hosting.blob",
     "EventBus": "bus",
     "EventQueue": "bus",
     "Exit": "signals",

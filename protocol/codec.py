@@ -17,10 +17,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
+from .descriptor_token import DescriptorToken
 from .errors import CodecError, RemoteProtocolError, shown
 from .exits import ExitReason, crash_of, exit_to_wire
 from .ext import (
     BUFFER,
+    DESCRIPTOR,
     EXCEPTION,
     EXIT,
     FROZENSET,
@@ -44,11 +46,11 @@ from .remote_error import RemoteError
 
 __all__ = ("Decoder", "Encoder", "ReadRef", "SayRef", "decode", "encode", "encode_bytes", "encode_with")
 
-SayRef: TypeAlias = Callable[[object], RefToken | None]
-"""Gives the token of a value that is a ref, None for one that is not."""
+SayRef: TypeAlias = Callable[[object], RefToken | DescriptorToken | None]
+"""Gives the token of a value that is a ref, or leads to a descriptor; None for one that does neither."""
 
-ReadRef: TypeAlias = Callable[[RefToken], object]
-"""Makes a ref of a token; without it tokens stay tokens."""
+ReadRef: TypeAlias = Callable[[RefToken | DescriptorToken], object]
+"""Makes of a token what it stands for; without it tokens stay tokens."""
 
 _NATIVE: Final = frozenset({type(None), bool, float, str, bytes, bytearray, memoryview, list, dict})
 _EXITS: Final = frozenset(ExitReason.__args__)
@@ -145,13 +147,13 @@ class Encoder:
             return [SET, *value]  # type: ignore[misc]
         if cls is frozenset:
             return [FROZENSET, *value]  # type: ignore[misc]
-        if cls is RefToken:
-            return _said_ref(value)  # type: ignore[arg-type]
+        if isinstance(value, RefToken | DescriptorToken):
+            return _said_token(value)
         if cls in _EXITS:
             return [EXIT, *exit_to_wire(value)]  # type: ignore[arg-type]
         token = None if self.refs is None else self.refs(value)
         if token is not None:
-            return _said_ref(token)
+            return _said_token(token)
         if isinstance(value, BaseException):
             return self._said_exception(value)
         if cls is Unsayable:
@@ -202,7 +204,7 @@ class Decoder:
             return items
         self._marks -= 1
         value = items[0].make(items)
-        if self._refs is not None and type(value) is RefToken:
+        if self._refs is not None and isinstance(value, RefToken | DescriptorToken):
             return self._refs(value)
         return value
 
@@ -222,8 +224,10 @@ class Decoder:
 _IDLE: Final[list[Encoder]] = []
 
 
-def _said_ref(token: RefToken) -> list[object]:
-    return [REF, token.urn, token.name, token.origin]
+def _said_token(token: RefToken | DescriptorToken) -> list[object]:
+    if isinstance(token, RefToken):
+        return [REF, token.urn, token.name, token.origin]
+    return [DESCRIPTOR, token.index, token.kind, token.detail]
 
 
 def _read_scalar(code: int, data: bytes) -> object:

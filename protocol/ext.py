@@ -15,6 +15,7 @@ from struct import Struct
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from .descriptor_token import DescriptorToken
 from .errors import RemoteProtocolError
 from .exits import Crash, exit_from_wire
 from .limits import INTEGER_MAX_BYTES
@@ -25,6 +26,7 @@ from .remote_error import RemoteError
 
 __all__ = (
     "BUFFER",
+    "DESCRIPTOR",
     "EXCEPTION",
     "EXIT",
     "FROZENSET",
@@ -83,6 +85,14 @@ def _make_ref(items: list[object]) -> RefToken:
             raise RemoteProtocolError("ref", expected="[urn, name, origin]", got=items[1:])
 
 
+def _make_descriptor(items: list[object]) -> DescriptorToken:
+    match items[1:]:
+        case [int(index), str(kind), int(detail)]:
+            return DescriptorToken(index, kind, detail)
+        case _:
+            raise RemoteProtocolError("descriptor", expected="[index, kind, detail]", got=items[1:])
+
+
 MARKS: Final[dict[int, Mark]] = {
     1: Mark("tuple", lambda items: tuple(items[1:])),
     2: Mark("set", lambda items: set(items[1:])),
@@ -91,8 +101,9 @@ MARKS: Final[dict[int, Mark]] = {
     5: Mark("exception", _make_exception),
     6: Mark("exit reason", lambda items: exit_from_wire(items[1:])),
     7: Mark("ref", _make_ref),
+    8: Mark("descriptor", _make_descriptor),
 }
-TUPLE, SET, FROZENSET, RECORD, EXCEPTION, EXIT, REF = (extension(code, b"") for code in MARKS)
+TUPLE, SET, FROZENSET, RECORD, EXCEPTION, EXIT, REF, DESCRIPTOR = (extension(code, b"") for code in MARKS)
 
 
 _TIMEDELTA: Final = Struct("<iii")

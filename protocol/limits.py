@@ -8,6 +8,7 @@ __all__ = (
     "ARGUMENTS_KEPT",
     "CRASH_TEXT_MAX_CHARS",
     "CRASH_TRACEBACK_MAX_CHARS",
+    "DESCRIPTORS_MAX",
     "FRAME_HEADER_BYTES",
     "FRAME_MAX_BYTES",
     "HEAD_KEPT_BYTES",
@@ -39,6 +40,9 @@ what people return from functions; 8 MiB keeps a gateway with thousands of socke
 
 INLINE_MAX_BYTES: Final = 64 * 1024
 """Bytes from which a body travels beside its message instead of inside it: measured, the copy costs more from here."""
+
+DESCRIPTORS_MAX: Final = 64
+"""Descriptors beside one message; Linux passes 253 at once."""
 
 HEAD_KEPT_BYTES: Final = 256
 """First bytes of garbage that are kept for the report: enough to recognize a printed text or another protocol."""

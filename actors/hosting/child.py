@@ -33,6 +33,7 @@ from ...protocol.host.messages import (
     InitFailed,
     InitIgnored,
     LinkMessage,
+    Parcel,
     Ready,
     Stop,
     Tell,
@@ -256,7 +257,7 @@ class HostedMain:
         if isinstance(message, Tells):
             self._received += len(message.bodies)
             self._black_box.received(self._received)
-        elif isinstance(message, (Tell, Ask)):
+        elif isinstance(message, (Tell, Ask, Parcel)):
             self._received += 1
             self._black_box.received(self._received)
         if self._held is not None:  # once there is somebody to take it, for good

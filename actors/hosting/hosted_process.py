@@ -9,6 +9,7 @@ grandchild may hold open. Then: drain the socket, drain the pipes, reap once, an
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -17,7 +18,18 @@ from typing import TYPE_CHECKING, Final
 from ...protocol.errors import LocalProtocolError
 from ...protocol.exits import KILLED, ExitReason, Hang, crash_of, is_abnormal
 from ...protocol.frames import Buffer
-from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Log, Ready, Stop, Tell
+from ...protocol.host.messages import (
+    Exited,
+    Hello,
+    InitFailed,
+    InitIgnored,
+    LinkMessage,
+    Log,
+    Parcel,
+    Ready,
+    Stop,
+    Tell,
+)
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import ActorDeadError, StartTimeout, SystemClosed
@@ -344,6 +356,7 @@ class HostedProcess:
         for name in tuple(self._timers):
             self._disarm(name)
         self._link.close()
+        self._forget_early()
         stderr = self._pipes.close()
         recorded = self._begun.black_box.close()
         with self._lock:
@@ -357,6 +370,14 @@ class HostedProcess:
             self.system.bus.publish(LogsLost(self.ref, self.incarnation, lost))
         self.peer.close(reason)
         self._announce(reason, report, was_ready=was_ready)
+
+    def _forget_early(self) -> None:
+        """Close what was to travel beside messages to a process that has never said hello."""
+        with self._lock:
+            early, self._early = self._early or (), None
+        for message, _ in early:
+            for descriptor in message.descriptors if isinstance(message, Parcel) else ():
+                os.close(descriptor)
 
     def _announce(self, reason: ExitReason, report: ExitReport, *, was_ready: bool) -> None:
         parent = self._begun.parent

@@ -6,17 +6,20 @@ does. Control messages are exempt from the bound, so that a full outbox can stil
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+from array import array
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from ...protocol.errors import LocalProtocolError, RemoteProtocolError
 from ...protocol.frames import Buffer
-from ...protocol.host.messages import Ask, LinkMessage, Log
-from ...protocol.host.protocol import LinkProtocol
+from ...protocol.host.messages import Ask, LinkMessage, Log, Parcel, Tell
+from ...protocol.host.protocol import Carrying, LinkProtocol
 from ...protocol.host.states import State
+from ...protocol.limits import DESCRIPTORS_MAX
 from ..clock import monotonic
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
@@ -32,7 +35,9 @@ BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever 
 BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
 _TELL_BYTES: Final = 64  # what a tell is counted for besides its body
 _VECTORS_MAX: Final = 64  # Linux allows 1,024 a call; more than this many no longer makes it faster
-_BOUNDED: Final = (Ask, Log)
+_BESIDE_BYTES: Final = socket.CMSG_SPACE(DESCRIPTORS_MAX * array("i").itemsize)
+_FLAGS: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # Linux; elsewhere they are made so one by one
+_BOUNDED: Final = (Tell, Ask, Log)
 
 
 class LinkSocket:
@@ -59,7 +64,8 @@ class LinkSocket:
         self._on_end = on_end
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()  # guards all below, and the protocol
-        self._pieces: deque[memoryview] = deque()  # taken from the protocol, not yet by the socket
+        # Taken from the protocol, not yet by the socket; with the descriptors that go with its first byte.
+        self._pieces: deque[tuple[memoryview, tuple[int, ...]]] = deque()
         self._waiting_bytes = 0
         self._blocked = False  # the loop waits for the socket to be writable
         self._deferred = False  # the loop will write soon
@@ -80,16 +86,18 @@ class LinkSocket:
     def send(self, message: LinkMessage, to: object = "") -> None:
         """Send, or keep for the loop to send; `to` is whom its errors name. Runs in: any thread; never blocks.
 
-        Errors: OutboxFull for an ask or a log record over the bound; CodecError, FrameTooLarge; LocalProtocolError if
-        the link's state does not allow it (any more).
+        Errors: OutboxFull for a tell, an ask or a log record over the bound; CodecError, FrameTooLarge;
+        LocalProtocolError if the link's state does not allow it (any more).
         """
         with self._lock:
-            size = len(message.body) if isinstance(message, Ask) else 64
+            inner = message.message if isinstance(message, Parcel) else message
+            size = len(inner.body) if isinstance(inner, Tell | Ask) else 64
             self._take_tells()
-            if self._waiting_bytes + size > self._limit_bytes and self._waiting_bytes and isinstance(message, _BOUNDED):
+            if self._waiting_bytes + size > self._limit_bytes and self._waiting_bytes and isinstance(inner, _BOUNDED):
                 raise OutboxFull(to, waiting_bytes=self._waiting_bytes, limit_bytes=self._limit_bytes)
             self._protocol.send(message)
             if not self._open:
+                self._forget_all()
                 return
             self._waiting_bytes += size
             if not self._blocked:
@@ -156,7 +164,7 @@ class LinkSocket:
         with self._lock:
             if self._open:
                 self._open = False
-                self._pieces.clear()
+                self._forget_all()
                 self._loop.forget(self._sock.fileno())
                 self._sock.close()
 
@@ -188,16 +196,20 @@ class LinkSocket:
         """Take what is there once. False: nothing was, or nothing ever will."""
         wanted = self._protocol.reader.wanted()
         data = b""
+        beside: list[tuple[int, int, bytes]] = []
+        count = flags = 0
         try:
             if wanted is not None:
-                count = self._sock.recv_into(wanted[:RECEIVE_BYTES])
+                count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], _BESIDE_BYTES, _FLAGS)
             else:
-                data = self._sock.recv(RECEIVE_BYTES)
+                data, beside, flags, _ = self._sock.recvmsg(RECEIVE_BYTES, _BESIDE_BYTES, _FLAGS)
                 count = len(data)
         except BlockingIOError:
             return False
         except OSError:  # ECONNRESET and its like: it is gone, with words of ours unread
             count = 0
+        if beside and not self._receive_descriptors(beside, truncated=bool(flags & socket.MSG_CTRUNC)):
+            return False
         if not count:
             self._end(None)
             return False
@@ -221,6 +233,24 @@ class LinkSocket:
                 self._write()
         return True
 
+    def _receive_descriptors(self, beside: list[tuple[int, int, bytes]], *, truncated: bool) -> bool:
+        """Give the protocol what came beside the bytes. False: that was too much, and the link has ended."""
+        descriptors = array("i")
+        for level, kind, data in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        try:
+            with self._lock:
+                self._protocol.receive_descriptors(descriptors)
+            if truncated:
+                raise RemoteProtocolError("descriptors", expected="no more than fit into one message", got="more")
+        except RemoteProtocolError as error:
+            self._end(error)
+            return False
+        return True
+
     def _end(self, error: Exception | None) -> None:
         if not self._ended:
             self._ended = True
@@ -231,22 +261,25 @@ class LinkSocket:
         # With the lock held.
         while True:
             if not self._pieces:
-                fresh: list[Buffer] = self._protocol.data_to_send(_SLICE_BYTES)
+                fresh = self._protocol.data_to_send(_SLICE_BYTES)
                 if not fresh:
                     self._waiting_bytes = 0
                     return
-                self._pieces.extend(memoryview(piece) for piece in fresh)
+                for piece in fresh:
+                    data, beside = (piece.data, piece.descriptors) if isinstance(piece, Carrying) else (piece, ())
+                    self._pieces.append((memoryview(data), beside))
+            descriptors = self._pieces[0][1]
             try:
-                sent = self._sock.sendmsg([*self._pieces][:_VECTORS_MAX])
+                sent = self._sock.sendmsg(
+                    self._vectors(),
+                    [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))] if descriptors else [],
+                )
             except BlockingIOError:
                 self._blocked = True
                 self._loop.call(self._await_room)
                 return
             except OSError:  # EPIPE: nobody reads any more; its end is announced by whoever watches it
-                self._pieces.clear()
-                self._waiting_bytes = 0
-                while self._protocol.data_to_send():
-                    pass
+                self._forget_all()
                 return
             self._waiting_bytes = max(0, self._waiting_bytes - sent)
             self._consume(sent)
@@ -274,16 +307,45 @@ class LinkSocket:
                 return
             self._waiting_bytes += sum(map(len, bodies)) + _TELL_BYTES * len(bodies)
 
+    def _vectors(self) -> list[memoryview]:
+        """Give what goes with one call: up to the next piece that has descriptors of its own."""
+        vectors: list[memoryview] = []
+        for data, descriptors in self._pieces:
+            if vectors and (descriptors or len(vectors) >= _VECTORS_MAX):
+                break
+            vectors.append(data)
+        return vectors
+
     def _consume(self, sent: int) -> None:
+        if sent and self._pieces[0][1]:
+            data, descriptors = self._pieces[0]
+            self._pieces[0] = data, ()
+            for descriptor in descriptors:
+                os.close(descriptor)  # it has one of its own now
         while sent:
-            piece = self._pieces[0]
-            if sent < piece.nbytes:
-                self._pieces[0] = piece[sent:]
+            data, _ = self._pieces[0]
+            if sent < data.nbytes:
+                self._pieces[0] = data[sent:], ()
                 return
-            sent -= piece.nbytes
+            sent -= data.nbytes
             self._pieces.popleft()
-        while self._pieces and not self._pieces[0].nbytes:
+        while self._pieces and not self._pieces[0][0].nbytes:
             self._pieces.popleft()
+
+    def _forget_all(self) -> None:
+        """Write nothing of what waits: nobody will read it."""
+        self._waiting_bytes = 0
+        while True:
+            for _, descriptors in self._pieces:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            self._pieces.clear()
+            fresh = self._protocol.data_to_send(_SLICE_BYTES)
+            if not fresh:
+                break
+            self._pieces.extend((memoryview(b""), piece.descriptors) for piece in fresh if isinstance(piece, Carrying))
+        for descriptor in self._protocol.give_back_descriptors():
+            os.close(descriptor)
 
     def _await_room(self) -> None:
         with self._lock:

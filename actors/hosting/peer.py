@@ -15,7 +15,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from ...protocol.codec import decode, encode, encode_bytes
-from ...protocol.errors import CodecError, FrameTooLarge, LocalProtocolError, ProtocolError
+from ...protocol.descriptor_token import DescriptorToken
+from ...protocol.errors import CodecError, FrameTooLarge, LocalProtocolError, ProtocolError, RemoteProtocolError
 from ...protocol.exits import NOPROC, Crash, ExitReason
 from ...protocol.host.messages import (
     Ask,
@@ -26,6 +27,7 @@ from ...protocol.host.messages import (
     LinkMessage,
     LinkRequest,
     MonitorRequest,
+    Parcel,
     Reply,
     StopRequest,
     Tell,
@@ -44,6 +46,7 @@ from ..pykka_seam import ActorStop
 from ..ref import ActorRef
 from ..signals import Down
 from .answers import error_of
+from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .deadlines import deadline_of, remaining_ms
 from .errors import OutboxFull
 from .remote_ref import Interest, RemoteRef, interest_of
@@ -100,8 +103,10 @@ class Peer:
     # Names.
 
     def say(self, value: object) -> RefToken | None:
-        """Make a token of a ref."""
+        """Make a token of a ref. Errors: HasDescriptors for what no bytes can say."""
         if not isinstance(value, ActorRef):
+            if travels_by_descriptor(value):
+                raise HasDescriptors
             return None
         if value is self._hosted or (isinstance(value, RemoteRef) and value.peer is self):
             return RefToken(value.urn, value.name, _YOURS)
@@ -110,8 +115,10 @@ class Peer:
                 _remember(self._forwarded, value.urn, value)
         return RefToken(value.urn, value.name, _MINE)
 
-    def read(self, token: RefToken) -> ActorRef:
-        """Make a ref of a token."""
+    def read(self, token: RefToken | DescriptorToken) -> ActorRef:
+        """Make a ref of a token. Errors: RemoteProtocolError for a descriptor, as none came with this message."""
+        if isinstance(token, DescriptorToken):
+            raise RemoteProtocolError("descriptor", expected="none in this message", got=token)
         if token.origin == _YOURS:
             found = self.local(token.urn)
             return found or ActorRef(self.system, name=token.name or token.urn, actor_class=Actor, urn=token.urn)
@@ -135,33 +142,54 @@ class Peer:
         """Say a value. Errors: CodecError with the path of what cannot be said."""
         return encode(value, refs=self.say)
 
-    def decode(self, data: Buffer) -> object:
+    def decode(self, data: Buffer, arrival: Arrival | None = None) -> object:
         """Read a value. Errors: RemoteProtocolError."""
-        return decode(data, refs=self.read)
+        return decode(data, refs=self.read if arrival is None else arrival.read)
 
     # Out.
 
     def post(self, ref: ActorRef, envelope: Envelope) -> None:
         """Send a message or a question. Errors: CodecError, OutboxFull, ActorDeadError, all at the caller."""
         said, future = envelope.message, envelope.reply_to
-        if future is not None:
-            stopping = type(said) is ActorStop
-            self._ask(ref, future, _POISON if stopping else self.encode(said), stopping=stopping)
-            return
         try:
-            if type(said) is bytes and len(said) >= INLINE_MAX_BYTES:
+            if future is not None:
+                stopping = type(said) is ActorStop
+                self._ask(ref, future, _POISON if stopping else self.encode(said), stopping=stopping)
+            elif type(said) is bytes and len(said) >= INLINE_MAX_BYTES:
                 self.outlet.tell_raw(ref.urn, encode_bytes(said), ref)
             else:
                 self.outlet.tell(ref.urn, _POISON if type(said) is ActorStop else self.encode(said), ref)
+        except HasDescriptors:
+            self._post_parcel(ref, said, future)
         except LocalProtocolError as error:
             _refused(ref, error)
 
-    def _ask(self, ref: ActorRef, future: AskFuture[Any], body: Buffer, *, stopping: bool) -> None:
+    def _post_parcel(self, ref: ActorRef, said: object, future: AskFuture[Any] | None) -> None:
+        with Departure(self.say) as departure:
+            body = encode(said, refs=departure.say)
+            if future is not None:
+                self._ask(ref, future, body, stopping=False, descriptors=departure.descriptors)
+                return
+            try:
+                self.outlet.send(Parcel(Tell(ref.urn, body), departure.descriptors), ref)
+            except LocalProtocolError as error:
+                _refused(ref, error)
+
+    def _ask(
+        self,
+        ref: ActorRef,
+        future: AskFuture[Any],
+        body: Buffer,
+        *,
+        stopping: bool,
+        descriptors: tuple[int, ...] = (),
+    ) -> None:
         with self._lock:
             number = next(self._ids) & 0xFFFFFFFF
             self._asks[number] = (future, ref, stopping)
+        message = Ask(ref.urn, number, body, future.waits)
         try:
-            self.outlet.send(Ask(ref.urn, number, body, future.waits), ref)
+            self.outlet.send(Parcel(message, descriptors) if descriptors else message, ref)
         except LocalProtocolError as error:
             self._forget_ask(number)
             _refused(ref, error)
@@ -234,12 +262,11 @@ class Peer:
         match message:
             case Tells(to, bodies):
                 self._receive_tells(to, bodies)
-            case Tell(to, body):
-                self._receive_tells(to, (body,))
-            case Ask(to, ask_id, body, waits):
-                self._receive_ask(to, ask_id, body, waits=waits)
-            case Reply(ask_id, ok, body):
-                self._receive_reply(ask_id, ok, body)
+            case Tell() | Ask() | Reply():
+                self._receive_one(message, None)
+            case Parcel(carried, descriptors):
+                with Arrival(self.read, descriptors) as arrival:
+                    self._receive_one(carried, arrival)
             case LinkRequest(source, target):
                 self._receive_link(source, target)
             case UnlinkRequest(source, target):
@@ -256,6 +283,15 @@ class Peer:
                     self._receive_end(ref.cell, message)
             case _:
                 raise AssertionError(f"{type(message).__name__} is not traffic between actors")
+
+    def _receive_one(self, message: Tell | Ask | Reply, arrival: Arrival | None) -> None:
+        match message:
+            case Tell(to, body):
+                self._receive_tells(to, (body,), arrival)
+            case Ask(to, ask_id, body, waits):
+                self._receive_ask(to, ask_id, body, waits=waits, arrival=arrival)
+            case Reply(ask_id, ok, body):
+                self._receive_reply(ask_id, ok, body, arrival)
 
     def _receive_end(self, cell: Cell, message: ExitSignal | StopRequest | KillRequest) -> None:
         match message:
@@ -284,11 +320,11 @@ class Peer:
             remote.interest.forget()
             self.system.announce_exit(remote, 0, reason)
 
-    def _receive_tells(self, to: str, bodies: tuple[Buffer, ...]) -> None:
+    def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         for body in bodies:
             try:
-                message = ActorStop() if not len(body) else self.decode(body)
+                message = ActorStop() if not len(body) else self.decode(body, arrival)
                 if ref is not None:
                     ref.tell(message)
                     continue
@@ -300,12 +336,12 @@ class Peer:
             dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
             self.system.bus.publish(DeadLetter(dead, message, why))
 
-    def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool) -> None:
+    def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool, arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         try:
             if ref is None:
                 raise ActorDeadError(to, NOPROC)
-            message = ActorStop() if not len(body) else self.decode(body)
+            message = ActorStop() if not len(body) else self.decode(body, arrival)
             known = answered_aside(ref, message)
             if known is not None:
                 self._answer(ask_id, True, known)
@@ -327,12 +363,22 @@ class Peer:
     def _answer(self, ask_id: int, ok: bool, value: object) -> None:
         try:
             self.outlet.send(Reply(ask_id, ok, self.encode(value)))
+        except HasDescriptors:
+            self._answer_by_parcel(ask_id, value)
         except (CodecError, FrameTooLarge) as error:  # it cannot be said: the asker must not wait for it
             self._signal(Reply(ask_id, False, self.encode(error)))
         except LocalProtocolError:
             return  # nobody is there to hear it
 
-    def _receive_reply(self, ask_id: int, ok: bool, body: Buffer | Crash) -> None:
+    def _answer_by_parcel(self, ask_id: int, value: object) -> None:
+        try:
+            with Departure(self.say) as departure:
+                body = encode(value, refs=departure.say)
+                self.outlet.send(Parcel(Reply(ask_id, True, body), departure.descriptors))
+        except ProtocolError as error:
+            self._answer(ask_id, False, error)
+
+    def _receive_reply(self, ask_id: int, ok: bool, body: Buffer | Crash, arrival: Arrival | None = None) -> None:
         with self._lock:
             waiting = self._asks.pop(ask_id, None)
         if waiting is None:
@@ -342,7 +388,7 @@ class Peer:
             future.try_fail(ActorDeadError(ref, body))
             return
         try:
-            value = self.decode(body) if len(body) else None
+            value = self.decode(body, arrival) if len(body) else None
         except ProtocolError as error:
             future.try_fail(error)
             return

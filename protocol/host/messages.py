@@ -32,6 +32,7 @@ __all__ = (
     "Log",
     "LogRecord",
     "MonitorRequest",
+    "Parcel",
     "Ready",
     "Reply",
     "Stop",
@@ -160,6 +161,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Parcel:
+    """either way: a message with descriptors beside it, which are the receiver's from then on."""
+
+    message: Tell | Ask | Reply
+    descriptors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequest:
     """either way: an actor of the other side is to stop."""
 
@@ -267,6 +276,7 @@ LinkMessage: TypeAlias = (
     | Tells
     | Ask
     | Reply
+    | Parcel
     | StopRequest
     | KillRequest
     | LinkRequest

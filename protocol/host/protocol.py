@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ..errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from ..frames import Buffer, Frame, FrameReader, frame_header
 from ..limits import (
+    DESCRIPTORS_MAX,
     FRAME_HEADER_BYTES,
     FRAME_MAX_BYTES,
     INLINE_MAX_BYTES,
@@ -20,21 +21,33 @@ from ..limits import (
     WINDOW_BYTES,
     WINDOW_MESSAGES,
 )
-from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Tell, Tells
+from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Parcel, Tell, Tells
 from .states import CREDITED, ORDERED, TRANSITIONS, Side, State
 from .wire import KINDS, NUMBERS, decode_link_message, encode_link_message, join_tells, tell_head
 
-__all__ = ("LinkProtocol",)
+__all__ = ("Carrying", "LinkProtocol", "Piece")
 
 _WRAP: Final = 1 << 32
 _ACKNOWLEDGE: Final = encode_link_message(Acknowledge())[0]
 _TELL: Final = NUMBERS[Tell]
 _TELLS: Final = NUMBERS[Tells]
+_PARCEL: Final = NUMBERS[Parcel]
 _HEADS_KEPT: Final = 256
+_ARRIVED_MAX: Final = 4 * DESCRIPTORS_MAX
 
 _Outgoing: TypeAlias = tuple[int, Sequence[int], bytes, Buffer, int]
 """A frame that waits to be written: its type, the bytes of each message in it that takes credit, head, body, bytes of
 both. A tuple, since one is made for nearly every message."""
+
+
+class Carrying(NamedTuple):
+    """Bytes that descriptors travel with: they arrive with the first of these bytes, at the latest."""
+
+    data: bytes
+    descriptors: tuple[int, ...]
+
+
+Piece: TypeAlias = Buffer | Carrying
 
 
 class LinkProtocol:
@@ -77,6 +90,9 @@ class LinkProtocol:
         self._sent = 0
         self._unfinished: deque[int] = deque()  # bytes of each credited message that the peer has not finished
         self._unfinished_bytes = 0
+        self._leaving: deque[tuple[int, ...]] = deque()  # descriptors of each Parcel that waits to be written
+        self._arrived: deque[int] = deque()  # descriptors whose Parcel is still to come
+        self._dropped: list[int] = []  # those of Parcels that are ignored
         self._received = 0
         self._finished = 0
         self._told = 0  # what the last frame of ours said in `acked`
@@ -137,8 +153,10 @@ class LinkProtocol:
         size = len(head) + (body.nbytes if isinstance(body, memoryview) else len(body))
         if size > FRAME_MAX_BYTES:
             raise FrameTooLarge(f"link message {KINDS[kind]!r}", expected=f"at most {FRAME_MAX_BYTES} bytes", got=size)
-        credited = kind in CREDITED
+        credited = (type(message.message) if isinstance(message, Parcel) else kind) in CREDITED
         self._waiting += credited
+        if isinstance(message, Parcel):
+            self._leaving.append(message.descriptors)
         lane = self._ordered if kind in ORDERED else self._control
         lane.append((NUMBERS[kind], (size,) if credited else (), head, body, size))
         if after is not self._state:
@@ -169,23 +187,33 @@ class LinkProtocol:
             total += size
         self._add_tells(head, bodies[begin:], sizes[begin:])
 
-    def data_to_send(self, limit_bytes: int | None = None) -> list[Buffer]:
-        """Give what is to be written, in order, control before data; large bodies as their own buffers.
+    def data_to_send(self, limit_bytes: int | None = None) -> list[Piece]:
+        """Give what is to be written, in order, control before data; large bodies as their own buffers, and what has
+        descriptors beside it as Carrying.
 
         With a limit it gives at least one frame and stops after the first that reaches it, so that control can still
         overtake what waits. Call again until it gives nothing.
         """
-        pieces: list[Buffer] = []
+        pieces: list[Piece] = []
         small: list[Buffer] = []
         given = 0
         while (self._control or self._ordered) and (limit_bytes is None or given < limit_bytes or not given):
             outgoing = self._control.popleft() if self._control else self._ordered.popleft()
             number, credited, head, body, size = outgoing
-            small += (self._header(number, credited, size), head)
+            header = self._header(number, credited, size)
+            if number == _PARCEL:
+                if small:
+                    pieces.append(b"".join(small))
+                pieces.append(Carrying(header + head, self._leaving.popleft()))
+                small = []
+            else:
+                small += (header, head)
             if size < INLINE_MAX_BYTES:
                 small.append(body)
             else:
-                pieces += (b"".join(small), body)
+                if small:
+                    pieces.append(b"".join(small))
+                pieces.append(body)
                 small = []
             given += FRAME_HEADER_BYTES + size
         if not given and self._owes_credit():
@@ -193,6 +221,26 @@ class LinkProtocol:
         if small:
             pieces.append(b"".join(small))
         return pieces
+
+    def receive_descriptors(self, descriptors: Sequence[int]) -> None:
+        """Take descriptors from the socket, before the bytes that came with them.
+
+        Errors: RemoteProtocolError if there are more than messages under way can have.
+        """
+        self._arrived.extend(descriptors)
+        if len(self._arrived) > _ARRIVED_MAX:
+            self.failure = RemoteProtocolError(
+                "descriptors", expected=f"at most {_ARRIVED_MAX} whose message is still to come", got=len(self._arrived)
+            )
+            raise self.failure
+
+    def give_back_descriptors(self) -> tuple[int, ...]:
+        """Give those that nobody will take any more, because the link is over: they are the caller's to close."""
+        left = (*self._dropped, *self._arrived, *(each for descriptors in self._leaving for each in descriptors))
+        self._dropped.clear()
+        self._arrived.clear()
+        self._leaving.clear()
+        return left
 
     @property
     def has_data_to_send(self) -> bool:
@@ -276,6 +324,8 @@ class LinkProtocol:
         if isinstance(message, Hello) or isinstance(message, Init):  # noqa: SIM101  # as in send
             self._stale = not self._is_current(message)
         if self._stale:
+            if isinstance(message, Parcel):
+                self._dropped.extend(self._filled(message).descriptors)
             self.ignored_frames += 1
             return None
         after = self._may_receive.get(kind)
@@ -283,10 +333,19 @@ class LinkProtocol:
             raise RemoteProtocolError(
                 f"link message {KINDS[kind]!r}", expected=self._expected(self.side.other), got=self.state.name
             )
-        self._count(frame, len(message.bodies) if isinstance(message, Tells) else int(kind in CREDITED))
+        self._count(frame, _credit_of(message))
+        if isinstance(message, Parcel):
+            message = self._filled(message)
         if after is not self._state:
             self.state = after
         return None if kind is Acknowledge else message
+
+    def _filled(self, parcel: Parcel) -> Parcel:
+        """Put in the descriptors that came beside it."""
+        count = len(parcel.descriptors)
+        if len(self._arrived) < count:
+            raise RemoteProtocolError("descriptors", expected=f"{count} beside the message", got=len(self._arrived))
+        return Parcel(parcel.message, tuple(self._arrived.popleft() for _ in range(count)))
 
     def _is_current(self, message: Hello | Init) -> bool:
         name = KINDS[type(message)]
@@ -320,3 +379,9 @@ class LinkProtocol:
     def _expected(self, sender: Side) -> str:
         names = ", ".join(sorted(KINDS[kind] for kind in TRANSITIONS[sender][self.state])) or "nothing"
         return f"{names} from the {sender} in this state"
+
+
+def _credit_of(message: LinkMessage) -> int:
+    if isinstance(message, Tells):
+        return len(message.bodies)
+    return int(type(message.message if isinstance(message, Parcel) else message) in CREDITED)

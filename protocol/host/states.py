@@ -30,6 +30,7 @@ from .messages import (
     LinkRequest,
     Log,
     MonitorRequest,
+    Parcel,
     Ready,
     Reply,
     Stop,
@@ -71,9 +72,10 @@ MESSAGE_TYPES: Final[tuple[type[LinkMessage], ...]] = get_args(LinkMessage)
 
 CREDITED: Final[frozenset[type[LinkMessage]]] = frozenset({Tell, Tells, Ask})
 """Messages that wait in a mailbox; the sequence counts them and the window bounds them. Replies are not among them:
-an answer that waits for credit could wait for itself."""
+an answer that waits for credit could wait for itself. A Parcel takes what its message takes."""
 
 ORDERED: Final[frozenset[type[LinkMessage]]] = CREDITED | {
+    Parcel,
     Reply,
     Log,
     ExitSignal,
@@ -91,6 +93,7 @@ _TRAFFIC: Final[tuple[type[LinkMessage], ...]] = (
     Tells,
     Ask,
     Reply,
+    Parcel,
     StopRequest,
     KillRequest,
     LinkRequest,

@@ -3,7 +3,8 @@
 Tell, Ask and Reply are the traffic, so they have layouts of their own, in which the body is never copied into anything:
 u16 length of `to`, `to`, body; u32 ask_id, u8 waits before that for Ask; u32 ask_id, u8 kind, body for Reply. All
 others are maps of their fields in the codec's encoding. Tells that share a frame: u16 length of `to`, `to`, u32 how
-many, u32 length of each, then their bodies.
+many, u32 length of each, then their bodies. A Parcel: u8 how many descriptors,
+u8 frame type of the message, its payload.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..codec import decode, encode
 from ..errors import CodecError, LocalProtocolError, RemoteProtocolError
 from ..exits import Crash, exit_from_wire, exit_to_wire
 from ..frames import Buffer, Frame
-from ..limits import FRAME_MAX_BYTES
+from ..limits import DESCRIPTORS_MAX, FRAME_MAX_BYTES
 from ..packing import pack_plain, unpack_plain
 from ..schema import Schema, snake_case
 from .messages import (
@@ -37,6 +38,7 @@ from .messages import (
     LinkRequest,
     Log,
     MonitorRequest,
+    Parcel,
     Ready,
     Reply,
     Stop,
@@ -70,20 +72,23 @@ NUMBERS: Final[dict[type[LinkMessage], int]] = {
     ExitSignal: 30,
     DownSignal: 31,
     Tells: 64,
+    Parcel: 96,
 }
-"""Frame types. 64 to 95 are for batches of the traffic, 96 to 127 for bodies that travel by descriptor."""
+"""Frame types. 64 to 95 are for batches of the traffic, 96 to 127 for what descriptors travel beside."""
 
 KINDS: Final[dict[type[LinkMessage], str]] = {cls: snake_case(cls.__name__) for cls in NUMBERS}
 
 _TYPES: Final = {number: cls for cls, number in NUMBERS.items()}
 _SCHEMAS: Final[dict[type[LinkMessage], Schema[LinkMessage]]] = {
-    cls: Schema(cls, kind) for cls, kind in KINDS.items() if cls not in (Tell, Tells, Ask, Reply)
+    cls: Schema(cls, kind) for cls, kind in KINDS.items() if cls not in (Tell, Tells, Ask, Reply, Parcel)
 }
 
+_CARRIED: Final = frozenset((NUMBERS[Tell], NUMBERS[Ask], NUMBERS[Reply]))
 _TO: Final = Struct("<H")
 _LENGTH: Final = Struct("<I")
 _ASK: Final = Struct("<I?H")
 _REPLY: Final = Struct("<IB")
+_PARCEL: Final = Struct("<BB")
 _FAILED, _OK, _CRASHED = range(3)
 _ASK_ID_MAX: Final = 0xFFFFFFFF
 
@@ -97,6 +102,12 @@ def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
         return tell_head(message.to), message.body
     if isinstance(message, Tells):
         return join_tells(tell_head(message.to), message.bodies), b""
+    if isinstance(message, Parcel):
+        inner, inner_body = encode_link_message(message.message)
+        count = len(message.descriptors)
+        if not 1 <= count <= DESCRIPTORS_MAX:
+            raise LocalProtocolError("descriptors of a message", expected=f"1 to {DESCRIPTORS_MAX}", got=count)
+        return _PARCEL.pack(count, NUMBERS[type(message.message)]) + inner, inner_body
     if isinstance(message, Ask):
         to = message.to.encode()
         head = _ASK.pack(_checked_id(message.ask_id), message.waits, _checked_length(to))
@@ -145,6 +156,8 @@ def decode_link_message(frame: Frame) -> LinkMessage:
     schema = _SCHEMAS.get(cls)
     if schema is not None:
         return schema.from_wire(decode(payload))
+    if cls is Parcel:
+        return _parcel(payload)
     if cls is Tell:
         if len(payload) >= _TO.size:
             begin = _TO.size
@@ -162,6 +175,20 @@ def decode_link_message(frame: Frame) -> LinkMessage:
     elif len(payload) >= _REPLY.size:
         return _reply(payload)
     raise RemoteProtocolError(KINDS[cls], expected="a whole head before the body", got=bytes(payload[:64]))
+
+
+def _parcel(payload: Buffer) -> Parcel:
+    """Read one whose descriptors are still to be put in; -1 stands for each."""
+    if len(payload) >= _PARCEL.size:
+        count, number = _PARCEL.unpack_from(payload)
+        message = decode_link_message(Frame(number, payload[_PARCEL.size :])) if number in _CARRIED else None
+        if isinstance(message, Tell | Ask | Reply) and 1 <= count <= DESCRIPTORS_MAX:
+            return Parcel(message, (-1,) * count)
+    raise RemoteProtocolError(
+        "parcel",
+        expected=f"1 to {DESCRIPTORS_MAX} descriptors and a tell, an ask or a reply",
+        got=bytes(payload[:64]),
+    )
 
 
 def _tells(payload: Buffer) -> Tells:

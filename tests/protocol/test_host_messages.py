@@ -27,6 +27,7 @@ from regrow.protocol.host.messages import (
     Log,
     LogRecord,
     MonitorRequest,
+    Parcel,
     Ready,
     Reply,
     Stop,
@@ -54,6 +55,9 @@ SAMPLES: list[LinkMessage] = [
     Tell("", b"body"),
     Tell("urn:ü", b""),
     Tells("urn:ü", (b"one", b"", b"three")),
+    Parcel(Ask("urn:1", 1, b"body"), (-1, -1)),
+    Parcel(Tell("urn:1", b"body"), (-1,)),
+    Parcel(Reply(1, True, b"body"), (-1,)),
     Ask("urn:1", 2**32 - 1, b"body"),
     Reply(0, True, b"value"),
     Reply(1, False, b"error"),
@@ -124,14 +128,19 @@ def test_the_body_is_neither_copied_nor_decoded() -> None:
 
 def test_type_numbers_are_unique_and_leave_room_for_batches() -> None:
     assert len(set(NUMBERS.values())) == len(NUMBERS)
-    assert max(NUMBERS.values()) < 96
+    assert max(NUMBERS.values()) < 128
 
 
 @pytest.mark.parametrize(
     ("number", "payload", "text"),
     [
         (0, b"", "link frame type: expected one of this version, got 0"),
-        (96, b"", "link frame type: expected one of this version, got 96"),
+        (127, b"", "link frame type: expected one of this version, got 127"),
+        (NUMBERS[Parcel], b"", "parcel: expected 1 to 64 descriptors and a tell, an ask or a reply"),
+        (NUMBERS[Parcel], b"\x00\x10\x01\x00u", "parcel: expected 1 to 64 descriptors"),
+        (NUMBERS[Parcel], b"\x41\x10\x01\x00u", "parcel: expected 1 to 64 descriptors"),
+        (NUMBERS[Parcel], b"\x01\x60\x01\x10\x01\x00u", "parcel: expected 1 to 64 descriptors"),
+        (NUMBERS[Parcel], b"\x01\x10\x01", "tell: expected a whole head before the body"),
         (NUMBERS[Tells], b"", "tells: expected as many bodies as are announced"),
         (NUMBERS[Tells], b"\x01\x00u", "tells: expected as many bodies as are announced"),
         (NUMBERS[Tells], b"\x01\x00u\x00\x00\x00\x00", "tells: expected as many bodies as are announced"),

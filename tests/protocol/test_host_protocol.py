@@ -23,15 +23,17 @@ from regrow.protocol.host.messages import (
     LinkMessage,
     Log,
     LogRecord,
+    Parcel,
     Ready,
     Reply,
     Stop,
     Tell,
     Tells,
 )
+from regrow.protocol.host.protocol import Carrying, Piece
 from regrow.protocol.host.states import CREDITED, MESSAGE_TYPES, ORDERED, TRANSITIONS
 from regrow.protocol.host.wire import NUMBERS, encode_link_message
-from regrow.protocol.limits import FRAME_MAX_BYTES, INLINE_MAX_BYTES, SHARED_FRAME_BYTES
+from regrow.protocol.limits import DESCRIPTORS_MAX, FRAME_MAX_BYTES, INLINE_MAX_BYTES, SHARED_FRAME_BYTES
 
 from .test_host_messages import SAMPLES as MESSAGES
 
@@ -51,13 +53,13 @@ class Pair:
         """The parent says these, the child hears them."""
         for message in messages:
             self.parent.send(message)
-        return self.child.receive_data(b"".join(self.parent.data_to_send()))
+        return self.child.receive_data(bytes_of(self.parent.data_to_send()))
 
     def up(self, *messages: LinkMessage) -> list[LinkMessage]:
         """The child says these, the parent hears them."""
         for message in messages:
             self.child.send(message)
-        return self.parent.receive_data(b"".join(self.child.data_to_send()))
+        return self.parent.receive_data(bytes_of(self.child.data_to_send()))
 
     def start(self) -> Pair:
         self.up(Hello(1, 7))
@@ -76,7 +78,21 @@ def frame(message: LinkMessage, sequence: int = 0, acked: int = 0) -> bytes:
 
 
 def credit_of(message: LinkMessage) -> int:
-    return len(message.bodies) if isinstance(message, Tells) else int(type(message) in CREDITED)
+    if isinstance(message, Tells):
+        return len(message.bodies)
+    return int(type(message.message if isinstance(message, Parcel) else message) in CREDITED)
+
+
+def take(end: LinkProtocol, piece: Piece) -> list[LinkMessage]:
+    """Deliver a piece, and what travels beside it."""
+    if isinstance(piece, Carrying):
+        end.receive_descriptors(piece.descriptors)
+        return end.receive_data(piece.data)
+    return end.receive_data(piece)
+
+
+def bytes_of(pieces: list[Piece]) -> bytes:
+    return b"".join(piece.data if isinstance(piece, Carrying) else piece for piece in pieces)
 
 
 EVERY_CASE = list(itertools.product(Side, State, MESSAGE_TYPES))
@@ -127,6 +143,7 @@ class TestTable:
             end = LinkProtocol(side)
             end.state = state
             data = frame(SAMPLES[kind], sequence=credit_of(SAMPLES[kind]))
+            end.receive_descriptors((-1, -1) if kind is Parcel else ())
             after = TRANSITIONS[side.other][state].get(kind)
             if after is None:
                 with pytest.raises(RemoteProtocolError):
@@ -162,8 +179,8 @@ class TestLife:
         pair.down(Init("m:T", b"", 7))
         pair.child.send(Ready())
         pair.parent.send(Stop(SHUTDOWN))
-        assert pair.parent.receive_data(b"".join(pair.child.data_to_send())) == [Ready()]
-        assert pair.child.receive_data(b"".join(pair.parent.data_to_send())) == [Stop(SHUTDOWN)]
+        assert pair.parent.receive_data(bytes_of(pair.child.data_to_send())) == [Ready()]
+        assert pair.child.receive_data(bytes_of(pair.parent.data_to_send())) == [Stop(SHUTDOWN)]
         assert pair.states == (State.STOPPING, State.STOPPING)
         assert pair.up(Exited(NORMAL)) == [Exited(NORMAL)]
 
@@ -172,7 +189,7 @@ class TestLife:
         pair.parent.send(Tell("", b"late"))
         pair.parent.send(Stop(SHUTDOWN))
         assert pair.up(Exited(NORMAL)) == [Exited(NORMAL)]
-        assert pair.child.receive_data(b"".join(pair.parent.data_to_send())) == [Stop(SHUTDOWN), Tell("", b"late")]
+        assert pair.child.receive_data(bytes_of(pair.parent.data_to_send())) == [Stop(SHUTDOWN), Tell("", b"late")]
         assert pair.states == (State.ENDED, State.ENDED)
         for end in (pair.parent, pair.child):
             with pytest.raises(LocalProtocolError, match="got 'ENDED'"):
@@ -221,13 +238,13 @@ class TestLanes:
         end.state = State.STOPPING
         end.send(Reply(1, True, b"v"))
         end.send(SAMPLES[kind])
-        frames = FrameReader().feed(b"".join(end.data_to_send()))
+        frames = FrameReader().feed(bytes_of(end.data_to_send()))
         assert [frame.type for frame in frames] == [NUMBERS[Reply], NUMBERS[kind]]
 
     def test_tells_that_go_together_share_a_frame(self) -> None:
         pair = Pair().start()
         pair.parent.tell("urn:1", (b"1", b"", b"3"))
-        data = b"".join(pair.parent.data_to_send())
+        data = bytes_of(pair.parent.data_to_send())
         assert len(FrameReader().feed(data)) == 1
         assert pair.child.receive_data(data) == [Tells("urn:1", (b"1", b"", b"3"))]
         assert pair.parent.in_flight == 3
@@ -239,7 +256,7 @@ class TestLanes:
         bodies = [bytes([number]) * (SHARED_FRAME_BYTES // 3) for number in range(8)]
         bodies[4] = bytes(2 * SHARED_FRAME_BYTES)
         pair.parent.tell("u", bodies)
-        heard = pair.child.receive_data(b"".join(pair.parent.data_to_send()))
+        heard = pair.child.receive_data(bytes_of(pair.parent.data_to_send()))
         assert [len(each.bodies) if isinstance(each, Tells) else 1 for each in heard] == [3, 1, 1, 3]
         assert [
             bytes(body)
@@ -262,6 +279,41 @@ class TestLanes:
         pair.up(Exited(NORMAL))
         assert not pair.parent.takes_tells
 
+    def test_descriptors_travel_with_the_first_byte_of_their_message(self) -> None:
+        pair = Pair().start()
+        pair.parent.send(Tell("u", b"before"))
+        pair.parent.send(Parcel(Tell("u", b"x" * INLINE_MAX_BYTES), (7, 8)))
+        pair.parent.send(Tell("u", b"after"))
+        pieces = pair.parent.data_to_send()
+        assert [piece.descriptors for piece in pieces if isinstance(piece, Carrying)] == [(7, 8)]
+        heard = [message for piece in pieces for message in take(pair.child, piece)]
+        assert heard == [
+            Tell("u", b"before"),
+            Parcel(Tell("u", b"x" * INLINE_MAX_BYTES), (7, 8)),
+            Tell("u", b"after"),
+        ]
+        assert pair.parent.give_back_descriptors() == pair.child.give_back_descriptors() == ()
+
+    def test_a_message_without_its_descriptors_breaks_the_link(self) -> None:
+        pair = Pair().start()
+        with pytest.raises(RemoteProtocolError, match="descriptors: expected 2 beside the message, got 1"):
+            pair.child.receive_descriptors([7])
+            pair.child.receive_data(frame(Parcel(Tell("", b""), (0, 0)), sequence=1))
+
+    def test_descriptors_without_a_message_break_the_link_before_there_are_too_many(self) -> None:
+        pair = Pair().start()
+        with pytest.raises(RemoteProtocolError, match="whose message is still to come"):
+            for number in range(5):
+                pair.child.receive_descriptors([number] * DESCRIPTORS_MAX)
+        assert len(pair.child.give_back_descriptors()) == 5 * DESCRIPTORS_MAX
+
+    def test_what_is_left_at_the_end_is_given_back(self) -> None:
+        pair = Pair().start()
+        pair.parent.send(Parcel(Tell("", b""), (7, 8)))
+        pair.parent.receive_descriptors([9])
+        assert sorted(pair.parent.give_back_descriptors()) == [7, 8, 9]
+        assert pair.parent.give_back_descriptors() == ()
+
     def test_with_a_limit_control_overtakes_what_still_waits(self) -> None:
         pair = Pair().start()
         for _ in range(3):
@@ -269,7 +321,7 @@ class TestLanes:
         first = pair.parent.data_to_send(1)
         assert len(FrameReader().feed(b"".join(first))) == 1
         pair.parent.send(Stop(SHUTDOWN))
-        rest = FrameReader().feed(b"".join(pair.parent.data_to_send()))
+        rest = FrameReader().feed(bytes_of(pair.parent.data_to_send()))
         assert [frame.type for frame in rest] == [NUMBERS[Stop], NUMBERS[Tell], NUMBERS[Tell]]
         assert pair.parent.data_to_send() == []
         assert not pair.parent.has_data_to_send
@@ -278,7 +330,7 @@ class TestLanes:
         pair = Pair().start()
         for _ in range(10):
             pair.parent.send(Tell("", bytes(100)))
-        assert len(FrameReader().feed(b"".join(pair.parent.data_to_send(300)))) == 3
+        assert len(FrameReader().feed(bytes_of(pair.parent.data_to_send(300)))) == 3
 
     def test_large_bodies_are_given_as_they_are(self) -> None:
         pair = Pair().start()
@@ -298,7 +350,7 @@ class TestLanes:
     def test_large_bodies_can_be_received_in_place(self) -> None:
         pair = Pair().start()
         pair.parent.send(Tell("", bytes(200_000)))
-        stream = b"".join(pair.parent.data_to_send())
+        stream = bytes_of(pair.parent.data_to_send())
         assert pair.child.receive_data(stream[:50]) == []
         room = pair.child.reader.wanted()
         assert room is not None
@@ -435,7 +487,7 @@ class TestBrokenPeers:
     def test_what_was_good_before_garbage_is_not_lost(self) -> None:
         pair = Pair().start()
         pair.child.send(Reply(1, True, b"v"))
-        data = b"".join(pair.child.data_to_send()) + b"Segmentation fault"
+        data = bytes_of(pair.child.data_to_send()) + b"Segmentation fault"
         assert pair.parent.receive_data(data) == [Reply(1, True, b"v")]
         assert pair.parent.failure is not None
         with pytest.raises(GarbageReceived):
@@ -452,20 +504,20 @@ class TestBrokenPeers:
         pair = Pair(max_bytes=100).start()
         pair.child.send(Tell("", bytes(200)))
         with pytest.raises(GarbageReceived, match="expected at most 100 bytes"):
-            pair.parent.receive_data(b"".join(pair.child.data_to_send()))
+            pair.parent.receive_data(bytes_of(pair.child.data_to_send()))
 
     def test_seeded_mutations_end_in_our_error_or_in_messages(self) -> None:
         rng = random.Random(20240611)
         for _ in range(1500):
             pair = Pair()
             pair.child.send(Hello(1, 7))
-            stream = b"".join(pair.child.data_to_send())
+            stream = bytes_of(pair.child.data_to_send())
             pair.parent.receive_data(stream)
             pair.down(Init("m:T", b"", 7))
             for message in rng.sample([Ready(), Tell("u", b"abc"), Ask("u", 3, b"x"), SAMPLES[Log], SAMPLES[Reply]], 4):
                 with contextlib.suppress(LocalProtocolError):
                     pair.child.send(message)
-            data = bytearray(b"".join(pair.child.data_to_send()))
+            data = bytearray(bytes_of(pair.child.data_to_send()))
             for _ in range(rng.randint(1, 3)):
                 place = rng.randrange(len(data))
                 match rng.randrange(4):
@@ -494,14 +546,14 @@ def test_whatever_two_honest_ends_say_in_flight_they_never_blame_each_other(
     """Each end says what its own table allows, deliveries lag behind at will; nobody ever sees an error of the peer."""
     pair = Pair(window_messages=4)
     ends = {Side.PARENT: pair.parent, Side.CHILD: pair.child}
-    wires: dict[Side, list[bytes]] = {Side.PARENT: [], Side.CHILD: []}
+    wires: dict[Side, list[Piece]] = {Side.PARENT: [], Side.CHILD: []}
     for side, kind, deliver in script:
         end = ends[side]
         if deliver and wires[side]:
-            end.receive_data(wires[side].pop(0))
+            take(end, wires[side].pop(0))
         elif kind in TRANSITIONS[side][end.state] and end.state is not State.ENDED:
             end.send(SAMPLES[kind])
-        wires[side.other] += [bytes(piece) for piece in end.data_to_send()]
+        wires[side.other] += end.data_to_send()
     for side, wire in wires.items():
-        for data in wire:
-            ends[side].receive_data(data)
+        for piece in wire:
+            take(ends[side], piece)

@@ -1,0 +1,113 @@
+"""What travels as a descriptor beside a message: blobs and sockets, said as tokens and taken back as what they were.
+
+What lives here: one message's descriptors, on their way out and in. What must not: the link.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+from ...protocol.descriptor_token import DescriptorToken
+from ...protocol.errors import CodecError, RemoteProtocolError
+from ...protocol.limits import DESCRIPTORS_MAX
+from ...protocol.ref_token import RefToken
+from .blob import Blob, BlobClosed
+
+__all__ = ("Arrival", "Departure", "HasDescriptors", "travels_by_descriptor")
+
+Carried: TypeAlias = Blob | socket.socket
+BLOB: Final = "blob"
+SOCKET: Final = "socket"
+
+
+class HasDescriptors(Exception):  # as StopIteration: a signal between two modules
+    """A message has something in it that travels by descriptor: it is to be said anew, with a Departure."""
+
+
+def travels_by_descriptor(value: object) -> bool:
+    """Say whether a value cannot be said in bytes alone."""
+    return isinstance(value, Blob | socket.socket)
+
+
+class Departure:
+    """The descriptors of one message that leaves; entered while it is said and sent.
+
+    If it was sent, what was handed over is gone here; if that has failed, everything stays.
+    """
+
+    def __init__(self, say: Callable[[object], RefToken | None]) -> None:
+        self._say = say
+        self._carried: list[Carried] = []
+        self.descriptors: tuple[int, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            for value in self._carried:
+                value.close()
+        else:
+            for descriptor in self.descriptors:
+                os.close(descriptor)
+
+    def say(self, value: object) -> RefToken | DescriptorToken | None:
+        """Give the token of a ref, or of what travels by descriptor. Errors: CodecError."""
+        if not isinstance(value, Blob | socket.socket):
+            return self._say(value)
+        if any(value is other for other in self._carried):
+            raise CodecError("message", expected="each blob and socket once, as it can be handed over once", got=value)
+        if len(self.descriptors) >= DESCRIPTORS_MAX:
+            raise CodecError("message", expected=f"at most {DESCRIPTORS_MAX} blobs and sockets", got=value)
+        try:
+            descriptor = value.lend() if isinstance(value, Blob) else os.dup(value.fileno())
+        except (BlobClosed, BufferError, OSError) as error:
+            expected = f"a blob or socket that can be handed over ({error})"
+            raise CodecError("message", expected=expected, got=value) from error
+        place = len(self.descriptors)
+        self.descriptors = (*self.descriptors, descriptor)
+        self._carried.append(value)
+        if isinstance(value, Blob):
+            return DescriptorToken(place, BLOB, len(value))
+        return DescriptorToken(place, SOCKET)
+
+
+class Arrival:
+    """The descriptors of one message that has come; entered while it is read. Those that nobody took are closed."""
+
+    def __init__(self, read: Callable[[RefToken], object], descriptors: Sequence[int]) -> None:
+        self._read = read
+        self._left = dict(enumerate(descriptors))
+
+    def read(self, token: RefToken | DescriptorToken) -> object:
+        """Make of a token what it stands for. Errors: RemoteProtocolError."""
+        if isinstance(token, RefToken):
+            return self._read(token)
+        descriptor = self._left.pop(token.index, None)
+        if descriptor is None:
+            raise RemoteProtocolError("descriptor", expected="one that came and was not taken yet", got=token)
+        try:
+            if token.kind == BLOB:
+                return Blob.received(descriptor, token.detail)
+            if token.kind == SOCKET:
+                return socket.socket(fileno=descriptor)
+        except (ValueError, OSError) as error:
+            os.close(descriptor)
+            raise RemoteProtocolError(f"descriptor of a {token.kind}", expected=str(error), got=token) from error
+        os.close(descriptor)
+        raise RemoteProtocolError("descriptor", expected=f"a {BLOB} or a {SOCKET}", got=token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        while self._left:
+            os.close(self._left.popitem()[1])

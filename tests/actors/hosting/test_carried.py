@@ -1,0 +1,113 @@
+"""What travels beside a message: said as a token, handed over once, and never left open by whoever fails."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from regrow.actors import Blob
+from regrow.actors.hosting.carried import Arrival, Departure
+from regrow.protocol.codec import decode, encode
+from regrow.protocol.descriptor_token import DescriptorToken
+from regrow.protocol.errors import CodecError, RemoteProtocolError
+from regrow.protocol.limits import DESCRIPTORS_MAX
+from regrow.protocol.ref_token import RefToken
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def no_refs(_value: object) -> RefToken | None:
+    return None
+
+
+def test_a_blob_and_a_socket_come_back_as_what_they_were() -> None:
+    here, there = socket.socketpair()
+    with Departure(no_refs) as departure:
+        said = encode({"blob": Blob(b"abc"), "socket": there}, refs=departure.say)
+    with Arrival(lambda token: token, departure.descriptors) as arrival:
+        match decode(said, refs=arrival.read):
+            case {"blob": Blob() as blob, "socket": socket.socket() as received}:
+                assert bytes(blob.memory()) == b"abc"
+                received.sendall(b"hello")
+                assert here.recv(10) == b"hello"
+                received.close()
+                blob.close()
+            case other:
+                raise AssertionError(other)
+    here.close()
+
+
+def test_what_was_sent_is_gone_here() -> None:
+    blob = Blob(b"abc")
+    with Departure(no_refs) as departure:
+        encode(blob, refs=departure.say)
+    assert blob.closed
+    assert all(is_open(descriptor) for descriptor in departure.descriptors)
+    with Arrival(lambda token: token, departure.descriptors):
+        pass
+
+
+def test_what_could_not_be_sent_stays() -> None:
+    blob = Blob(b"abc")
+    with pytest.raises(RuntimeError), Departure(no_refs) as departure:
+        encode(blob, refs=departure.say)
+        raise RuntimeError("the outbox is full")
+    assert not blob.closed
+    assert not any(is_open(descriptor) for descriptor in departure.descriptors)
+    blob.close()
+
+
+def test_what_nobody_takes_is_closed() -> None:
+    with Departure(no_refs) as departure:
+        encode([Blob(b"a"), Blob(b"b")], refs=departure.say)
+    with Arrival(lambda token: token, departure.descriptors):
+        pass
+    assert not any(is_open(descriptor) for descriptor in departure.descriptors)
+
+
+def test_the_same_blob_twice_is_refused() -> None:
+    blob = Blob(b"abc")
+    with pytest.raises(CodecError, match="each blob and socket once"), Departure(no_refs) as departure:
+        encode([blob, blob], refs=departure.say)
+    assert not blob.closed
+    blob.close()
+
+
+def test_a_closed_one_is_refused() -> None:
+    blob = Blob(b"abc")
+    blob.close()
+    with pytest.raises(CodecError, match="that can be handed over"), Departure(no_refs) as departure:
+        encode(blob, refs=departure.say)
+
+
+def test_more_than_the_bound_are_refused() -> None:
+    blobs = [Blob(b"a") for _ in range(DESCRIPTORS_MAX + 1)]
+    with pytest.raises(CodecError, match=f"at most {DESCRIPTORS_MAX}"), Departure(no_refs) as departure:
+        encode(blobs, refs=departure.say)
+    for blob in blobs:
+        blob.close()
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        (DescriptorToken(1, "blob", 0), "one that came and was not taken yet"),
+        (DescriptorToken(0, "blob", 10**6), "bytes behind its descriptor"),
+        (DescriptorToken(0, "socket"), "Socket operation on non-socket"),
+        (DescriptorToken(0, "door"), "a blob or a socket"),
+    ],
+)
+def test_a_token_that_lies_is_named_and_nothing_stays_open(token: DescriptorToken, expected: str) -> None:
+    descriptor = os.open(Path(__file__), os.O_RDONLY)
+    with Arrival(lambda token: token, (descriptor,)) as arrival, pytest.raises(RemoteProtocolError, match=expected):
+        arrival.read(token)
+    assert not is_open(descriptor)
