@@ -364,17 +364,17 @@ class Peer:
         try:
             self.outlet.send(Reply(ask_id, ok, self.encode(value)))
         except HasDescriptors:
-            self._answer_by_parcel(ask_id, value)
+            self._answer_by_parcel(ask_id, ok, value)
         except (CodecError, FrameTooLarge) as error:  # it cannot be said: the asker must not wait for it
             self._signal(Reply(ask_id, False, self.encode(error)))
         except LocalProtocolError:
             return  # nobody is there to hear it
 
-    def _answer_by_parcel(self, ask_id: int, value: object) -> None:
+    def _answer_by_parcel(self, ask_id: int, ok: bool, value: object) -> None:
         try:
             with Departure(self.say) as departure:
                 body = encode(value, refs=departure.say)
-                self.outlet.send(Parcel(Reply(ask_id, True, body), departure.descriptors))
+                self.outlet.send(Parcel(Reply(ask_id, ok, body), departure.descriptors))
         except ProtocolError as error:
             self._answer(ask_id, False, error)
 
