@@ -95,6 +95,9 @@ class Actor(OnLife, InHand, pykka.Actor):
     batch_max: ClassVar[int] = 0
     """More than 0: up to so many told messages come at once, to `on_batch`."""
 
+    long_running: ClassVar[bool] = False
+    """True: its handlers are meant to last, and nobody who watches takes them for stuck."""
+
     trap_exit: bool = False  # True: exit signals become Exit messages, except from the parent
     start_info: object = None  # on_start may leave something here for whoever starts it
     stop_deadline: float | None = None  # set before on_stop_request: monotonic seconds, if there is one

@@ -12,7 +12,7 @@ import logging
 from ..protocol.exits import Crash, ExitReason, Killed, NoProc, is_abnormal
 from .bus import EventBus, SubscriberFailed
 from .clock import Clock
-from .events import ActorAbandoned, ActorExited, CallbackFailed, HookFailed
+from .events import ActorAbandoned, ActorExited, CallbackFailed, HandlerStuck, HookFailed
 from .life import Life
 from .log_limit import LimitedLog
 from .outcome import StartWaiter
@@ -50,13 +50,16 @@ def log_ends(bus: EventBus, clock: Clock) -> LimitedLog:
             case ActorAbandoned(ref, incarnation):
                 text = "%s was ended in life %d while its code ran; its thread runs on"
                 write(logging.WARNING, ref, text, incarnation)
+            case HandlerStuck(ref, incarnation, seconds, stack):
+                text = "%s has been in one handler of life %d for %.1f seconds:\n%s"
+                write(logging.WARNING, ref, text, incarnation, seconds, stack.rstrip())
             case CallbackFailed(reason):
                 text = "a callback of the clock or of a start raised: %s"
                 log.write(logging.ERROR, "callbacks", "callbacks", text, _Told(reason))
             case SubscriberFailed(subscriber, _, error):
                 _logger.error("subscriber %r raised (told once)", subscriber, exc_info=error)
 
-    bus.subscribe(hear, ActorExited, HookFailed, ActorAbandoned, CallbackFailed, SubscriberFailed)
+    bus.subscribe(hear, ActorExited, HookFailed, ActorAbandoned, HandlerStuck, CallbackFailed, SubscriberFailed)
     return log
 
 

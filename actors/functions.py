@@ -115,6 +115,7 @@ class FunctionActor(Actor):
     """
 
     dispatcher = "thread"  # which it has for itself as long as it runs
+    long_running = True
 
     def __init__(self, function: Callable[..., object] | str, *args: object, **kwargs: object) -> None:
         if isinstance(function, str):

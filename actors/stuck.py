@@ -96,11 +96,14 @@ def stuck_in(system: ActorSystem, seconds: float) -> tuple[StuckHandler, ...]:
 
 
 class StuckWatch:
-    """Publishes HandlerStuck, once for each handler. Runs in: the clock's thread. Ends with `close()`."""
+    """Publishes HandlerStuck, once for each handler, but for those of classes that are `long_running`.
+
+    Runs in: the clock's thread. Ends with `close()`. Shape: one look each half of `seconds`.
+    """
 
     def __init__(self, system: ActorSystem, seconds: float) -> None:
         if not seconds > 0:
-            raise ValueError(f"watch_stuck: expected more than 0 seconds, got {seconds}")
+            raise ValueError(f"a watch for stuck handlers: expected more than 0 seconds, got {seconds}")
         self._system = system
         self._seconds = seconds
         self._look = StuckLook(system)
@@ -129,6 +132,8 @@ class StuckWatch:
         for stuck in self._look.look(self._seconds):
             since = now - stuck.seconds
             told[stuck.ref] = since
+            if getattr(stuck.ref.actor_class, "long_running", False):
+                continue
             if abs(self._told.get(stuck.ref, -1.0) - since) > 1e-6:
                 self._system.bus.publish(HandlerStuck(stuck.ref, stuck.incarnation, stuck.seconds, stuck.stack))
         self._told = told

@@ -84,7 +84,8 @@ class ActorSystem(SystemView):
     `dispatcher` runs those lives whose class, spec or options do not say where: "thread", "pool" or "asyncio", or one
     made with settings of its own (`AsyncioDispatcher(loop)`, `PoolDispatcher(threads_max=...)`), which then is the one
     of its name. `ask_timeout`: seconds that an ask waits which does not say how long; None: for ever, as pykka's.
-    Errors: UnknownDispatcher.
+    `stuck_after`: seconds after which a handler that still runs is reported, as by `watch_stuck`; None: none is.
+    Errors: UnknownDispatcher; ValueError.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class ActorSystem(SystemView):
         rng: random.Random | None = None,
         dispatcher: str | Dispatcher = "thread",
         ask_timeout: float | None = ASK_SECONDS,
+        stuck_after: float | None = None,
     ) -> None:
         self.name = name
         self.ask_timeout = ask_timeout
@@ -114,6 +116,8 @@ class ActorSystem(SystemView):
         self._lock = threading.Lock()
         self._roots: dict[ActorRef, None] = {}  # in start order
         self._closed = False
+        if stuck_after is not None:
+            self._parts["stuck"] = self.watch_stuck(stuck_after)
 
     # Beginning lives.
 

@@ -43,7 +43,10 @@ class SystemView:
         return stuck_in(cast("ActorSystem", self), seconds)
 
     def watch_stuck(self, seconds: float) -> StuckWatch:
-        """Publish HandlerStuck for each handler that runs for `seconds`, or half as long again, until it is closed."""
+        """Publish HandlerStuck for each handler that runs for `seconds`, or half as long again, until it is closed.
+
+        Classes that say `long_running = True` are left out. `ActorSystem(stuck_after=seconds)` does it from the start.
+        """
         from .stuck import StuckWatch
 
         return StuckWatch(cast("ActorSystem", self), seconds)

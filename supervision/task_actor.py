@@ -72,6 +72,7 @@ class TaskActor(Actor):
     """Runs a call on its own thread. Its exit reason: NORMAL, a crash, or what it was asked to end with."""
 
     dispatcher = "thread"  # a function may last
+    long_running = True
 
     def __init__(self, call: TaskCall) -> None:
         self._call = call

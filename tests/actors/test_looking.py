@@ -19,6 +19,7 @@ from regrow.actors import (
     AskTimeout,
     CallingSelf,
     Deadlocked,
+    FunctionActor,
     HandlerStuck,
     SpawnOptions,
 )
@@ -256,6 +257,57 @@ def test_a_handler_that_awaits_for_too_long_is_found(system: ActorSystem, clock:
     watch.close()
     hold.release()
     held.get(timeout=WAIT)
+
+
+@pytest.mark.dispatchers("thread", "pool")
+def test_a_system_can_report_stuck_handlers_from_its_start(
+    clock: ManualClock, dispatcher: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ActorSystem(clock=clock, dispatcher=dispatcher, stuck_after=10.0) as system:
+        events = system.bus.collect(HandlerStuck)
+        puppet = system.spawn(Puppet)
+        hold = Hold()
+        held = puppet.ask(hold, block=False)
+        hold.wait_reached()
+        clock.advance(20.0)
+        event = events.get(timeout=WAIT)
+        assert isinstance(event, HandlerStuck)
+        assert (event.ref, event.seconds) == (puppet, 10.0)
+        assert "has been in one handler of life 1 for 10.0 seconds" in caplog.text
+        assert "_released.wait" in caplog.text
+        hold.release()
+        held.get(timeout=WAIT)
+        assert len(events) == 0
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        ActorSystem(stuck_after=0.0)
+
+
+@pytest.mark.dispatchers("thread")
+def test_functions_and_what_is_meant_to_last_are_not_taken_for_stuck(system: ActorSystem, clock: ManualClock) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def last() -> None:
+        begun.set()
+        over.wait(WAIT)
+
+    class Lasting(Puppet):
+        long_running = True
+
+    events = system.bus.collect(HandlerStuck)
+    watch = system.watch_stuck(10.0)
+    system.spawn(FunctionActor, last)
+    hold = Hold()
+    system.spawn(Lasting).tell(hold)
+    hold.wait_reached()
+    assert begun.wait(WAIT)
+    clock.advance(40.0)
+    assert len(events) == 0
+    watch.close()
+    hold.release()
+    over.set()
 
 
 @pytest.mark.dispatchers("thread")
