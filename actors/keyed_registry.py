@@ -7,12 +7,13 @@ import weakref
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from .broadcast import Broadcast, broadcast
 from .entries import Entry
 from .errors import ActorDeadError, KeyTaken
 from .holdings import holder_or_caller
+from .key_locks import KeyLocks
 from .living_table import LivingTable
 from .named_ref import NamedRef
 from .registry_listeners import Listener, Listeners
@@ -31,6 +32,10 @@ else:
 
 __all__ = ("Registry",)
 
+R = TypeVar("R")
+
+_NOTHING: Final = object()
+
 
 class Registry(Generic[K, V]):
     """Actors under keys: one a key ("unique"), or any number ("duplicate"); each entry has a value.
@@ -41,7 +46,7 @@ class Registry(Generic[K, V]):
     Keys are compared as in a dict, and their `__eq__` and `__hash__` must be quick. `ref` is the calling actor where
     it is left out, and an actor of this process.
 
-    Runs in: any thread; never blocks, and holds no lock while it calls what it was given.
+    Runs in: any thread; but for `lock`, never blocks, and holds no lock while it calls what it was given.
     Shape: O(1) for each entry, however many there are.
     Source: Elixir Registry.
     """
@@ -63,6 +68,8 @@ class Registry(Generic[K, V]):
         self._table: LivingTable[K, V] = LivingTable(
             system.relations.is_staying, self._listeners, taken=self._taken if self.unique else None
         )
+        self._meta: dict[Hashable, object] = {}
+        self._locks = KeyLocks(name)
         self._closed = False
         self._keeping = threading.Lock()
         # Weakly, and so without entries, because nobody says that a ref will never live again.
@@ -78,8 +85,7 @@ class Registry(Generic[K, V]):
         ValueError once it is closed.
         Source: Elixir Registry.register/3. Differs from OTP: `ref` need not be the caller, and may be kept.
         """
-        if self._closed:
-            raise ValueError(f"registry {self.name!r}: register: expected an open registry, got one that was closed")
+        self._only_open("register")
         ref = holder_or_caller(ref, f"registry {self.name!r}: register")
         kept = (key, value)
         if keep:
@@ -171,6 +177,38 @@ class Registry(Generic[K, V]):
         """Tell everybody under this key."""
         return self.dispatch(key, lambda entry: entry.ref.tell(message))
 
+    # Beside the entries.
+
+    def put_meta(self, key: Hashable, value: object) -> None:
+        """Keep a value of the registry itself, in place of what was kept under this key.
+
+        Errors: ValueError once it is closed. Source: Elixir Registry.put_meta/3.
+        """
+        self._only_open("put_meta")
+        self._meta[key] = value
+
+    def meta(self, key: Hashable, default: object = None) -> object:
+        """Give what `put_meta` has kept under this key. Source: Elixir Registry.meta/2."""
+        return self._meta.get(key, default)
+
+    def delete_meta(self, key: Hashable) -> bool:
+        """Keep it no more. Gives False if there was nothing. Source: Elixir Registry.delete_meta/2."""
+        return self._meta.pop(key, _NOTHING) is not _NOTHING
+
+    def lock(self, key: Hashable, function: Callable[[], R], *, timeout: float | None = None) -> R:
+        """Call `function` while nobody else does so under this key of locks, and give what it gives.
+
+        For what takes several steps, as to look up and then register. Keys of locks have nothing to do with those of
+        entries. It waits up to `timeout` seconds for its turn, with None for as long as that takes; first come, first
+        served. The lock is given back when the function returns or raises, or its actor has ended.
+        Runs in: the caller's thread, which it holds up, and the loop if that is one.
+        Errors: AskTimeout; CallingSelf if who has the lock wants it again, or waits for the caller; TypeError for an
+        async function.
+        Source: Elixir Registry.lock/3.
+        """
+        self._only_open("lock")
+        return self._locks.run(key, function, timeout)
+
     # Listening.
 
     def add_listener(self, listener: Listener) -> Callable[[], None]:
@@ -191,10 +229,12 @@ class Registry(Generic[K, V]):
         self._closed = True
         self.system.holdings.remove(self)
         self._table.clear()
+        self._meta.clear()
 
     def release(self, ref: ActorRef) -> None:
         """Forget what one holds who has ended."""
         self._table.release(ref)
+        self._locks.release(ref)
 
     def resume(self, ref: ActorRef) -> None:
         """Give one that lives again what is kept for it, except keys that others hold now."""
@@ -204,6 +244,10 @@ class Registry(Generic[K, V]):
 
     def _taken(self, key: K, holder: ActorRef) -> KeyTaken:
         return KeyTaken(self.name, key, holder)
+
+    def _only_open(self, doing: str) -> None:
+        if self._closed:
+            raise ValueError(f"registry {self.name!r}: {doing}: expected an open registry, got one that was closed")
 
     def _only_unique(self, doing: str) -> None:
         if not self.unique:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from regrow.actors import ActorDeadError, ActorExited, ActorSystem, NameTaken, SpawnOptions
+from regrow.actors import ActorDeadError, ActorExited, ActorSystem, NameTaken, Registry, SpawnOptions
 from regrow.actors.testing import Hold, Probe, Puppet, Script, crash
 from regrow.supervision import ChildStarted
 from tests.conformance.case import case
@@ -115,3 +115,17 @@ def test_er_a_supervised_name_leads_to_every_life_in_turn_and_links_nobody(syste
     probe.sync(ref)
     handle.stop()
     assert system.whereis("name") is None
+
+
+@case("ER")
+def test_er_a_lock_is_given_back_when_its_holder_raises_or_is_killed(system: ActorSystem) -> None:
+    rooms: Registry[str, int] = Registry(system, "rooms")
+    hold = Hold()
+    raising, killed = system.spawn(Puppet), system.spawn(Puppet)
+    with pytest.raises(ZeroDivisionError):
+        raising.ask(lambda _: rooms.lock("k", lambda: 1 // 0), timeout=5.0)
+    killed.tell(lambda _: rooms.lock("k", hold))
+    hold.wait_reached()
+    killed.kill()
+    assert rooms.lock("k", lambda: "free", timeout=5.0) == "free"
+    hold.release()
