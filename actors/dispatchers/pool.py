@@ -58,7 +58,8 @@ class PoolDispatcher(WithoutCoroutines):
 
     `lends`: whoever waits for an answer without a deadline of its own may run the one who has to give it, if that one
     sleeps and is known to be quick; an answer then costs no change of threads.
-    With all of them held up, lives wait for a thread, and a PoolExhausted event says so; asks end by their time.
+    With all of them held up, lives wait for a thread, and a PoolExhausted event says so. Asks end by their time: if all
+    are held up by asks of this pool that have none (`timeout=None`), that is for ever.
     `keep_seconds`: how long a thread that has nothing to do is kept; the last one stays.
     """
 

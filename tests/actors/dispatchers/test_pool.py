@@ -174,6 +174,29 @@ def test_a_longer_one_ends_with_a_timeout_and_is_told_once(make: Make) -> None:
     assert system.spawn(Puppet).ask("alive", timeout=WAIT) == "alive"
 
 
+def test_one_whose_threads_all_wait_without_a_time_waits_for_ever_and_shows_who_does(make: Make) -> None:
+    system, _ = make(threads_max=2, lends=False)
+    exhausted = system.bus.collect(PoolExhausted)
+    starved = system.spawn(Puppet)
+    waiting = [system.spawn(Puppet) for _ in range(2)]
+    begun = threading.Barrier(3)
+
+    def wait(_puppet: Puppet) -> object:
+        begun.wait(WAIT)
+        return starved.ask("anybody?", timeout=None)
+
+    answers = [ref.ask(wait, block=False) for ref in waiting]
+    begun.wait(WAIT)  # both threads are taken before either of them asks
+    assert exhausted.get() == PoolExhausted(2, 1)
+    stuck = system.stuck(0.05)
+    assert {found.ref for found in stuck} == set(waiting)
+    assert all("starved.ask" in found.stack and str(found.thread).startswith("regrow-pool-") for found in stuck)
+    (node,) = [node for _, node in system.tree().nodes() if node.ref is starved]
+    assert node.waiting > 0
+    waiting[0].kill()  # which ends its wait, and so frees its thread
+    assert answers[1].get(timeout=WAIT) == "anybody?"
+
+
 def test_it_is_told_again_when_it_happens_again(make: Make) -> None:
     system, _ = make(threads_max=1)
     exhausted = system.bus.collect(PoolExhausted)
