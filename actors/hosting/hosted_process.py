@@ -135,7 +135,7 @@ class HostedProcess:
         report: ExitReport | None = None,  # noqa: ARG002 - what the reason does not say stays here
     ) -> None:
         """Send an exit signal over to the root. One that lost its parent by it, and may not hear, is killed at last."""
-        self.peer.signal_exit(self.ref, self.interest, sender, reason, incarnation)
+        self.peer.ties.signal_exit(self.ref, self.interest, sender, reason, incarnation)
         orphaned = sender is not None and sender is self._begun.parent and not self.system.relations.is_living(sender)
         if orphaned and is_abnormal(reason):
             self.stop_request(reason, self.system.clock.now() + self.system.hosting.orphan_grace)
@@ -161,12 +161,12 @@ class HostedProcess:
     def linked(self, peer: ActorRef) -> None:
         """Have the root linked to `peer`, unless it asked for that itself."""
         if self.interest.linked(peer) and peer is not self._begun.parent:
-            self.peer.request_link(peer, self.ref.urn)
+            self.peer.ties.request_link(peer, self.ref.urn)
 
     def unlinked(self, peer: ActorRef) -> None:
         """Have the root unlinked from `peer`, unless it asked for that itself."""
         if self.interest.unlinked(peer):
-            self.peer.request_unlink(peer, self.ref.urn)
+            self.peer.ties.request_unlink(peer, self.ref.urn)
 
     def send(self, message: LinkMessage, to: object = "") -> None:
         """Send to the process; before its hello, keep. Errors: as LinkSocket.send."""

@@ -1,9 +1,7 @@
 """One side of the boundary between two systems: refs and messages on their way out and in.
 
 The same on both sides. Refs travel as tokens that say whose side the actor lives on, seen from the sender; what is
-neither here nor there (a sibling process's actor) is reached through whoever named it. A link or monitor across the
-boundary is one in each system's own tables; each side watches the actors of the other that somebody cares for, and
-announces their end at home, once.
+neither here nor there (a sibling process's actor) is reached through whoever named it. Links and monitors: `ties.py`.
 """
 
 from __future__ import annotations
@@ -44,16 +42,15 @@ from ..looking import answered_aside
 from ..mailbox import Envelope
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
-from ..signals import Down
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
-from .deadlines import deadline_of, remaining_ms
 from .errors import OutboxFull
-from .remote_ref import Interest, RemoteRef, interest_of
+from .remembered import remember
+from .remote_ref import RemoteRef
+from .ties import Ties
 
 if TYPE_CHECKING:
     from ...protocol.frames import Buffer
-    from ..cell import Cell
     from ..system import ActorSystem
 
 __all__ = ("Outlet", "Peer")
@@ -61,7 +58,6 @@ __all__ = ("Outlet", "Peer")
 _MINE: Final = "mine"  # the actor lives on the sender's side, or is reached through it
 _YOURS: Final = "yours"
 _POISON: Final = b""  # the body of pykka's stop message; no encoded value is empty
-_REMEMBERED_MAX: Final = 1024  # refs passed on from other links, and reasons of late deaths
 
 
 class Outlet(Protocol):
@@ -94,11 +90,7 @@ class Peer:
         self._asks: dict[int, tuple[AskFuture[Any], ActorRef, bool]] = {}  # no answer yet; True: a request to stop
         self._refs: weakref.WeakValueDictionary[str, RemoteRef] = weakref.WeakValueDictionary()
         self._forwarded: OrderedDict[str, ActorRef] = OrderedDict()  # refs of other links that were named over this one
-        self._watching: dict[str, tuple[int, RemoteRef]] = {}  # theirs that we watch, by urn
-        self._watched: dict[int, int] = {}  # ours that they watch: number of our monitor -> their id
-        self._early: dict[int, Down] = {}  # ends that came before their monitor was noted
-        self._late: OrderedDict[str, tuple[ExitReason, int]] = OrderedDict()  # how those ended that they may ask for
-        self._agent = RemoteRef(self, "", "peer")  # owns the monitors that the other side has asked for
+        self.ties = Ties(self)
 
     # Names.
 
@@ -112,7 +104,7 @@ class Peer:
             return RefToken(value.urn, value.name, _YOURS)
         if isinstance(value, RemoteRef):
             with self._lock:
-                _remember(self._forwarded, value.urn, value)
+                remember(self._forwarded, value.urn, value)
         return RefToken(value.urn, value.name, _MINE)
 
     def read(self, token: RefToken | DescriptorToken) -> ActorRef:
@@ -200,61 +192,6 @@ class Peer:
             self._forget_ask(number)
             future.try_fail(ActorDeadError(ref))
 
-    def request_link(self, source: ActorRef, target: str) -> None:
-        """Have an actor of theirs linked to one of ours."""
-        self.say(source)
-        self._signal(LinkRequest(source.urn, target))
-
-    def request_unlink(self, source: ActorRef, target: str) -> None:
-        """Have such a link dropped."""
-        self._signal(UnlinkRequest(source.urn, target))
-
-    def watch(self, ref: RemoteRef) -> None:
-        """Hear of the end of one of theirs."""
-        with self._lock:
-            if ref.urn in self._watching:
-                return
-            number = next(self._ids)
-            self._watching[ref.urn] = (number, ref)
-        self._signal(MonitorRequest(number, ref.urn))
-
-    def unwatch_if_idle(self, ref: RemoteRef) -> None:
-        """Stop listening for an end that nobody cares for."""
-        with self._lock:
-            if ref.interest or ref.urn not in self._watching:
-                return
-            number, _ = self._watching.pop(ref.urn)
-        self._signal(DemonitorRequest(number, ref.urn))
-
-    def signal_exit(
-        self, ref: ActorRef, interest: Interest, sender: ActorRef | None, reason: ExitReason, incarnation: int
-    ) -> None:
-        """Pass on an exit signal that was sent on purpose; an end of somebody linked is told by who watches it."""
-        if sender is not None and not self.system.relations.is_living(sender) and interest.died(sender):
-            with self._lock:
-                _remember(self._late, sender.urn, (reason, incarnation))
-            return
-        if sender is not None:
-            self.say(sender)
-        self._signal(ExitSignal(sender.urn if sender is not None else "", ref.urn, reason, incarnation))
-
-    def signal_down(self, down: Down) -> None:
-        """Tell of an end that they watch."""
-        with self._lock:
-            number = self._watched.pop(down.monitor, None)
-            if number is None:
-                self._early[down.monitor] = down
-                return
-        self._signal(DownSignal(number, down.reason, down.incarnation))
-
-    def request_stop(self, target: str, reason: ExitReason, deadline: float | None) -> None:
-        """Ask one of theirs to end."""
-        self._signal(StopRequest(target, reason, remaining_ms(self.system, deadline)))
-
-    def request_kill(self, target: str) -> None:
-        """Have one of theirs killed."""
-        self._signal(KillRequest(target))
-
     # In.
 
     def receive(self, message: LinkMessage) -> None:
@@ -267,20 +204,17 @@ class Peer:
             case Parcel(carried, descriptors):
                 with Arrival(self.read, descriptors) as arrival:
                     self._receive_one(carried, arrival)
-            case LinkRequest(source, target):
-                self._receive_link(source, target)
-            case UnlinkRequest(source, target):
-                self._receive_unlink(source, target)
-            case MonitorRequest(monitor_id, target):
-                self._receive_monitor(monitor_id, target)
-            case DemonitorRequest(monitor_id):
-                self._receive_demonitor(monitor_id)
-            case DownSignal(monitor_id, reason, incarnation):
-                self._receive_down(monitor_id, reason, incarnation)
-            case ExitSignal(target=target) | StopRequest(target=target) | KillRequest(target=target):
-                ref = self.local(target)
-                if ref is not None and ref.cell is not None:
-                    self._receive_end(ref.cell, message)
+            case (
+                LinkRequest()
+                | UnlinkRequest()
+                | MonitorRequest()
+                | DemonitorRequest()
+                | DownSignal()
+                | ExitSignal()
+                | StopRequest()
+                | KillRequest()
+            ):
+                self.ties.receive(message)
             case _:
                 raise AssertionError(f"{type(message).__name__} is not traffic between actors")
 
@@ -293,32 +227,17 @@ class Peer:
             case Reply(ask_id, ok, body):
                 self._receive_reply(ask_id, ok, body, arrival)
 
-    def _receive_end(self, cell: Cell, message: ExitSignal | StopRequest | KillRequest) -> None:
-        match message:
-            case ExitSignal(source=source, reason=reason, incarnation=incarnation):
-                cell.exit_signal(self.remote(source) if source else None, reason, incarnation=incarnation)
-            case StopRequest(reason=reason, deadline_ms=deadline_ms):
-                cell.stop_request(reason, deadline_of(self.system, deadline_ms))
-            case KillRequest():
-                cell.kill()
-
     def close(self, reason: ExitReason) -> None:
         """The other side is gone: answer who waits, announce the end of all that somebody cares for."""
         self.open = False
         with self._lock:
             asks, self._asks = self._asks, {}
-            watching, self._watching = self._watching, {}
-            watched, self._watched = self._watched, {}
         for future, ref, stopping in asks.values():
             if stopping:
                 future.try_set(None)
             else:
                 future.try_fail(ActorDeadError(ref, reason))
-        for number in watched:
-            self.system.demonitor(number)
-        for _, remote in watching.values():
-            remote.interest.forget()
-            self.system.announce_exit(remote, 0, reason)
+        self.ties.close(reason)
 
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
@@ -366,7 +285,7 @@ class Peer:
         except HasDescriptors:
             self._answer_by_parcel(ask_id, ok, value)
         except (CodecError, FrameTooLarge) as error:  # it cannot be said: the asker must not wait for it
-            self._signal(Reply(ask_id, False, self.encode(error)))
+            self.signal(Reply(ask_id, False, self.encode(error)))
         except LocalProtocolError:
             return  # nobody is there to hear it
 
@@ -397,59 +316,12 @@ class Peer:
         else:
             future.try_fail(error_of(ref, value))
 
-    def _receive_link(self, source: str, target: str) -> None:
-        ref = self.local(target)
-        if ref is None:
-            reason, incarnation = self._late.get(target, (NOPROC, 0))
-            self._signal(ExitSignal(target, source, reason, incarnation))
-            return
-        remote = self.remote(source)
-        interest_of(remote).mirror(ref)
-        self.system.link(ref, remote)
-
-    def _receive_unlink(self, source: str, target: str) -> None:
-        ref = self.local(target)
-        if ref is not None:
-            remote = self.remote(source)
-            interest_of(remote).mirror(ref)
-            self.system.unlink(ref, remote)
-
-    def _receive_monitor(self, monitor_id: int, target: str) -> None:
-        ref = self.local(target)
-        if ref is None:
-            reason, incarnation = self._late.get(target, (NOPROC, 0))
-            self._signal(DownSignal(monitor_id, reason, incarnation))
-            return
-        number = self.system.monitor(self._agent, ref)
-        with self._lock:
-            down = self._early.pop(number, None)
-            if down is None:
-                self._watched[number] = monitor_id
-        if down is not None:
-            self._signal(DownSignal(monitor_id, down.reason, down.incarnation))
-
-    def _receive_demonitor(self, monitor_id: int) -> None:
-        with self._lock:
-            numbers = [number for number, known in self._watched.items() if known == monitor_id]
-            for number in numbers:
-                del self._watched[number]
-        for number in numbers:
-            self.system.demonitor(number)
-
-    def _receive_down(self, monitor_id: int, reason: ExitReason, incarnation: int) -> None:
-        with self._lock:
-            found = next((ref for number, ref in self._watching.values() if number == monitor_id), None)
-            if found is None:
-                return  # taken back while it was on its way
-            del self._watching[found.urn]
-        found.interest.forget()
-        self.system.announce_exit(found, incarnation, reason)
-
-    def _signal(self, message: LinkMessage) -> None:
+    def signal(self, message: LinkMessage) -> None:
+        """Send what is nothing to the dead, as in OTP."""
         try:
             self.outlet.send(message)
         except LocalProtocolError:
-            return  # signals to the dead are nothing, as in OTP
+            return
 
     def _forget_ask(self, number: int) -> None:
         with self._lock:
@@ -461,10 +333,3 @@ def _refused(ref: ActorRef, error: LocalProtocolError) -> NoReturn:
     if type(error) is LocalProtocolError:
         raise ActorDeadError(ref) from error
     raise error
-
-
-def _remember(table: OrderedDict[str, Any], key: str, value: object) -> None:
-    table[key] = value
-    table.move_to_end(key)
-    if len(table) > _REMEMBERED_MAX:
-        table.popitem(last=False)

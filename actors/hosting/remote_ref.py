@@ -98,24 +98,24 @@ class RemoteRef(ActorRef[Actor]):
     def link_made(self, peer: ActorRef) -> None:
         """Have the other side make the link, too."""
         if self.interest.linked(peer):
-            self.peer.request_link(peer, self.urn)
-        self.peer.watch(self)
+            self.peer.ties.request_link(peer, self.urn)
+        self.peer.ties.watch(self)
 
     def link_dropped(self, peer: ActorRef) -> None:
         """Have the other side drop the link, too."""
         if self.interest.unlinked(peer):
-            self.peer.request_unlink(peer, self.urn)
-        self.peer.unwatch_if_idle(self)
+            self.peer.ties.request_unlink(peer, self.urn)
+        self.peer.ties.unwatch_if_idle(self)
 
     def monitor_made(self, monitor: int, owner: ActorRef) -> None:  # noqa: ARG002 - its number is enough
         """Have the other side tell of its end."""
         self.interest.monitored(monitor)
-        self.peer.watch(self)
+        self.peer.ties.watch(self)
 
     def monitor_dropped(self, monitor: int) -> None:
         """Tell the other side when nobody cares any more."""
         self.interest.demonitored(monitor)
-        self.peer.unwatch_if_idle(self)
+        self.peer.ties.unwatch_if_idle(self)
 
 
 class RemoteCell:
@@ -147,22 +147,22 @@ class RemoteCell:
         report: ExitReport | None = None,  # noqa: ARG002 - what the reason does not say stays here
     ) -> None:
         """Send an exit signal over, unless it is the end of somebody linked: of that the other side hears by itself."""
-        self._ref.peer.signal_exit(self._ref, self._ref.interest, sender, reason, incarnation)
+        self._ref.peer.ties.signal_exit(self._ref, self._ref.interest, sender, reason, incarnation)
 
     def down_signal(self, down: Down) -> None:
         """Tell the other side of an end that it wanted to hear of."""
-        self._ref.peer.signal_down(down)
+        self._ref.peer.ties.signal_down(down)
 
     def withdraw_down(self, monitor: int) -> None:
         """Nothing waits here."""
 
     def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
         """Ask it to end."""
-        self._ref.peer.request_stop(self._ref.urn, reason, deadline)
+        self._ref.peer.ties.request_stop(self._ref.urn, reason, deadline)
 
     def kill(self) -> None:
         """Have it killed."""
-        self._ref.peer.request_kill(self._ref.urn)
+        self._ref.peer.ties.request_kill(self._ref.urn)
 
 
 def interest_of(ref: ActorRef) -> Interest:
