@@ -1,38 +1,68 @@
 """Actors in OS processes of their own: what `regrow.actors.hosting` offers."""
 
-from .black_box import BlackBox, BlackBoxState, Recorded
-from .command import Command, CommandActor
-from .errors import CommandNotReady, HostingError, LaunchFailed, NotImportable, OutboxFull
-from .events import CommandEnded, HostingFault, HostingWarning, LogsLost
-from .host import Hosting
-from .hosted_ref import HostedRef
-from .import_path import path_of, resolve
-from .readiness import FileReady, LineReady, NotifyReady, PortReady, Readiness
-from .remote_ref import RemoteRef
+from __future__ import annotations
 
-__all__ = (
-    "BlackBox",
-    "BlackBoxState",
-    "Command",
-    "CommandActor",
-    "CommandEnded",
-    "CommandNotReady",
-    "FileReady",
-    "HostedRef",
-    "Hosting",
-    "HostingError",
-    "HostingFault",
-    "HostingWarning",
-    "LaunchFailed",
-    "LineReady",
-    "LogsLost",
-    "NotImportable",
-    "NotifyReady",
-    "OutboxFull",
-    "PortReady",
-    "Readiness",
-    "Recorded",
-    "RemoteRef",
-    "path_of",
-    "resolve",
-)
+from typing import TYPE_CHECKING, Final
+
+from ...protocol.lazy import lazily
+
+if TYPE_CHECKING:
+    from .black_box import BlackBox as BlackBox
+    from .black_box import BlackBoxState as BlackBoxState
+    from .black_box import Recorded as Recorded
+    from .blob import Blob as Blob
+    from .blob import BlobClosed as BlobClosed
+    from .command import Command as Command
+    from .command import CommandActor as CommandActor
+    from .errors import CommandNotReady as CommandNotReady
+    from .errors import HostingError as HostingError
+    from .errors import LaunchFailed as LaunchFailed
+    from .errors import NotImportable as NotImportable
+    from .errors import OutboxFull as OutboxFull
+    from .events import CommandEnded as CommandEnded
+    from .events import HostingFault as HostingFault
+    from .events import HostingWarning as HostingWarning
+    from .events import LogsLost as LogsLost
+    from .host import Hosting as Hosting
+    from .hosted_ref import HostedRef as HostedRef
+    from .import_path import path_of as path_of
+    from .import_path import resolve as resolve
+    from .readiness import FileReady as FileReady
+    from .readiness import LineReady as LineReady
+    from .readiness import NotifyReady as NotifyReady
+    from .readiness import PortReady as PortReady
+    from .readiness import Readiness as Readiness
+    from .remote_ref import RemoteRef as RemoteRef
+
+_HOMES: Final = {
+    "BlackBox": "black_box",
+    "BlackBoxState": "black_box",
+    "Blob": "blob",
+    "BlobClosed": "blob",
+    "Command": "command",
+    "CommandActor": "command",
+    "CommandEnded": "events",
+    "CommandNotReady": "errors",
+    "FileReady": "readiness",
+    "HostedRef": "hosted_ref",
+    "Hosting": "host",
+    "HostingError": "errors",
+    "HostingFault": "events",
+    "HostingWarning": "events",
+    "LaunchFailed": "errors",
+    "LineReady": "readiness",
+    "LogsLost": "events",
+    "NotImportable": "errors",
+    "NotifyReady": "readiness",
+    "OutboxFull": "errors",
+    "PortReady": "readiness",
+    "Readiness": "readiness",
+    "Recorded": "black_box",
+    "RemoteRef": "remote_ref",
+    "path_of": "import_path",
+    "resolve": "import_path",
+}
+
+if not TYPE_CHECKING:  # type checkers know the names above, and that there are no others
+    __all__ = tuple(_HOMES)
+    __getattr__, __dir__ = lazily(globals(), _HOMES)
