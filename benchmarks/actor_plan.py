@@ -33,13 +33,16 @@ IDLE_TARGET_PERCENT: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One workload. `first`: how many to warm up with; more are done as time allows, up to `limit`."""
+    """One workload. `first`: how many to warm up with; more are done as time allows, up to `limit`.
+
+    `size`: of actors, or of what is sent.
+    """
 
     workload: str
     first: int
     limit: int
     size: int = 2
-    few: int | None = None  # instead of `limit`, where each actor has a thread
+    few: int | None = None  # instead of `limit`, by sides that are slow at it: where each actor has a thread
     fixed: bool = False  # always `limit`, in the short form a tenth
 
     @property
@@ -75,6 +78,7 @@ class Metric:
     better: Literal["more", "less"] = "less"
     targets: tuple[float, float] | None = None
     at_most: float | None = None  # a target in `unit`, whatever the peer needs
+    at_least: float | None = None  # as above
 
     def ratio(self, ours: float, theirs: float) -> float:
         """Give how many times as good ours is."""

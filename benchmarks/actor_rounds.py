@@ -14,15 +14,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.actor_plan import THREADED, Job
 from benchmarks.actor_serving import Answer, Side, SideFailed
 from benchmarks.other_actors import command_of
 from benchmarks.other_supervisors import Unavailable
 
-__all__ = ("NOT_AVAILABLE", "Findings", "Mode", "Scale", "fresh", "modes", "run_rounds")
+__all__ = ("NOT_AVAILABLE", "Commands", "Findings", "Mode", "Scale", "fresh", "modes", "run_rounds")
 
 NOT_AVAILABLE = "not available"  # what a side says that this version does not have
+
+
+class Commands(Protocol):
+    """Where sides come from."""
+
+    def __call__(self, side: str, cores: int, folder: Path, *, install: bool) -> list[str]:
+        """Give the command that is this side. Errors: Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +43,20 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How long all of it may take: `seconds` for each measurement, of which there are `rounds`."""
+    """How long all of it may take: `seconds` for each measurement, of which there are `rounds`.
+
+    `slow`: the sides that do `few` of a job that says how many that are.
+    """
 
     rounds: int
     seconds: float
     quick: bool
     timeout: float = 120.0
+    slow: tuple[str, ...] = THREADED
 
     def count(self, job: Job, side: str, first_took: float) -> int:
         """Say how many to do of a job whose first few took so many seconds."""
-        limit = job.few if job.few is not None and side in THREADED else job.limit
+        limit = job.few if job.few is not None and side in self.slow else job.limit
         if job.fixed:
             return limit // 10 if self.quick else limit
         first = self.first(job)
@@ -103,17 +115,18 @@ def fresh(side: str, mode: Mode, *, install: bool) -> Iterator[Side]:
 class _Team:
     """The sides of a mode: each started once, and once more after it has failed."""
 
-    def __init__(self, mode: Mode, findings: Findings, scale: Scale, folder: Path) -> None:
+    def __init__(self, mode: Mode, findings: Findings, scale: Scale, commands: Commands, folder: Path) -> None:
         self._mode = mode
         self._findings = findings
         self._scale = scale
+        self._commands = commands
         self._folder = folder
         self._sides: dict[str, Side] = {}
 
     def join(self, name: str) -> None:
         """Start one, or note why not."""
         try:
-            command = command_of(name, len(self._mode.cores), self._folder, install=not self._scale.quick)
+            command = self._commands(name, len(self._mode.cores), self._folder, install=not self._scale.quick)
             self._sides[name] = Side(command, self._mode.cores)
         except (SideFailed, Unavailable) as error:
             self._findings.problems[name, None] = str(error)
@@ -142,7 +155,12 @@ class _Team:
 
 
 def run_rounds(
-    mode: Mode, sides: Sequence[str], jobs: Sequence[Job], scale: Scale, tell: Callable[[str], object] | None = None
+    mode: Mode,
+    sides: Sequence[str],
+    jobs: Sequence[Job],
+    scale: Scale,
+    tell: Callable[[str], object] | None = None,
+    commands: Commands = command_of,
 ) -> Findings:
     """Measure every job of every side. What a side cannot do is in the findings' problems.
 
@@ -151,7 +169,7 @@ def run_rounds(
     findings = Findings()
     say = tell or (lambda words: print(words, file=sys.stderr))
     with tempfile.TemporaryDirectory(prefix="regrow-actors-") as folder:
-        team = _Team(mode, findings, scale, Path(folder))
+        team = _Team(mode, findings, scale, commands, Path(folder))
         try:
             for name in sides:
                 team.join(name)

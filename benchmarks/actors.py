@@ -10,13 +10,13 @@ of them. Nothing else should run on the machine.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
+from functools import partial
 
 from benchmarks.actor_crowds import crowd_rows, idle_rows, ring_rows
 from benchmarks.actor_plan import FLOORS, JOBS, METRICS, OURS, PEER, PEERS, Job, Metric
 from benchmarks.actor_rounds import NOT_AVAILABLE, Findings, Mode, Scale, modes, run_rounds
+from benchmarks.matrix import machine, print_matrix
 from benchmarks.other_actors import STRANGERS
 from benchmarks.rows import Row, print_rows
 
@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mode_rows += floor_rows(mode, floors)
         rows += mode_rows
         if not given.json:
-            print_matrix(mode, found, sides, jobs)
+            metrics = [metric for metric in METRICS if metric.job in jobs]
+            title = f"Actors on {mode.name}: median, lowest..highest, times as good as pykka"
+            print_matrix(title, metrics, found, sides, partial(_times_as_good, found))
             print_floors(mode, floors)
     if not given.no_crowds:
         one_core = modes()[0]
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not given.json:
             print_rows("Idle actors, and 100,000 of them in a ring; each in a fresh process", crowds, as_json=False)
     shown = rows if given.json else [row for row in rows if row.target]
-    print_rows(f"What is aimed at; {_machine()}", shown, as_json=given.json)
+    print_rows(f"What is aimed at; {machine()}", shown, as_json=given.json)
     return 0
 
 
@@ -108,6 +110,11 @@ def _row(metric: Metric, mode: Mode, found: Findings, ours: str, peer: str) -> R
     return Row(title, value, metric.unit, peer, other, ratio, target, met, found.spread(ours, job, name))
 
 
+def _times_as_good(found: Findings, metric: Metric, side: str) -> float | None:
+    value, peer = (found.middle(one, metric.job.key, metric.value) for one in (side, PEER))
+    return None if value is None or peer is None or side == PEER else metric.ratio(value, peer)
+
+
 def _title(metric: Metric) -> str:
     """Name a figure by itself: one that is shown below another one of its job says only what is different."""
     if not metric.title.startswith("  "):
@@ -126,49 +133,9 @@ def floor_rows(mode: Mode, floors: Findings) -> list[Row]:
     return rows
 
 
-def print_matrix(mode: Mode, found: Findings, sides: Sequence[str], jobs: Sequence[Job]) -> None:
-    """Print every figure of every side, how it spread, and how many times as good as pykka's it is."""
-    from rich.console import Console
-    from rich.table import Table
-
-    there = [side for side in sides if (side, None) not in found.problems]
-    table = Table(title=f"Actors on {mode.name}: median, lowest..highest, times as good as pykka", show_lines=True)
-    for column in ("what", *there):
-        table.add_column(column)
-    for metric in METRICS:
-        if metric.job in jobs:
-            table.add_row(f"{metric.title}\n  {metric.unit}", *(_cell(metric, found, side) for side in there))
-    console = Console(width=210, markup=False)
-    console.print(table)
-    for side in sides:
-        if side not in there:
-            console.print(f"{side}: {found.problems[side, None]}")
-
-
-def _cell(metric: Metric, found: Findings, side: str) -> str:
-    job, name = metric.job.key, metric.value
-    value, peer = found.middle(side, job, name), found.middle(PEER, job, name)
-    if value is None:
-        problem = found.spread(side, job, name)
-        return "-" if problem == "it has no such thing" else problem
-    ratio = "" if peer is None or side == PEER else f"  {metric.ratio(value, peer):.3g}x"
-    values = found.values[side, job, name]
-    return f"{_figure(value)}{ratio}\n{_figure(min(values))}..{_figure(max(values))}"
-
-
-def _figure(value: float) -> str:
-    if value >= 1_000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
 def print_floors(mode: Mode, floors: Findings) -> None:
     """Print what no runtime in Python can go below."""
     print_rows(f"Python itself on {mode.name}", floor_rows(mode, floors), as_json=False)
-
-
-def _machine() -> str:
-    return f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.2g}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from shutil import rmtree, which
 
 from benchmarks.other_supervisors import Unavailable
 
-__all__ = ("STRANGERS", "command_of")
+__all__ = ("STRANGERS", "command_of", "python_with")
 
 WAIT = 600.0  # seconds for an installation
 STRANGERS = {"thespian": "thespian==4.0.1", "xoscar": "xoscar==0.12.2"}
@@ -27,7 +27,7 @@ def command_of(side: str, cores: int, folder: Path, *, install: bool) -> list[st
     if side == "Erlang":
         return _erlang(cores, folder)
     if side in STRANGERS:
-        return [str(_python_with(side, install=install)), "-m", "benchmarks.actor_strangers", side]
+        return [str(python_with(STRANGERS[side], install=install)), "-m", "benchmarks.actor_strangers", side]
     return [sys.executable, "-m", "benchmarks.actor_peers", side]
 
 
@@ -42,9 +42,11 @@ def _erlang(cores: int, folder: Path) -> list[str]:
     return ["erl", "-noshell", "+S", f"{cores}:{cores}", "+P", "2000000", "-pa", str(folder), "-s", "actors", "main"]
 
 
-def _python_with(side: str, *, install: bool) -> Path:
-    """Give the Python of an environment that has this and nothing of ours; kept in the cache of the user."""
-    wanted = STRANGERS[side]
+def python_with(wanted: str, *, install: bool) -> Path:
+    """Give the Python of an environment that has this and nothing of ours; kept in the cache of the user.
+
+    Errors: Unavailable; without `install` also if it has not been installed before.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     version = ".".join(map(str, sys.version_info[:2]))
     folder = cache / "regrow-benchmarks" / f"{wanted}-python{version}"
