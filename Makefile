@@ -19,7 +19,7 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANIFESTS := pyproject.toml setup.py
 
-BENCHMARKS ?= heartbeat recovery supervision actors timers importing
+BENCHMARKS ?= heartbeat recovery supervision actors processes timers importing
 SOAK_ROUNDS ?= 10
 SOAK_SECONDS ?= 300
 STATE_MACHINES := tests/supervision/test_core_stateful.py

@@ -1,4 +1,4 @@
-"""How fast what was killed is back: the link of a worker under load, a hosted process, an actor.
+"""How fast what was killed is back: the link of a worker under load, an actor. (Hosted processes: `processes.py`.)
 
 `python -m benchmarks.recovery [--quick] [--json] [--kills N]`. The link is killed again and again while a client (a
 process of its own) keeps a gateway (another one, on SQLite) and the worker's functions busy; then everything that was
@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from statistics import quantiles
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from benchmarks.restarts import measure_actor, measure_hosted, measure_multiprocessing, measure_pykka
+from benchmarks.restarts import measure_actor, measure_pykka
 from benchmarks.rows import Row, median_and_spread, print_rows
 from regrow.actors import ActorSystem
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from regrow.connect.worker import Worker
 
 LINK_TARGET_MS = 50.0
-HOSTED_TARGET_MS = 5.0
 ACTOR_TARGET_US = 200.0
 PUBLISHED_MS = 612.0
 PUBLISHED = "a TypeScript SDK's worker thread, published: 605 to 619 ms"
@@ -233,22 +232,11 @@ def main() -> int:
     if arguments.client:
         return be_client(*arguments.client)
     kills = 8 if arguments.quick and arguments.kills == 20 else arguments.kills
-    hosted, crashes = (25, 200) if arguments.quick else (100, 1000)
+    crashes = 200 if arguments.quick else 1000
 
     loaded = measure_link(kills, loaded=True)
     idle = measure_link(max(3, kills // 2), loaded=False)
     rows = [*_link_rows("under load", loaded), *_link_rows("idle", idle), *_balance(loaded, idle)]
-    pairs: tuple[tuple[Literal["exec", "zygote"], Literal["spawn", "forkserver"]], ...]
-    pairs = (("zygote", "forkserver"), ("exec", "spawn"))
-    for launcher, method in pairs:
-        runs = hosted if launcher == "zygote" else max(5, hosted // 5)
-        took, spread = median_and_spread(measured := measure_hosted(runs, launcher))
-        theirs, _ = median_and_spread(measure_multiprocessing(runs, method))
-        target = f"<= {HOSTED_TARGET_MS:g} ms p50" if launcher == "zygote" else ""
-        met = took <= HOSTED_TARGET_MS if target else None
-        what = f"hosted process killed -> ready, {launcher}"
-        rows.append(Row(what, took, "ms", f"mp.Process, {method}", theirs, theirs / took, target, met, spread))
-        rows.append(_plain(f"  p95, {launcher}", _p95(measured), "ms"))
     took, spread = median_and_spread(measured := measure_actor(crashes))
     theirs, _ = median_and_spread(measure_pykka(crashes))
     target, met = f"<= {ACTOR_TARGET_US:g} us p50", took <= ACTOR_TARGET_US

@@ -1,6 +1,6 @@
-"""Restarts of one thing that has died, a hosted process or an actor, and what people have without either.
+"""Restarts of one supervised thing that has died, a hosted process or an actor, and a pykka actor's own.
 
-What lives here: the measuring, for `benchmarks.recovery`. What must not: rows.
+What lives here: the measuring, for `benchmarks.recovery` and `benchmarks.processes`. What must not: rows.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from regrow.actors import Actor, ActorSystem, ChildSpec, Isolation, Start
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerProcess, SpawnProcess
-
-__all__ = ("measure_actor", "measure_hosted", "measure_multiprocessing", "measure_pykka")
+__all__ = ("measure_actor", "measure_hosted", "measure_pykka")
 
 WAIT = 30.0  # seconds until something that must happen is taken for not happening
 
@@ -32,12 +28,6 @@ class Idle(Actor):
     def on_receive(self, message: object) -> object:
         Idle.crashed_at = time.perf_counter()
         raise RuntimeError("told to crash")
-
-
-def stay(ready: Connection) -> None:
-    """Peer of a hosted process: say ready, then live until it is killed."""
-    ready.send(b"ready")
-    time.sleep(3600)
 
 
 @contextmanager
@@ -72,9 +62,11 @@ def measure_hosted(kills: int, launcher: Literal["exec", "zygote"]) -> list[floa
             if not isinstance(ref, HostedRef) or ref.pid is None:
                 raise RuntimeError(f"expected a hosted process, got {ref!r}")
             time.sleep(0.01)
-            killed = time.perf_counter()
-            os.kill(ref.pid, signal.SIGKILL)
+            pid, killed = ref.pid, time.perf_counter()
+            os.kill(pid, signal.SIGKILL)
             took = (next_ready() - killed) * 1000
+            if ref.pid in {None, pid} or not ref.is_alive():
+                raise RuntimeError(f"expected another process than {pid}, alive, got {ref.pid}")
             if number:  # the first one warms up
                 times.append(took)
     return times
@@ -93,40 +85,6 @@ def measure_actor(crashes: int) -> list[float]:
             if number >= 20:
                 times.append(took)
             time.sleep(0.0005)
-    return times
-
-
-def measure_multiprocessing(kills: int, method: Literal["spawn", "forkserver"]) -> list[float]:
-    """Kill a `multiprocessing` process; give milliseconds from SIGKILL to the word of the one started instead."""
-    import multiprocessing
-    from multiprocessing.connection import wait
-
-    context = (
-        multiprocessing.get_context("forkserver") if method == "forkserver" else multiprocessing.get_context("spawn")
-    )
-    context.set_forkserver_preload(["benchmarks.restarts"])
-    times = []
-
-    def start() -> tuple[ForkServerProcess | SpawnProcess, Connection]:
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=stay, args=(theirs,), daemon=True)
-        process.start()
-        theirs.close()
-        ours.recv()
-        return process, ours
-
-    process, pipe = start()
-    for _ in range(kills):
-        killed = time.perf_counter()
-        os.kill(process.pid or 0, signal.SIGKILL)
-        wait([process.sentinel])
-        process.join()
-        pipe.close()
-        process, pipe = start()
-        times.append((time.perf_counter() - killed) * 1000)
-    process.kill()
-    process.join()
-    pipe.close()
     return times
 
 

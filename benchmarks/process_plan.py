@@ -1,0 +1,76 @@
+"""What `benchmarks.processes` measures, with how much of it, which figures are aimed at, and the sides by name.
+
+What must not be here: running anything.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks.actor_plan import Job, Metric
+
+__all__ = (
+    "BARE",
+    "BLOB",
+    "JOBS",
+    "METRICS",
+    "NOT_BUILT",
+    "OURS",
+    "PACKAGES",
+    "PEERS",
+    "QUICK_BLOB",
+    "SLOW",
+    "TARGETED",
+)
+
+TARGETED: Final = "zygote"  # the launcher that the targets are about
+OURS: Final = (TARGETED, "exec")
+PACKAGES: Final = {"loky": "loky==3.7.0", "pyzmq": "pyzmq==27.3.0"}
+PEERS: Final = (
+    "mp spawn",
+    "mp forkserver",
+    "mp Pipe",
+    "mp Queue",
+    "ProcessPoolExecutor",
+    *PACKAGES,
+    "node Worker",
+)
+BARE: Final = "bare"  # no peer: what the system takes
+SLOW: Final = (*OURS[1:], *PEERS)  # they start few where the zygote starts a thousand
+NOT_BUILT: Final = "not built"  # what a side says of something that this version does not have
+
+CRASH: Final = Job("crash", 3, 400)
+SUPERVISED: Final = Job("supervised crash", 3, 400)
+MEMORY: Final = Job("memory", 5, 20, few=10, fixed=True)
+CROWD: Final = Job("crowd", 10, 1_000, few=20, fixed=True)
+TELL: Final = Job("tell", 5_000, 2_000_000)
+BACK: Final = Job("tell back", 5_000, 2_000_000)
+ASK: Final = Job("ask", 200, 200_000)
+PAYLOAD: Final = Job("payload", 20, 20_000, size=1)  # MiB
+BLOB: Final = Job("blob", 10, 100, size=1024, fixed=True)  # MiB
+QUICK_BLOB: Final = Job("blob", 10, 100, size=16, fixed=True)
+PAGE: Final = Job("page", 1_000, 1_000_000)
+LOAD: Final = Job("load", 1_000, 1_000_000)
+JOBS: Final = (CRASH, SUPERVISED, MEMORY, CROWD, TELL, BACK, ASK, PAYLOAD, BLOB, PAGE, LOAD)
+
+METRICS: Final = (
+    Metric(CRASH, "p50", "killed -> replacement ready, p50", "ms", at_most=5.0),
+    Metric(CRASH, "p99", "killed -> replacement ready, p99", "ms"),
+    Metric(CRASH, "noticed p50", "killed -> exit announced, p50", "ms"),
+    Metric(CRASH, "noticed p99", "killed -> exit announced, p99", "ms", at_most=5.0),
+    Metric(SUPERVISED, "p50", "killed -> replacement ready, supervised, p50", "ms", at_most=5.0),
+    Metric(SUPERVISED, "p99", "killed -> replacement ready, supervised, p99", "ms"),
+    Metric(MEMORY, "private", "private memory of an idle child", "MB", at_most=2.0),
+    Metric(MEMORY, "pss", "the same, with its share of what is shared", "MB"),
+    Metric(CROWD, "start", "1,000 started at once, each", "ms", at_most=5.0),  # peers: few, as SLOW says
+    Metric(CROWD, "stop", "1,000 stopped at once, each", "ms"),
+    Metric(TELL, "rate", "small messages, parent to child", "/s", "more", at_least=400_000),
+    Metric(BACK, "rate", "small messages, child to parent", "/s", "more", at_least=400_000),
+    Metric(ASK, "p50", "round trip, p50", "us", at_most=30.0),
+    Metric(ASK, "p99", "round trip, p99", "us"),
+    Metric(PAYLOAD, "GB/s", "1 MiB payloads, one way", "GB/s", "more", at_least=4.0),
+    Metric(BLOB, "p50", "1 GiB handed over, p50", "ms", at_most=1.0),
+    Metric(QUICK_BLOB, "p50", "16 MiB handed over, p50", "ms", at_most=1.0),
+    Metric(PAGE, "ns", "black box page read (Queue: qsize)", "ns"),
+    Metric(LOAD, "ns", "ref.load()", "ns", at_most=1_000.0),
+)
