@@ -116,8 +116,8 @@ class LinkSocket:
             return
         tells = self._tells
         tells.append((urn, body))
-        if self._deferred and len(tells) < BURST_MESSAGES:
-            return
+        if (self._deferred or self._blocked) and len(tells) < BURST_MESSAGES:
+            return  # the loop will see it, and it shares a frame with those before and after it
         with self._lock:
             self._take_tells()
             if not self._open or self._blocked:

@@ -241,9 +241,10 @@ class Peer:
 
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
+        read = self.read if arrival is None else arrival.read
         for body in bodies:
             try:
-                message = ActorStop() if not len(body) else self.decode(body, arrival)
+                message = decode(body, refs=read) if len(body) else ActorStop()
                 if ref is not None:
                     ref.tell(message)
                     continue

@@ -63,6 +63,21 @@ def test_messages_keep_their_order(bench: Bench) -> None:
     assert [inbox.get(timeout=WAIT) for _ in range(500)] == list(range(500))
 
 
+def test_what_one_that_does_not_read_is_told_shares_frames(bench: Bench) -> None:
+    ref = bench.start()
+    inbox_ref, inbox = bench.mailbox()
+    process = ref.process
+    assert process is not None
+    assert ref.pid is not None
+    os.kill(ref.pid, signal.SIGSTOP)
+    for number in range(20_000):
+        ref.tell(Order("tell", (inbox_ref, number)))
+    waiting = process._link._protocol._ordered
+    assert 0 < len(waiting) < 20_000 / 50
+    os.kill(ref.pid, signal.SIGCONT)
+    assert [inbox.get(timeout=WAIT) for _ in range(20_000)] == list(range(20_000))
+
+
 def test_a_large_message_goes_both_ways(bench: Bench) -> None:
     ref = bench.start()
     body = os.urandom(5_000_000)
