@@ -319,7 +319,7 @@ class PoolDispatcher(WithoutCoroutines):
                 quiet += 1
                 if quiet >= QUIET_LOOKS:
                     self._watching = False
-                    if not self._queue:
+                    if not self._queue and not self._closed:  # which may have opened the gate for the look above
                         self._watch_gate.acquire()
                     self._watching = True
                     quiet = 0

@@ -374,3 +374,16 @@ def test_a_shutdown_names_who_still_runs(make: Make) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"pool: expected .*{next(iter(wrong))}"):
         PoolDispatcher(**wrong)
+
+
+def test_a_pool_that_is_closed_while_its_watch_looks_leaves_no_thread(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regrow.actors.dispatchers.pool.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("regrow.actors.dispatchers.pool.QUIET_LOOKS", 1)
+    system, pool = make()
+    system.spawn(Puppet)  # calls the watch, whose first look lasts as long as the rest of this
+    watch = pool._watch
+    assert watch is not None
+    system.shutdown(5.0)
+    assert not watch.is_alive()
