@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any
 
 import pykka
 import pytest
@@ -25,18 +23,10 @@ from regrow.actors import (
 from regrow.actors.testing import Hold, Probe
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash
 from regrow.supervision import NO_BACKOFF, ChildStarted, SupervisorHandle, SupervisorSpec
-
-WAIT = 5.0
-
-
-class Diary:
-    """What the hooks of an actor have written."""
-
-    def __init__(self) -> None:
-        self.entries: list[str] = []
+from tests.actors.pykka_program import WAIT, Diary, LegacyHooks
 
 
-class Legacy(pykka.ThreadingActor):
+class Legacy(LegacyHooks, pykka.ThreadingActor):
     """Has members with names that our own actors use for something else."""
 
     use_daemon_thread = True
@@ -50,45 +40,19 @@ class Legacy(pykka.ThreadingActor):
         self.urn_at_birth = self.actor_urn
         self.count = 0
 
-    def on_start(self) -> None:
-        self._note("on_start")
-
     def on_stop(self) -> None:
-        self.diary.entries.append(f"stopped: {self.actor_stopped.is_set()}")
-        self._note("on_stop")
-
-    def on_failure(
-        self,
-        exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._note("on_failure")
-
-    def on_receive(self, message: Any) -> Any:
-        if isinstance(message, BaseException):
-            raise message
-        if callable(message):
-            return message(self)
-        return message
+        self.diary.note(f"stopped: {self.actor_stopped.is_set()}")
+        super().on_stop()
 
     def add(self, number: int) -> int:
         self.count += number
         return self.count
-
-    def fail(self) -> None:
-        raise ValueError("told to")
 
     def add_later(self, number: int) -> None:
         self.actor_ref.proxy().add.defer(number)
 
     def end(self) -> None:
         self.stop()
-
-    def _note(self, hook: str) -> None:
-        self.diary.entries.append(hook)
-        if self.fail_in == hook:
-            raise OSError(hook)
 
 
 class WithLoop(pykka.ThreadingActor):

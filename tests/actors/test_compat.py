@@ -9,7 +9,6 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pykka
@@ -36,29 +35,12 @@ from regrow.actors.program_hold import ProgramHold
 from regrow.actors.testing import Hold, Probe
 from regrow.protocol.exits import KILLED, NORMAL, Crash
 from regrow.supervision import NO_BACKOFF, ChildStarted, SupervisorHandle, SupervisorSpec
+from tests.actors.pykka_program import WAIT, Diary, LegacyHooks
 
 ROOT = Path(__file__).parents[2]
-WAIT = 5.0
 
 
-class Diary:
-    """What happened, in order, and that it happened."""
-
-    def __init__(self) -> None:
-        self.entries: list[str] = []
-        self._changed = threading.Condition()
-
-    def note(self, entry: str) -> None:
-        with self._changed:
-            self.entries.append(entry)
-            self._changed.notify_all()
-
-    def wait_for(self, entry: str) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: entry in self.entries, WAIT), self.entries
-
-
-class Legacy(PykkaActor):
+class Legacy(LegacyHooks, PykkaActor):
     """Written for pykka: calls its constructor by name, and has names that our actors use for something else."""
 
     def __init__(self, diary: Diary | None = None, fail_in: str = "", hold: Hold | None = None) -> None:
@@ -71,31 +53,7 @@ class Legacy(PykkaActor):
     def on_start(self) -> None:
         if self.hold is not None:
             self.hold()
-        self._note("on_start")
-
-    def on_stop(self) -> None:
-        self._note("on_stop")
-
-    def on_failure(
-        self,
-        exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._note("on_failure")
-
-    def on_receive(self, message: Any) -> Any:
-        if isinstance(message, BaseException):
-            raise message
-        return message(self) if callable(message) else message
-
-    def fail(self) -> None:
-        raise ValueError("told to")
-
-    def _note(self, hook: str) -> None:
-        self.diary.note(hook)
-        if self.fail_in == hook:
-            raise OSError(hook)
+        super().on_start()
 
 
 @pytest.fixture(autouse=True)
