@@ -25,18 +25,12 @@ from regrow.actors import (
     SpawnOptions,
     handles,
 )
-from regrow.actors.bus import EventQueue
 from regrow.actors.dispatchers.asyncio_loop import AsyncioDispatcher
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitReason
+from tests.actors.dispatchers.waiting import exited, until
 
 WAIT = 5.0
 PINNED = SpawnOptions(start_timeout=WAIT)
-
-
-def exited(exits: EventQueue) -> ActorExited:
-    event = exits.get()
-    assert isinstance(event, ActorExited)
-    return event
 
 
 @pytest.fixture
@@ -88,15 +82,6 @@ def code(command: Callable[[Awaiting], Coroutine[Any, Any, object]]) -> object:
 class Plain(Actor):
     def on_receive(self, message: object) -> object:
         return message(self) if callable(message) else message
-
-
-def until(true: Callable[[], bool]) -> None:
-    ticking = threading.Event()
-    for _ in range(5_000):
-        if true():
-            return
-        ticking.wait(0.001)
-    raise AssertionError("expected it within 5 seconds")
 
 
 class TestHooks:

@@ -18,12 +18,12 @@ from regrow.actors import (
     Start,
     UnknownDispatcher,
 )
-from regrow.actors.bus import EventQueue
 from regrow.actors.child_spec import Isolation
 from regrow.actors.dispatchers import NAMES
 from regrow.actors.life import Life
 from regrow.supervision import InvalidSpec, SupervisorHandle, SupervisorSpec, supervise
 from regrow.supervision.policy import parse_policy
+from tests.actors.dispatchers.waiting import exited
 
 HERE = __name__
 
@@ -47,12 +47,6 @@ class Threaded(Anywhere):
 
 def anywhere() -> Start:
     return Start(Looped)
-
-
-def exited(exits: EventQueue) -> ActorExited:
-    event = exits.get()
-    assert isinstance(event, ActorExited)
-    return event
 
 
 @pytest.fixture

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from regrow.actors import Actor, ActorDeadError, ActorExited, ActorRef, ActorSystem, CallingSelf, SpawnOptions
-from regrow.actors.bus import EventQueue
 from regrow.actors.dispatchers.pool import DEPTH_MAX, PoolDispatcher
 from regrow.actors.pace import QUICK_SECONDS
 from regrow.actors.testing import Hold
 from regrow.protocol.exits import KILLED
+from tests.actors.dispatchers.waiting import exited, until
 
 WAIT = 5.0
 
@@ -23,12 +23,6 @@ class Answering(Actor):
 
     def on_receive(self, message: object) -> object:
         return message(self) if callable(message) else threading.current_thread().name
-
-
-def exited(exits: EventQueue) -> ActorExited:
-    event = exits.get()
-    assert isinstance(event, ActorExited)
-    return event
 
 
 @pytest.fixture
@@ -49,15 +43,6 @@ def trusted(system: ActorSystem, kind: type[Answering]) -> ActorRef[Answering]:
 
 def here() -> str:
     return threading.current_thread().name
-
-
-def until(true: Callable[[], bool]) -> None:
-    ticking = threading.Event()
-    for _ in range(5_000):
-        if true():
-            return
-        ticking.wait(0.001)
-    raise AssertionError("expected it within 5 seconds")
 
 
 def fresh() -> type[Answering]:

@@ -20,18 +20,12 @@ from regrow.actors import (
     PoolExhausted,
     SpawnOptions,
 )
-from regrow.actors.bus import EventQueue
 from regrow.actors.dispatchers.pool import PoolDispatcher
 from regrow.actors.testing import Hold, Puppet, hang
 from regrow.protocol.exits import KILLED
+from tests.actors.dispatchers.waiting import exited, until
 
 WAIT = 10.0
-
-
-def exited(exits: EventQueue) -> ActorExited:
-    event = exits.get()
-    assert isinstance(event, ActorExited)
-    return event
 
 
 @pytest.fixture
@@ -219,15 +213,6 @@ def rest(system: ActorSystem) -> None:
     pool = system.dispatchers.get("pool")
     assert isinstance(pool, PoolDispatcher)
     until(lambda: len(pool._asleep) == pool.threads)
-
-
-def until(true: Callable[[], bool]) -> None:
-    ticking = threading.Event()
-    for _ in range(5_000):
-        if true():
-            return
-        ticking.wait(0.001)
-    raise AssertionError("expected it within 5 seconds")
 
 
 def test_a_lent_chain_needs_no_threads(make: Make) -> None:
