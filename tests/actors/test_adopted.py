@@ -24,6 +24,7 @@ from regrow.actors.testing import Hold, Probe
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash
 from regrow.supervision import NO_BACKOFF, ChildStarted, SupervisorHandle, SupervisorSpec
 from tests.actors.pykka_program import WAIT, Diary, LegacyHooks
+from tests.supervision.trees import ref_of
 
 
 class Legacy(LegacyHooks, pykka.ThreadingActor):
@@ -185,16 +186,14 @@ def test_a_restart_is_a_new_object_behind_the_same_ref_and_proxy(system: ActorSy
     starts = system.bus.collect(ChildStarted)
     spec = SupervisorSpec(children=[ChildSpec(id="legacy", start=Start(Legacy))], backoff=NO_BACKOFF)
     handle = SupervisorHandle.start(system, spec)
-    info = handle.which_child("legacy")
-    assert info is not None
-    assert info.ref is not None
-    proxy = info.ref.proxy()
+    ref = ref_of(handle, "legacy")
+    proxy = ref.proxy()
     proxy.add(3).get(timeout=WAIT)
-    info.ref.tell(ValueError("crash"))
+    ref.tell(ValueError("crash"))
     while getattr(starts.get(timeout=WAIT), "life", 0) != 2:
         pass
     assert proxy.add(1).get(timeout=WAIT) == 1
-    assert pykka.ActorRegistry.get_by_class(Legacy) == [info.ref]
+    assert pykka.ActorRegistry.get_by_class(Legacy) == [ref]
     handle.stop(timeout=WAIT)
     assert pykka.ActorRegistry.get_all() == []
 

@@ -36,6 +36,7 @@ from regrow.actors.testing import Hold, Probe
 from regrow.protocol.exits import KILLED, NORMAL, Crash
 from regrow.supervision import NO_BACKOFF, ChildStarted, SupervisorHandle, SupervisorSpec
 from tests.actors.pykka_program import WAIT, Diary, LegacyHooks
+from tests.supervision.trees import ref_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -310,16 +311,14 @@ def test_a_supervisor_restarts_it_behind_the_same_ref_and_proxy(system: ActorSys
     starts = system.bus.collect(ChildStarted)
     spec = SupervisorSpec(children=[ChildSpec(id="legacy", start=Start(Legacy))], backoff=NO_BACKOFF)
     handle = SupervisorHandle.start(system, spec)
-    info = handle.which_child("legacy")
-    assert info is not None
-    assert info.ref is not None
-    proxy: Any = info.ref.proxy()
-    info.ref.tell(ValueError("crash"))
+    ref = ref_of(handle, "legacy")
+    proxy: Any = ref.proxy()
+    ref.tell(ValueError("crash"))
     while getattr(starts.get(timeout=WAIT), "life", 0) != 2:
         pass
     with pytest.raises(ValueError, match="told to"):
         proxy.fail().get(timeout=WAIT)
-    assert pykka.ActorRegistry.get_by_class(Legacy) == [info.ref]
+    assert pykka.ActorRegistry.get_by_class(Legacy) == [ref]
     handle.stop(timeout=WAIT)
 
 

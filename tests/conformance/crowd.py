@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from regrow.actors import ActorRef, ActorSystem, ChildSpec
+from regrow.actors import ActorRef, ChildSpec
 from regrow.actors.testing import Puppet, Script, exit_with
 from regrow.protocol.exits import ExitReason
 from regrow.supervision import (
-    NO_BACKOFF,
     ChildInfo,
     ChildStarted,
     ChildTerminated,
-    DynamicSpec,
     DynamicSupervisorHandle,
 )
-from tests.conformance.tree import OFTEN, puppet
 from tests.supervision.facts import Facts
+from tests.supervision.trees import counts, puppet
+from tests.supervision.trees import start_crowd as start
+
+__all__ = (
+    "Command",
+    "add",
+    "counts",
+    "crash",
+    "end",
+    "info_of",
+    "running",
+    "settle",
+    "start",
+    "template",
+    "turns",
+    "well",
+)
 
 Command = Callable[[Puppet], object]
-
-
-def start(system: ActorSystem, **more: Any) -> DynamicSupervisorHandle:
-    """A dynamic supervisor; by default it restarts at once and as often as one likes, as a test of OTP's would."""
-    more.setdefault("intensity", OFTEN)
-    more.setdefault("backoff", NO_BACKOFF)
-    return DynamicSupervisorHandle.start(system, DynamicSpec(**more))
 
 
 def template(script: Script | None = None, **more: Any) -> ChildSpec:
@@ -58,12 +65,6 @@ def turns(*commands: Command) -> Command:
 def well(_puppet: Puppet) -> object:
     """Do nothing, and so be ready."""
     return None
-
-
-def counts(handle: DynamicSupervisorHandle) -> tuple[int, int, int, int]:
-    """Specs, active, supervisors, workers: the order in which OTP's cases give them."""
-    found = handle.count_children()
-    return found.specs, found.active, found.supervisors, found.workers
 
 
 def info_of(handle: DynamicSupervisorHandle, ref: ActorRef) -> ChildInfo | None:

@@ -5,59 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from regrow.actors import ActorExited, ActorRef, ActorSystem, ChildSpec
-from regrow.actors.testing import Puppet, Script, exit_with
+from regrow.actors import ActorExited
+from regrow.actors.testing import Puppet, exit_with
 from regrow.protocol.exits import Crash, ExitReason
 from regrow.supervision import (
-    NO_BACKOFF,
     ChildInfo,
     ChildStarted,
     ChildTerminated,
-    RestartIntensity,
     SupervisorHandle,
-    SupervisorSpec,
 )
 from tests.supervision.facts import Facts
+from tests.supervision.stage import OFTEN
+from tests.supervision.trees import below, counts, info_of, puppet, ref_of, start
+
+__all__ = (
+    "BOOM",
+    "OFTEN",
+    "below",
+    "counts",
+    "crash_child",
+    "end_child",
+    "ends",
+    "ids",
+    "info_of",
+    "lives",
+    "puppet",
+    "ref_of",
+    "settle",
+    "start",
+)
 
 BOOM = Crash("PuppetError", "boom")
-OFTEN = RestartIntensity(1000, 1.0)
-
-
-def puppet(child_id: str, script: Script | None = None, **more: Any) -> ChildSpec:
-    """A child that does what it is told."""
-    return ChildSpec(id=child_id, start=(script or Script()).start, **more)
-
-
-def start(system: ActorSystem, *children: ChildSpec, **more: Any) -> SupervisorHandle:
-    """A supervisor over these; by default it restarts at once and as often as one likes, as a test of OTP's would."""
-    more.setdefault("intensity", OFTEN)
-    more.setdefault("backoff", NO_BACKOFF)
-    return SupervisorHandle.start(system, SupervisorSpec(children=children, **more))
-
-
-def info_of(handle: SupervisorHandle, child_id: str) -> ChildInfo:
-    info = handle.which_child(child_id)
-    assert info is not None, f"{child_id} is not in the table"
-    return info
-
-
-def ref_of(handle: SupervisorHandle, child_id: str) -> ActorRef:
-    ref = info_of(handle, child_id).ref
-    assert ref is not None, f"{child_id} has never lived"
-    return ref
-
-
-def below(handle: SupervisorHandle, *path: str) -> SupervisorHandle:
-    """The supervisor that is reached along these child ids."""
-    for child_id in path:
-        handle = SupervisorHandle(ref_of(handle, child_id))
-    return handle
-
-
-def counts(handle: SupervisorHandle) -> tuple[int, int, int, int]:
-    """Specs, active, supervisors, workers: the order in which OTP's cases give them."""
-    found = handle.count_children()
-    return found.specs, found.active, found.supervisors, found.workers
 
 
 def ids(handle: SupervisorHandle) -> list[str]:

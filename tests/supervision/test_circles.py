@@ -22,14 +22,12 @@ from regrow.supervision import (
 from regrow.supervision.errors import ChildRestarting
 from regrow.supervision.requests import StopSupervisor, TerminateChild
 from tests.supervision.facts import Facts
+from tests.supervision.trees import below as supervisor_at
+from tests.supervision.trees import info_of, puppet, ref_of
 
 SOON = 5.0  # real seconds: only a failing test waits so long
 
 Call = Callable[[SupervisorHandle], object]
-
-
-def puppet(child_id: str, script: Script | None = None, **more: Any) -> ChildSpec:
-    return ChildSpec(id=child_id, start=(script or Script()).start, **more)
 
 
 def start(system: ActorSystem, *children: ChildSpec, **more: Any) -> SupervisorHandle:
@@ -43,13 +41,7 @@ def top_of(puppet: Puppet) -> SupervisorHandle:
 
 
 def below(handle: SupervisorHandle, *path: str) -> ActorRef[Any]:
-    ref = handle.ref
-    for child_id in path:
-        info = SupervisorHandle(ref).which_child(child_id)
-        assert info is not None
-        assert info.ref is not None
-        ref = info.ref
-    return ref
+    return ref_of(supervisor_at(handle, *path[:-1]), path[-1])
 
 
 def nested(*ids: str, leaf: ChildSpec) -> ChildSpec:
@@ -208,9 +200,7 @@ def test_a_child_may_end_itself_by_an_order_that_it_does_not_wait_for(system: Ac
     below(handle, "a", "leaf").ask(caught, timeout=SOON)
     assert caught.error is None
     assert facts.wait(ActorExited, ref=ref).reason == SHUTDOWN
-    info = handle.which_child("a")
-    assert info is not None
-    assert info.state == "stopped"
+    assert info_of(handle, "a").state == "stopped"
 
 
 def test_a_child_may_end_its_own_supervisor_by_an_order_that_it_does_not_wait_for(

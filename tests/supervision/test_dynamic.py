@@ -43,15 +43,9 @@ from regrow.supervision import (
     requests,
 )
 from tests.supervision.facts import Facts
+from tests.supervision.trees import start_crowd as start
 
-OFTEN = RestartIntensity(1000, 1.0)
 BOOM = Crash("PuppetError", "boom")
-
-
-def start(system: ActorSystem, **more: Any) -> DynamicSupervisorHandle:
-    more.setdefault("intensity", OFTEN)
-    more.setdefault("backoff", NO_BACKOFF)
-    return DynamicSupervisorHandle.start(system, DynamicSpec(**more))
 
 
 def puppet(script: Script | None = None, **more: Any) -> ChildSpec:

@@ -21,6 +21,7 @@ from regrow.supervision import (
     dynamic_supervisor_child,
 )
 from tests.supervision.facts import Facts
+from tests.supervision.trees import ref_of
 
 pytestmark = pytest.mark.system
 
@@ -62,9 +63,7 @@ def test_a_dynamic_supervisor_in_another_process_takes_orders_and_knows_its_chil
 ) -> None:
     child = dynamic_supervisor_child("crowd", DynamicSpec(max_children=3), isolation=Isolation.PROCESS)
     top = SupervisorHandle.start(system, SupervisorSpec(children=[child], backoff=NO_BACKOFF))
-    info = top.which_child("crowd")
-    assert info is not None
-    crowd = DynamicSupervisorHandle(running(info.ref))
+    crowd = DynamicSupervisorHandle(ref_of(top, "crowd"))
     refs = [
         running(crowd.start_child(ChildSpec(id="w", start=PUPPET, restart=Restart.TEMPORARY)).ref) for _ in range(2)
     ]

@@ -27,6 +27,7 @@ from regrow.supervision import (
     supervisor_child,
 )
 from tests.supervision.facts import Facts
+from tests.supervision.trees import ref_of
 
 pytestmark = pytest.mark.system
 
@@ -47,10 +48,7 @@ def start(system: ActorSystem) -> SupervisorHandle:
 
 
 def inner_ref(top: SupervisorHandle) -> ActorRef:
-    info = top.which_child("inner")
-    assert info is not None
-    assert info.ref is not None
-    return info.ref
+    return ref_of(top, "inner")
 
 
 def test_a_tree_in_another_process_shows_up_in_the_trees_view_and_takes_orders(system: ActorSystem) -> None:
@@ -152,8 +150,6 @@ def test_a_child_that_is_to_live_in_another_process_gets_a_ref_for_that_and_back
     top = SupervisorHandle.start(system, SupervisorSpec(children=[here]))
     for spec, elsewhere in ((there, True), (here, False)):
         top.reconfigure(SupervisorSpec(children=[spec]))
-        info = top.which_child("a")
-        assert info is not None
-        assert info.ref is not None
-        assert (info.ref.hosted, info.ref.pid is not None) == (elsewhere, elsewhere)
-        assert info.ref.ask("ping", timeout=5.0) == "ping"
+        ref = ref_of(top, "a")
+        assert (ref.hosted, ref.pid is not None) == (elsewhere, elsewhere)
+        assert ref.ask("ping", timeout=5.0) == "ping"

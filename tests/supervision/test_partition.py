@@ -35,7 +35,6 @@ from regrow.supervision import (
     PartitionSpec,
     PartitionSupervisor,
     ResizeUnderWay,
-    RestartIntensity,
     Strategy,
     SupervisorHandle,
     SupervisorSpec,
@@ -44,9 +43,9 @@ from regrow.supervision import (
 )
 from regrow.supervision.partition_supervisor import AskPartitionTable
 from tests.supervision.facts import Facts
+from tests.supervision.stage import OFTEN
 
 WAIT = 5.0
-OFTEN = RestartIntensity(1000, 1.0)
 
 
 class Cell(Actor):

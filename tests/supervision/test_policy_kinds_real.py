@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from regrow.actors import Actor, ActorRef, ActorSystem, Restart
+from regrow.actors import Actor, ActorSystem, Restart
 from regrow.supervision import (
     ChildTerminated,
     DynamicSupervisorHandle,
@@ -20,6 +20,7 @@ from regrow.supervision import (
 )
 from regrow.supervision.policy import parse_policy
 from tests.supervision.facts import Facts
+from tests.supervision.trees import ref_of
 
 HERE = "tests.supervision.test_policy_kinds_real"
 
@@ -68,13 +69,6 @@ TASKS = '[tree]\n[[tree.child]]\nid = "tasks"\ntype = "task_supervisor"\nname = 
 
 def tree(text: str) -> SupervisorSpec:
     return parse_policy(text).tree()
-
-
-def ref_of(top: SupervisorHandle, child_id: str) -> ActorRef:
-    info = top.which_child(child_id)
-    assert info is not None
-    assert info.ref is not None
-    return info.ref
 
 
 class TestInThisProcess:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from regrow.actors import Actor, ActorRef, ActorSystem, ChildSpec, ChildType, Isolation, Restart, Start
+from regrow.actors import Actor, ActorSystem, ChildSpec, ChildType, Isolation, Restart, Start
 from regrow.actors.testing import ManualClock, Puppet
 from regrow.supervision import (
     ChildTerminated,
@@ -23,17 +23,11 @@ from regrow.supervision import (
 from regrow.supervision.policy import parse_policy
 from regrow.supervision.results import Reconfigured
 from tests.supervision.facts import Facts
+from tests.supervision.trees import ref_of
 
 
 def leaf(child_id: str, **more: object) -> ChildSpec:
     return replace(ChildSpec(id=child_id, start=Start(Puppet)), **more)  # type: ignore[arg-type]
-
-
-def ref_of(handle: SupervisorHandle, child_id: str) -> ActorRef:
-    info = handle.which_child(child_id)
-    assert info is not None
-    assert info.ref is not None
-    return info.ref
 
 
 class Gate(Actor):

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from regrow.actors import ActorExited, ActorSystem, ChildSpec, Restart
-from regrow.actors.testing import ManualClock, Script, crash
+from regrow.actors import ActorExited, ActorSystem, Restart
+from regrow.actors.testing import ManualClock, crash
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash
 from regrow.supervision import (
     NO_BACKOFF,
@@ -38,6 +38,7 @@ from regrow.supervision.events import ShutdownErrors, SupervisorReconfigured
 from regrow.supervision.report_log import REASON_MAX_CHARS, level_of, log_reports, text_of
 from regrow.supervision.results import Reconfigured
 from tests.supervision.facts import Facts
+from tests.supervision.trees import below, puppet, ref_of
 
 POOL = "root/pool"
 DISK = Crash("ValueError", "no\n  disk", "a traceback")
@@ -178,10 +179,6 @@ def test_what_is_no_report_is_a_mistake_of_ours() -> None:
 # In a running system
 
 
-def puppet(child_id: str, script: Script | None = None) -> ChildSpec:
-    return ChildSpec(id=child_id, start=(script or Script()).start)
-
-
 def loop(system: ActorSystem, facts: Facts, times: int) -> SupervisorHandle:
     """Crash one child so many times."""
     spec = SupervisorSpec(children=[puppet("a")], backoff=NO_BACKOFF, intensity=RestartIntensity(1000, 1.0))
@@ -292,13 +289,7 @@ def test_a_supervisor_that_has_given_up_and_stays_down_is_said_to(
     inner = SupervisorSpec(children=[puppet("a")], intensity=RestartIntensity(0, 5.0))
     pool = supervisor_child("pool", inner, restart=restart)
     top = SupervisorHandle.start(system, SupervisorSpec(children=[pool], name="shop"))
-    info = top.which_child("pool")
-    assert info is not None
-    assert info.ref is not None
-    below = SupervisorHandle(info.ref).which_child("a")
-    assert below is not None
-    assert below.ref is not None
-    below.ref.tell(crash(ValueError("once")))
+    ref_of(below(top, "pool"), "a").tell(crash(ValueError("once")))
     left = facts.wait(SupervisorLeftDown)
     assert left == SupervisorLeftDown(supervisor="shop", child_id="pool", life=1, restart=restart)
     assert level_of(left) == logging.WARNING
@@ -312,10 +303,7 @@ def test_one_that_comes_back_or_was_stopped_is_not_said_to_stay_down(
 ) -> None:
     pool = supervisor_child("pool", SupervisorSpec(children=[puppet("a")]), restart=restart)
     top = SupervisorHandle.start(system, SupervisorSpec(children=[pool], backoff=NO_BACKOFF))
-    info = top.which_child("pool")
-    assert info is not None
-    assert info.ref is not None
-    SupervisorHandle(info.ref).stop(timeout=5.0)
+    below(top, "pool").stop(timeout=5.0)
     facts.wait(ChildTerminated, child_id="pool")
     top.stop(timeout=5.0)
     assert facts.all(SupervisorLeftDown) == []

@@ -50,6 +50,7 @@ from regrow.supervision import (
 )
 from regrow.supervision.targets import start_of
 from tests.supervision.facts import Facts
+from tests.supervision.trees import below, ref_of
 
 WAIT = 5.0
 HERE = __name__
@@ -129,10 +130,7 @@ def start(system: ActorSystem, *children: ChildSpec) -> SupervisorHandle:
 
 
 def ask(handle: SupervisorHandle, child_id: str, message: object) -> object:
-    info = handle.which_child(child_id)
-    assert info is not None
-    assert info.ref is not None
-    return info.ref.ask(message, timeout=WAIT)
+    return ref_of(handle, child_id).ask(message, timeout=WAIT)
 
 
 # What each kind comes to
@@ -146,10 +144,7 @@ def test_a_pykka_class_is_a_child_like_any_other(system: ActorSystem, facts: Fac
     assert supervise(Theirs, 3) == ChildSpec(id="Theirs", start=Start(Theirs, (3,)))
     handle = start(system, supervise(Theirs, 3))
     assert ask(handle, "Theirs", "size") == 3
-    info = handle.which_child("Theirs")
-    assert info is not None
-    assert info.ref is not None
-    info.ref.tell("crash")
+    ref_of(handle, "Theirs").tell("crash")
     assert str(facts.wait(ChildTerminated).reason) == "crash: ValueError: crash"
     facts.wait(ChildStarted, child_id="Theirs", times=2)
     assert ask(handle, "Theirs", "size") == 3
@@ -163,10 +158,7 @@ def test_the_class_of_a_supervisor_gets_all_the_time_it_needs(system: ActorSyste
     assert supervise(Supervisor, inner, isolation="process").start_timeout > 100.0
     assert supervise(Tree, 2, isolation="process").start_timeout == 60.0
     handle = start(system, spec)
-    info = handle.which_child("Tree")
-    assert info is not None
-    assert info.ref is not None
-    assert SupervisorHandle(info.ref).count_children().active == 2
+    assert below(handle, "Tree").count_children().active == 2
 
 
 def test_a_plain_function_becomes_a_transient_worker_that_is_told_to_stop(system: ActorSystem, facts: Facts) -> None:

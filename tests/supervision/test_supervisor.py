@@ -11,7 +11,6 @@ from regrow.actors import (
     Actor,
     ActorDeadError,
     ActorExited,
-    ActorRef,
     ActorStarted,
     ActorSystem,
     AskTimeout,
@@ -57,25 +56,8 @@ from regrow.supervision import (
 )
 from regrow.supervision.requests import StartChild, TerminateChild
 from tests.supervision.facts import Facts
-
-OFTEN = RestartIntensity(1000, 1.0)
-
-
-def puppet(child_id: str, script: Script | None = None, **more: Any) -> ChildSpec:
-    return ChildSpec(id=child_id, start=(script or Script()).start, **more)
-
-
-def start(system: ActorSystem, *children: ChildSpec, **more: Any) -> SupervisorHandle:
-    more.setdefault("intensity", OFTEN)
-    more.setdefault("backoff", NO_BACKOFF)
-    return SupervisorHandle.start(system, SupervisorSpec(children=children, **more))
-
-
-def ref_of(handle: SupervisorHandle, child_id: str) -> ActorRef:
-    info = handle.which_child(child_id)
-    assert info is not None
-    assert info.ref is not None
-    return info.ref
+from tests.supervision.stage import OFTEN
+from tests.supervision.trees import info_of, puppet, ref_of, start
 
 
 def stops(facts: Facts) -> list[str]:
@@ -118,9 +100,7 @@ def test_all_mistakes_of_a_spec_are_raised_in_the_starter(system: ActorSystem) -
 
 def test_a_child_may_decline_to_run(system: ActorSystem) -> None:
     handle = start(system, puppet("a", Script(on_start=crash(Ignore()))), puppet("b"))
-    info = handle.which_child("a")
-    assert info is not None
-    assert info.state == "stopped"
+    assert info_of(handle, "a").state == "stopped"
 
 
 def test_a_hung_start_does_not_block_the_supervisor(system: ActorSystem) -> None:
@@ -237,8 +217,7 @@ def test_delays_are_exactly_nothing_then_base_then_twice_that(
         scheduled = facts.wait(RestartScheduled, times=turn)
         assert scheduled.delay == wait
         if wait:
-            info = handle.which_child("a")
-            assert info is not None
+            info = info_of(handle, "a")
             assert (str(info.state), info.next_restart_in) == ("backoff", wait)
             clock.advance(wait - 0.01)
             assert handle.count_children().active == 0
@@ -555,8 +534,7 @@ def test_news_for_an_earlier_life_of_the_supervisor_does_not_reach_a_later_one(
     inner_ref.kill()
     facts.wait(ChildStarted, child_id="inner", times=2)
     hold.release()
-    info = SupervisorHandle(inner_ref).which_child("worker")
-    assert info is not None
+    info = info_of(SupervisorHandle(inner_ref), "worker")
     assert (str(info.state), info.life) == ("running", 1)
 
 

@@ -25,6 +25,7 @@ from regrow.supervision import (
     SupervisorSpec,
     supervisor_child,
 )
+from tests.supervision.trees import ref_of
 
 LEVELS = 2000
 CHILDREN = 1000
@@ -120,12 +121,10 @@ def test_a_thousand_children_of_one_supervisor_start_crash_and_stop(system: Acto
     spec = SupervisorSpec(strategy, children, RestartIntensity(1000, 1.0), NO_BACKOFF)
     handle = SupervisorHandle.start(system, spec)
     assert handle.count_children().active == CHILDREN
-    info = handle.which_child("500")
-    assert info is not None
-    assert info.ref is not None
+    ref = ref_of(handle, "500")
     events = system.bus.collect(ChildStarted, maxlen=100_000)
     ends = system.bus.collect(ChildTerminated, maxlen=100_000)
-    info.ref.tell(crash())
+    ref.tell(crash())
     wait_started(events, "500" if strategy is Strategy.ONE_FOR_ONE else str(CHILDREN - 1))
     assert len(ends) == (1 if strategy is Strategy.ONE_FOR_ONE else CHILDREN)
     assert handle.stop() == ()

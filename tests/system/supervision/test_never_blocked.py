@@ -24,6 +24,7 @@ from regrow.supervision import (
     supervisor_child,
 )
 from tests.supervision.facts import Facts
+from tests.supervision.trees import below, ref_of
 
 ANSWERED = 1.0  # seconds; it takes under one millisecond, and the machine may be busy with other things
 STOPPED = 0.2
@@ -75,17 +76,15 @@ def test_while_a_child_does_not_hear_that_it_is_to_stop(system: ActorSystem, fac
     facts = facts_of()
     hold = Hold()
     handle = SupervisorHandle.start(system, SupervisorSpec(children=[child("busy"), child("b")]))
-    info = handle.which_child("busy")
-    assert info is not None
-    assert info.ref is not None
-    info.ref.tell(hold)
+    ref = ref_of(handle, "busy")
+    ref.tell(hold)
     hold.wait_reached()
     stop = handle.send.terminate_child("busy")
     assert assert_answers(handle) == {"busy": "stopping", "b": "running"}
     stop.get(timeout=SOON)
     assert assert_answers(handle) == {"busy": "stopped", "b": "running"}
     assert facts.wait(Unstopped).child_id == "busy"
-    assert handle.stop() == (info.ref,)  # the unstopped report: its thread still runs
+    assert handle.stop() == (ref,)  # the unstopped report: its thread still runs
     hold.release()
 
 
@@ -112,11 +111,9 @@ def test_while_the_start_of_a_child_runs_out_of_time_again_and_again(
     handle = SupervisorHandle.start(
         system, SupervisorSpec(children=[spec], backoff=NO_BACKOFF, intensity=RestartIntensity(3, 60.0))
     )
-    info = handle.which_child("slow")
-    assert info is not None
-    assert info.ref is not None
+    ref = ref_of(handle, "slow")
     script.on_start = hold
-    info.ref.kill()
+    ref.kill()
     hold.wait_reached()
     assert assert_answers(handle) == {"slow": "starting"}
     facts.wait(IntensityReached, child_id="slow")
@@ -158,17 +155,12 @@ def test_a_circle_through_another_process_is_refused_as_well(system: ActorSystem
     caller = ChildSpec(id="caller", start=Start("tests.system.supervision.test_never_blocked:Caller"))
     inner = supervisor_child("inner", SupervisorSpec(children=[caller]), isolation=Isolation.PROCESS)
     handle = SupervisorHandle.start(system, SupervisorSpec(children=[inner, child("other")]))
-    info = handle.which_child("inner")
-    assert info is not None
-    assert info.ref is not None
-    below = SupervisorHandle(info.ref).which_child("caller", timeout=SOON)
-    assert below is not None
-    assert below.ref is not None
-    said = below.ref.ask(("wait", handle.ref, "inner"), timeout=SOON)
+    ref = ref_of(below(handle, "inner"), "caller", timeout=SOON)
+    said = ref.ask(("wait", handle.ref, "inner"), timeout=SOON)
     assert "asking in a circle would wait forever: root -> root/inner -> root" in said
     assert CallingSelf.__name__ in said
-    assert below.ref.ask(("wait", handle.ref, "other"), timeout=SOON) == "it waited"
-    below.ref.ask(("send", handle.ref, "inner"), timeout=SOON)
+    assert ref.ask(("wait", handle.ref, "other"), timeout=SOON) == "it waited"
+    ref.ask(("send", handle.ref, "inner"), timeout=SOON)
     assert handle.send.terminate_child("inner").get(timeout=SOON) is not None
     assert assert_answers(handle) == {"inner": "stopped", "other": "stopped"}
 
