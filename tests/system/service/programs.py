@@ -10,7 +10,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -19,21 +18,12 @@ import psutil
 import pytest
 
 import regrow
+from tests.system.waiting import FACTOR, WAIT, until
 
 ROOT = Path(__file__).parents[3]
 JOBS = Path(__file__).parent / "service_jobs.py"
-FACTOR = float(os.environ.get("REGROW_TEST_TIMEOUT_FACTOR", "1"))
-WAIT = 20.0 * FACTOR  # seconds until something that must happen is taken for not happening
 TOKEN = "secret"
 _MARK = "SERVICE_TEST_MARK"
-
-
-def until(condition: Callable[[], object], timeout: float = WAIT, what: Callable[[], str] = lambda: "") -> None:
-    """Wait until something holds outside of this process."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout:g} s {what()}"
-        time.sleep(0.005)
 
 
 class Program:

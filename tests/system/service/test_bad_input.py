@@ -19,7 +19,8 @@ from regrow.protocol.codec import encode
 from regrow.protocol.errors import CodecError
 from regrow.protocol.session.messages import SUBPROTOCOL, Ack, Connect, Hello, Invoke, Message, Ready, Result
 from regrow.protocol.session.wire import decode_message, encode_message
-from tests.system.service.programs import TOKEN, Service, begun, until
+from tests.system.service.programs import TOKEN, Service, begun
+from tests.system.waiting import until
 
 BAD_CALLS: list[tuple[str, tuple[object, ...], type[Exception], tuple[str, ...]]] = [
     ("raise_unpicklable", (), errors.FunctionFailed, ("service_jobs.Unpicklable", "full of locks", "service_jobs.py")),

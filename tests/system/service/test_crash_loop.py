@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.service.programs import FACTOR, Program, Service
+from tests.system.service.programs import Program, Service
+from tests.system.waiting import FACTOR
 
 CODE = """
 import os, time

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.system.service.programs import FACTOR, JOBS, WAIT, Program, Service, begun, until
+from tests.system.service.programs import JOBS, Program, Service, begun
+from tests.system.waiting import FACTOR, WAIT, until
 
 THREADS = """
 import regrow

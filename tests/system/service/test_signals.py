@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.service.programs import FACTOR, JOBS, WAIT, Program, Service, begun, until
+from tests.system.service.programs import JOBS, Program, Service, begun
+from tests.system.waiting import FACTOR, WAIT, until
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 BOTH = pytest.mark.parametrize("signo", [TERM, INT])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +13,10 @@ import pytest
 import regrow
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.worker import Worker, WorkerOptions
+from tests.system.waiting import WAIT, until
 
 HERE = Path(__file__).parent
 TOKEN = "secret"
-WAIT = 20.0
 
 
 class GatewayThread:
@@ -117,14 +116,6 @@ def make_worker(gateway: GatewayThread) -> Iterator[MakeWorker]:
     yield make
     for worker in made:
         worker.stop(0.0)
-
-
-def until(condition: Callable[[], object], timeout: float = WAIT) -> None:
-    """Wait until something holds outside of this process."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout} s"
-        time.sleep(0.005)
 
 
 @pytest.fixture

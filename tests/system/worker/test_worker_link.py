@@ -15,6 +15,7 @@ import regrow
 from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import WorkerNotReady, WorkerRefused
 from regrow.connect.worker_tree import EXECUTOR, LINK
+from tests.system.worker.waiting_call import WaitingCall
 
 MakeWorker = Callable[..., Worker]
 
@@ -29,15 +30,13 @@ def kill_link(worker: Worker) -> None:
 
 
 def test_a_killed_link_comes_back_and_what_runs_is_adopted(
-    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path
 ) -> None:
     worker = make_worker("wait_for")
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     kill_link(worker)
-    marker.write_text("go")
-    assert client.result(request, timeout=30) == "seen"
+    call.let_go()
+    call.assert_returns()
     executor = worker.status().executor
     assert executor is not None
     assert executor.statistics.taken == 1
@@ -45,19 +44,17 @@ def test_a_killed_link_comes_back_and_what_runs_is_adopted(
 
 
 def test_a_link_that_is_restarted_by_hand_gives_nothing_back_that_runs(
-    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path
 ) -> None:
     worker = make_worker("wait_for")
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     other = make_worker("wait_for")
     readies = worker.watch.link.readies
     worker.root.terminate_child(LINK)
     worker.root.restart_child(LINK)
     assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
-    marker.write_text("go")
-    assert client.result(request, timeout=30) == "seen"
+    call.let_go()
+    call.assert_returns()
     for each, taken in ((worker, 1), (other, 0)):
         executor = each.status().executor
         assert executor is not None
@@ -68,16 +65,14 @@ def test_a_result_that_ends_while_there_is_no_link_is_delivered_by_the_next(
     make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     worker = make_worker("wait_for")
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     pid = worker.link_pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    marker.write_text("go")
+    call.let_go()
     eventually(lambda: (status := worker.status().executor) is not None and status.running == 0)
     os.kill(pid, signal.SIGKILL)
-    assert client.result(request, timeout=30) == "seen"
+    call.assert_returns()
 
 
 def test_links_killed_again_and_again_under_load_lose_nothing(make_worker: MakeWorker, client: regrow.Client) -> None:
@@ -128,17 +123,13 @@ def test_a_wrong_token_is_final_and_said(gateway: object) -> None:
         worker.stop(0.0)
 
 
-def test_a_stop_drains_what_runs(
-    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
-) -> None:
+def test_a_stop_drains_what_runs(make_worker: MakeWorker, client: regrow.Client, tmp_path: Path) -> None:
     worker = make_worker("wait_for")
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     worker.begin_drain()
-    marker.write_text("go")
+    call.let_go()
     assert worker.stop(20)
-    assert client.result(request, timeout=10) == "seen"
+    call.assert_returns(10)
 
 
 def test_a_stop_beside_another_one_returns_when_the_worker_has_ended(make_worker: MakeWorker) -> None:
@@ -160,13 +151,12 @@ def test_results_that_were_owed_at_the_end_are_delivered_by_the_next_run(
     make_worker: MakeWorker, gateway: object, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     with regrow.Client(gateway.url, token="secret") as client:  # type: ignore[attr-defined]
-        state, marker = tmp_path / "state", tmp_path / "go"
+        state = tmp_path / "state"
         worker = make_worker("wait_for", state_dir=state)
-        client.submit("wait_for", str(marker))
-        eventually(Path(f"{marker}.started").exists)
+        call = WaitingCall(client, tmp_path)
         instance = worker.instance
         gateway.stop()  # type: ignore[attr-defined]
-    marker.write_text("go")
+    call.let_go()
     eventually(lambda: (status := worker.status().executor) is not None and status.running == status.unstored == 0)
     assert not worker.stop(0.2)
     again = make_worker("wait_for", state_dir=state, ready=False)
@@ -201,34 +191,30 @@ def test_functions_that_hold_the_gil_do_not_keep_a_crashed_dispatcher_from_comin
 
 
 def test_when_the_dispatcher_crashes_pool_and_link_follow_and_what_ran_is_delivered_again(
-    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path
 ) -> None:
     worker = make_worker("wait_for")
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
-    Path(f"{marker}.started").unlink()
+    call = WaitingCall(client, tmp_path)
+    call.forget_that_it_started()
     links = worker.watch.link.links
     executor = worker.system.whereis("executor")
     assert executor is not None
     executor.kill()
     assert worker.watch.wait(lambda: worker.watch.link.links > links, 20)
-    eventually(Path(f"{marker}.started").exists, 10)
-    marker.write_text("go")
-    assert client.result(request, timeout=20) == "seen"
+    call.wait_started(10)
+    call.let_go()
+    call.assert_returns(20)
 
 
 def test_a_death_is_noticed_although_somebody_has_stopped_the_zygote(
-    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+    make_worker: MakeWorker, client: regrow.Client, tmp_path: Path
 ) -> None:
     worker = make_worker("wait_for", "add")
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     zygote = worker.system.hosting.zygote_pid
     assert zygote is not None
     os.kill(zygote, signal.SIGSTOP)
-    os.kill(int(Path(f"{marker}.started").read_text()), signal.SIGKILL)
-    marker.write_text("go")
-    assert client.result(request, timeout=30) == "seen"
+    os.kill(call.pid, signal.SIGKILL)
+    call.let_go()
+    call.assert_returns()
     assert worker.system.hosting.zygote_pid != zygote

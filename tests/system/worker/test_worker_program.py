@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 import regrow
+from tests.system.worker.waiting_call import WaitingCall
 
 HERE = Path(__file__).parent
 HEAD = """
@@ -71,56 +72,48 @@ def test_a_script_serves_its_own_functions(launch: Launch, client: regrow.Client
     assert process.wait(20) == 0
 
 
-def test_sigterm_finishes_what_runs_and_ends_in_order(
-    launch: Launch, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
-) -> None:
+def test_sigterm_finishes_what_runs_and_ends_in_order(launch: Launch, client: regrow.Client, tmp_path: Path) -> None:
     process = launch()
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     assert process.poll() is None
-    marker.write_text("go")
-    assert client.result(request, timeout=20) == "seen"
+    call.let_go()
+    call.assert_returns(20)
     assert process.wait(20) == 0
 
 
 def test_a_second_signal_ends_it_now_and_the_gateway_has_the_request_again(
-    launch: Launch, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+    launch: Launch, client: regrow.Client, tmp_path: Path
 ) -> None:
     process = launch()
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     start = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 128 + signal.SIGINT
     assert time.monotonic() - start < 8
-    marker.write_text("go")
+    call.let_go()
     launch()
-    assert client.result(request, timeout=30) == "seen"
+    call.assert_returns()
 
 
 def test_when_the_main_process_is_killed_all_of_it_is_gone_in_two_seconds_and_its_work_is_given_back(
-    launch: Launch, client: regrow.Client, tmp_path: Path, eventually: Callable[..., None]
+    launch: Launch, client: regrow.Client, tmp_path: Path
 ) -> None:
     process = launch()
-    marker = tmp_path / "go"
-    request = client.submit("wait_for", str(marker))
-    eventually(Path(f"{marker}.started").exists)
+    call = WaitingCall(client, tmp_path)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 3  # zygote, link, executor
     process.kill()
     _, left = psutil.wait_procs(family, timeout=2.0)
     assert [each for each in left if each.status() != psutil.STATUS_ZOMBIE] == []  # a zombie has ended; init reaps it
-    Path(f"{marker}.started").unlink()
+    call.forget_that_it_started()
     launch()
-    eventually(Path(f"{marker}.started").exists, 15)
-    marker.write_text("go")
-    assert client.result(request, timeout=30) == "seen"
+    call.wait_started(15)
+    call.let_go()
+    call.assert_returns()
 
 
 def test_a_wrong_token_is_exit_code_4_and_one_line(launch: Launch) -> None:
