@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.cli.test_run import App
+from tests.system.cli.app import App
 
 pytestmark = pytest.mark.system
 
@@ -40,13 +39,6 @@ CHANGED = (
     .replace('  id = "inner"', '  id = "second"\n  command = ["sleep", "1004"]\n  [[tree.child.child]]\n  id = "inner"')
     + '[policy."shop/steady"]\nrestart = "transient"\n'
 )
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    app = App(tmp_path)
-    yield app
-    app.close()
 
 
 def pids(app: App) -> dict[str, int]:

@@ -7,61 +7,28 @@ looking, whoever is its parent by then.
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
 import regrow
+from tests.system.logged_program import LoggedProgram, environment
 from tests.system.waiting import FACTOR, WAIT, until
 
-ROOT = Path(__file__).parents[3]
 JOBS = Path(__file__).parent / "service_jobs.py"
 TOKEN = "secret"
 _MARK = "SERVICE_TEST_MARK"
 
 
-class Program:
-    """One `regrow` command, its words on stderr and stdout in a file."""
+class Program(LoggedProgram):
+    """One `regrow` command that can be found again, with all that it has started."""
 
     def __init__(self, directory: Path, *args: str, env: dict[str, str] | None = None) -> None:
         self.mark = uuid.uuid4().hex
-        self.args = args
-        self.log = directory / f"{args[0]}-{self.mark[:6]}.log"
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("REGROW_")}
-        given = {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(directory), _MARK: self.mark}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "regrow.cli", *args],
-                cwd=directory,
-                env=kept | given | (env or {}),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def text(self) -> str:
-        return self.log.read_text()
-
-    def wait_for(self, word: str) -> None:
-        """Wait until it has said this."""
-        until(lambda: word in self.text() or self.process.poll() is not None, what=lambda: f"{word!r}:\n{self.text()}")
-        assert word in self.text(), f"ended with {self.process.returncode}:\n{self.text()}"
-
-    def signal(self, signo: int) -> None:
-        self.process.send_signal(signo)
-
-    def end(self, timeout: float = WAIT) -> int:
-        """Wait for its end and give its exit code."""
-        try:
-            return self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"{self.args} did not end in {timeout:g} s:\n{self.text()}")
+        log = directory / f"{args[0]}-{self.mark[:6]}.log"
+        super().__init__(directory, log, *args, env=environment(directory, **{_MARK: self.mark}) | (env or {}))
 
     def family(self) -> list[psutil.Process]:
         """Find every living process that carries its mark; zombies have ended."""
