@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, Self, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from regrow.connect import Gateway
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.session import Message, Role, SessionProtocol
 from regrow.protocol.session.messages import (
@@ -171,3 +174,25 @@ class FakeWorker:
     def drop(self) -> None:
         """Lose the connection without a word."""
         self.ws.transport.abort()
+
+
+@contextmanager
+def served_on_another_loop(gateway: Callable[[], Gateway], **functions: Callable[..., object]) -> Iterator[str]:
+    """A gateway and a worker on a loop in another thread; gives the url."""
+    ready: list[str] = []
+    begun, over = threading.Event(), threading.Event()
+
+    async def main() -> None:
+        async with gateway() as running, FakeWorker(running.url, calling(**functions)):
+            ready.append(running.url)
+            begun.set()
+            await asyncio.to_thread(over.wait, 20)
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    assert begun.wait(5)
+    try:
+        yield ready[0]
+    finally:
+        over.set()
+        thread.join(5)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,29 +13,17 @@ from regrow.cli.invoke import command as invoke_command
 from regrow.connect import Gateway
 from regrow.connect.broker import BrokerSettings
 from regrow.connect.gateway_options import GatewayOptions
-from tests.connect.fake_peer import TOKEN, FakeWorker, calling
+from tests.connect.fake_peer import TOKEN, served_on_another_loop
 
 OPTIONS = GatewayOptions(broker=BrokerSettings(unknown_function_grace=0.1), drain_timeout=0.1)
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    ready: list[str] = []
-    begun, over = threading.Event(), threading.Event()
-
-    async def main() -> None:
-        serve = calling(f=lambda *args, **kwargs: [args, kwargs])
-        async with Gateway(token=TOKEN, options=OPTIONS) as running, FakeWorker(running.url, serve):
-            ready.append(running.url)
-            begun.set()
-            await asyncio.to_thread(over.wait, 20)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    assert begun.wait(5)
-    yield ready[0]
-    over.set()
-    thread.join(5)
+    with served_on_another_loop(
+        lambda: Gateway(token=TOKEN, options=OPTIONS), f=lambda *args, **kwargs: [args, kwargs]
+    ) as url:
+        yield url
 
 
 def invoke(*args: str, token: str = TOKEN) -> Result:

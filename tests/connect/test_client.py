@@ -35,7 +35,7 @@ from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.store.sqlite import SqliteStore
 from regrow.protocol.errors import CodecError, FrameTooLarge
 from regrow.protocol.session.messages import Cancel, Invoke, Success
-from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop
+from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop, served_on_another_loop
 
 OPTIONS = GatewayOptions(
     broker=BrokerSettings(heartbeat_interval=0.5, unknown_function_grace=0.1),
@@ -299,22 +299,8 @@ async def test_more_pending_requests_than_agreed_are_refused() -> None:
 
 @pytest.fixture
 def served() -> Iterator[str]:
-    """A gateway and a worker on a loop in another thread; gives the url."""
-    ready: list[str] = []
-    begun, over = threading.Event(), threading.Event()
-
-    async def main() -> None:
-        async with gateway() as running, FakeWorker(running.url, calling(f=lambda x: x * 2)):
-            ready.append(running.url)
-            begun.set()
-            await asyncio.to_thread(over.wait, 20)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    assert begun.wait(5)
-    yield ready[0]
-    over.set()
-    thread.join(5)
+    with served_on_another_loop(gateway, f=lambda x: x * 2) as url:
+        yield url
 
 
 def test_the_blocking_client_does_the_same_and_leaves_no_thread(served: str) -> None:
