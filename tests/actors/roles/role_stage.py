@@ -11,9 +11,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from regrow.actors.roles.link_messages import SessionReady
+from regrow.actors import ActorRef, ActorSystem
+from regrow.actors.roles.link_messages import CONNECTION, SessionReady
 from regrow.actors.roles.reconnect import Loss
 from regrow.actors.roles.wire import WireClosed
+from regrow.actors.testing import ManualClock, Probe
 from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Hello, Message, Ready
 from regrow.protocol.session.protocol import Intervals, SessionProtocol
 from regrow.protocol.session.states import Role
@@ -48,6 +50,27 @@ class FakeWire:
 
     def ready(self, intervals: Intervals = INTERVALS) -> SessionReady:
         return SessionReady(self, intervals, "c1")  # type: ignore[arg-type]
+
+
+class RoleStage:
+    """A role on a clock that stands still, beside the connection that it joins and over a wire that records."""
+
+    ref: ActorRef
+
+    def __init__(self, now: float) -> None:
+        self.clock = ManualClock(now)
+        self.system = ActorSystem(clock=self.clock)
+        self.connection = Probe(self.system)
+        self.system.registry.register(CONNECTION, self.connection.ref)
+        self.wire = FakeWire()
+
+    def tell(self, message: object) -> None:
+        self.ref.tell(message)
+        self.connection.sync(self.ref)
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.connection.sync(self.ref)
 
 
 class FakeSession:

@@ -5,35 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from role_stage import FakeWire
+from role_stage import RoleStage
 
-from regrow.actors import ActorRef, ActorSystem, SpawnOptions
+from regrow.actors import SpawnOptions
 from regrow.actors.roles.heartbeat import BeatSchedule, Heartbeat, LatenessStatistics
-from regrow.actors.roles.link_messages import CONNECTION, BeatAcknowledged, Joined, SessionEnded
+from regrow.actors.roles.link_messages import BeatAcknowledged, Joined, SessionEnded
 from regrow.actors.roles.messages import ExecutorBeat, HeartbeatMeasured
-from regrow.actors.testing import ManualClock, Probe
+from regrow.actors.testing import Probe
 from regrow.protocol.session.messages import Heartbeat as Beat
 
 
-class Stage:
+class Stage(RoleStage):
     def __init__(self) -> None:
-        self.clock = ManualClock(100.0)
-        self.system = ActorSystem(clock=self.clock)
-        self.connection = Probe(self.system)
-        self.system.registry.register(CONNECTION, self.connection.ref)
+        super().__init__(100.0)
         self.executor = Probe(self.system)
-        self.ref: ActorRef[Heartbeat] = self.system.spawn(
-            Heartbeat, self.executor.ref, options=SpawnOptions(name="heartbeat")
-        )
-        self.wire = FakeWire()
-
-    def tell(self, message: object) -> None:
-        self.ref.tell(message)
-        self.connection.sync(self.ref)
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.connection.sync(self.ref)
+        self.ref = self.system.spawn(Heartbeat, self.executor.ref, options=SpawnOptions(name="heartbeat"))
 
     def beat(self) -> Beat:
         message = self.wire.next()

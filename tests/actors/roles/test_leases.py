@@ -5,35 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from role_stage import FakeWire
+from role_stage import RoleStage
 
-from regrow.actors import ActorSystem
 from regrow.actors.roles.leases import LeaseKeeper, Leases
-from regrow.actors.roles.link_messages import CONNECTION, HEARTBEAT, Joined, SessionEnded
+from regrow.actors.roles.link_messages import HEARTBEAT, Joined, SessionEnded
 from regrow.actors.roles.messages import ExecutorBeat, Held
-from regrow.actors.testing import ManualClock, Probe
+from regrow.actors.testing import Probe
 from regrow.protocol.session.messages import ExtendLease, InFlight
 
 RUNS = ExecutorBeat(alive=True, running=1, capacity=2, held=(Held(request_id="r1", lease_id=3),))
 
 
-class Stage:
+class Stage(RoleStage):
     def __init__(self) -> None:
-        self.clock = ManualClock(0.0)
-        self.system = ActorSystem(clock=self.clock)
-        self.connection, self.heartbeat = Probe(self.system), Probe(self.system)
-        self.system.registry.register(CONNECTION, self.connection.ref)
+        super().__init__(0.0)
+        self.heartbeat = Probe(self.system)
         self.system.registry.register(HEARTBEAT, self.heartbeat.ref)
         self.ref = self.system.spawn(Leases, silence_limit=30.0)
-        self.wire = FakeWire()
-
-    def tell(self, message: object) -> None:
-        self.ref.tell(message)
-        self.connection.sync(self.ref)
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.connection.sync(self.ref)
 
 
 @pytest.fixture
