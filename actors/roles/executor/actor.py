@@ -20,7 +20,6 @@ from ..calling import FunctionTable, UserFunction
 from ..invocation import Invocation
 from ..link_messages import RoleLogged
 from ..log_sender import LogSender
-from ..logger import Logger
 from ..messages import (
     Adopt,
     Adopted,
@@ -61,6 +60,7 @@ from .inline import InlineBackend
 from .link_watch import LinkWatch
 from .process import ProcessBackend
 from .request import ExecutorSettings, ExecutorStatistics
+from .runner import invocation_of
 from .slots import SlotKind
 from .thread import ThreadBackend
 
@@ -306,18 +306,7 @@ class Executor(Actor):
             return  # this executor has ended; so has whatever it ran
 
     def _context(self, run: RunFunction) -> Invocation:
-        """Make the context of a run in this process."""
-        now = self.system.clock.now
-        context = {"function": run.function.name, "request_id": run.request_id, "attempt": run.attempt}
-        return Invocation(
-            request_id=run.request_id,
-            function=run.function.name,
-            attempt=run.attempt,
-            deadline=None if run.deadline is None else now() + run.deadline,
-            logger=Logger(self._log, context),
-            report=self._progress,
-            now=now,
-        )
+        return invocation_of(run, now=self.system.clock.now, log=self._log, report=self._progress)
 
     def _progress(self, request_id: str, done: float, total: float | None, note: str) -> None:
         self._tell_self(InvocationProgressed(request_id=request_id, done=done, total=total, note=note))

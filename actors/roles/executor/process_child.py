@@ -27,7 +27,7 @@ from ..invocation import Invocation
 from ..log_sender import LogSender, level_number, refuse_record
 from ..logger import Logger, StdlibHandler, set_process_sink
 from ..messages import CancelRun, InterruptRun, InvocationProgressed, RunFinished, RunFunction, SlotReady
-from .runner import Runner
+from .runner import Runner, invocation_of
 
 __all__ = ("FunctionSlot", "slot")
 
@@ -100,17 +100,7 @@ class FunctionSlot(Actor):
     def _context(self, run: RunFunction) -> Invocation:
         """Runs in: the runner's thread, before the function."""
         self._work_on(f"{run.function.name} {run.request_id}")
-        now = self.system.clock.now
-        context = {"function": run.function.name, "request_id": run.request_id, "attempt": run.attempt}
-        return Invocation(
-            request_id=run.request_id,
-            function=run.function.name,
-            attempt=run.attempt,
-            deadline=None if run.deadline is None else now() + run.deadline,
-            logger=Logger(self._log, context),
-            report=self._progress,
-            now=now,
-        )
+        return invocation_of(run, now=self.system.clock.now, log=self._log, report=self._progress)
 
     def _finished(self, run: RunFunction, outcome: bytes) -> None:
         """Runs in: the runner's thread, which may wait: there is no next run before this one is told."""

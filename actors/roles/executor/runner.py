@@ -19,11 +19,12 @@ from typing import Final, NoReturn
 
 from ....protocol.session.messages import Failure
 from ..calling import FunctionTable, UserFunction, decode_arguments, outcome_of_error, outcome_of_value
-from ..invocation import Interrupted, Invocation, running
+from ..invocation import Interrupted, Invocation, ProgressReport, running
+from ..logger import Logger, LogSink
 from ..messages import RunFunction
 from ..outcomes import failure_of, outcome_to_bytes
 
-__all__ = ("Runner",)
+__all__ = ("Runner", "invocation_of")
 
 ContextMaker = Callable[[RunFunction], Invocation]
 _JOIN_SECONDS: Final = 0.5
@@ -150,6 +151,20 @@ class Runner:
             if inspect.iscoroutine(value):
                 return asyncio.run(value)
             return value
+
+
+def invocation_of(run: RunFunction, *, now: Callable[[], float], log: LogSink, report: ProgressReport) -> Invocation:
+    """Make the context of a run in this process."""
+    context = {"function": run.function.name, "request_id": run.request_id, "attempt": run.attempt}
+    return Invocation(
+        request_id=run.request_id,
+        function=run.function.name,
+        attempt=run.attempt,
+        deadline=None if run.deadline is None else now() + run.deadline,
+        logger=Logger(log, context),
+        report=report,
+        now=now,
+    )
 
 
 class _CallRefusedError(Exception):
