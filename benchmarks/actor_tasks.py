@@ -173,33 +173,37 @@ async def _start_and_stop(count: int, _size: int) -> dict[str, float]:
     return {"each": (time.perf_counter() - began) / count * 1e6}
 
 
-async def _bulk(count: int, _size: int) -> dict[str, float]:
-    began = time.perf_counter()
+async def _ready_greeters(count: int) -> list[_Greeter]:
     greeters = [_Greeter() for _ in range(count)]
     for greeter in greeters:
         await greeter.ready
-    started = time.perf_counter()
+    return greeters
+
+
+async def _stop_all(greeters: list[_Greeter]) -> None:
     for greeter in greeters:
         greeter.box.put_nowait("stop")
     for greeter in greeters:
         await greeter.task
+
+
+async def _bulk(count: int, _size: int) -> dict[str, float]:
+    began = time.perf_counter()
+    greeters = await _ready_greeters(count)
+    started = time.perf_counter()
+    await _stop_all(greeters)
     stopped = time.perf_counter()
     return {"start": (started - began) / count * 1e6, "stop": (stopped - started) / count * 1e6}
 
 
 async def _crowd(count: int, _size: int) -> dict[str, float]:
     before, began = resident_bytes(), time.perf_counter()
-    greeters = [_Greeter() for _ in range(count)]
-    for greeter in greeters:
-        await greeter.ready
+    greeters = await _ready_greeters(count)
     started = time.perf_counter()
     gc.collect()
     weight = (resident_bytes() - before) / count
     stop = time.perf_counter()
-    for greeter in greeters:
-        greeter.box.put_nowait("stop")
-    for greeter in greeters:
-        await greeter.task
+    await _stop_all(greeters)
     stopped = time.perf_counter()
     return {"bytes": weight, "start": (started - began) / count * 1e6, "stop": (stopped - stop) / count * 1e6}
 
