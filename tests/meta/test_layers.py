@@ -136,7 +136,17 @@ def test_the_runtime_is_imported_without_heavy_libraries(code: str) -> None:
     assert imported_by(code) & LIBRARIES == set()
 
 
-LAZY = ("regrow", "regrow.actors", "regrow.actors.patterns", "regrow.connect", "regrow.protocol", "regrow.supervision")
+LAZY = (
+    "regrow",
+    "regrow.actors",
+    "regrow.actors.hosting",
+    "regrow.actors.patterns",
+    "regrow.connect",
+    "regrow.protocol",
+    "regrow.protocol.host",
+    "regrow.protocol.session",
+    "regrow.supervision",
+)
 
 
 @pytest.mark.parametrize("name", LAZY)
