@@ -6,7 +6,7 @@ from typing import Final
 
 from ..protocol.exits import ExitReason
 
-__all__ = ("GIVEN_AWAY", "ActorExit", "Ignore", "Reply")
+__all__ = ("GIVEN_AWAY", "ActorExit", "Ignore", "NeverBegan", "Reply")
 
 
 class Reply(Exception):
@@ -25,6 +25,10 @@ class Ignore(Exception):
 
     Source: OTP gen_server init/1 returning `ignore`.
     """
+
+
+class NeverBegan(BaseException):
+    """A coroutine was taken back before its first step."""
 
 
 GIVEN_AWAY: Final = object()

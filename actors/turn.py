@@ -15,10 +15,9 @@ from .actor import Actor, Cause
 from .beginning import settle_started
 from .births import resolve_start
 from .child_spec import Start
-from .control import GIVEN_AWAY, ActorExit, Ignore, Reply
+from .control import GIVEN_AWAY, ActorExit, Ignore, NeverBegan, Reply
 from .crash_frames import OUR_FILES, crash_from
 from .current import here
-from .dispatchers.dispatcher import NeverBegan
 from .ending import bury, close, end
 from .errors import ActorDeadError, AsyncElsewhere
 from .events import HookFailed

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import monotonic
+from ..control import NeverBegan
 from ..crash_frames import OUR_FILES
 from ..current import Here, here
-from .dispatcher import DEPTH_MAX, QUANTUM, NeverBegan, report_mistake
+from .dispatcher import DEPTH_MAX, QUANTUM, report_mistake
 from .turns import leave, lent_limit, take_turn
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..current import Here
     from ..life import Life
 
-__all__ = ("DEPTH_MAX", "NO_LIMIT", "QUANTUM", "Dispatcher", "NeverBegan", "report_mistake")
+__all__ = ("DEPTH_MAX", "NO_LIMIT", "QUANTUM", "Dispatcher", "report_mistake")
 
 NO_LIMIT: Final = 1 << 62
 
@@ -19,10 +19,6 @@ QUANTUM: Final = 64
 
 DEPTH_MAX: Final = 16
 """Turns inside each other on one thread: each of them takes stack. Beyond, the next one waits for a thread."""
-
-
-class NeverBegan(BaseException):
-    """A coroutine was taken back before its first step."""
 
 
 def report_mistake(error: BaseException) -> None:
