@@ -78,15 +78,24 @@ DISPATCHERS: Final[tuple[DispatcherName, ...]] = ("thread", "pool", "asyncio")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an OS process may use; None means no limit. Only for `isolation="process"`.
+    """What an OS process may use, and how long it may not get on before it is killed; None means no limit.
 
-    `stopped_seconds`: how long it may be stopped by a signal (SIGSTOP), and not by a debugger, before it is killed.
+    Only for `isolation="process"`. The times are seconds, of which those do not count in which the machine lets the
+    process, or us, not run; one that a debugger holds is never killed.
+
+    `stopped_seconds`: that it may be stopped by a signal (SIGSTOP).
+    `hang_limit`: that it may stand still for good: its threads wait for each other, or C code waits and holds the GIL.
+    `busy_limit`: that C code may compute and hold the GIL; where there is a `deadline`, only that one counts.
+    `deadline`: that its root may handle one message, whatever it does meanwhile.
     """
 
     nice: int = 0
     memory_bytes: int | None = None
     open_files: int | None = None
     stopped_seconds: float | None = 10.0
+    hang_limit: float | None = 60.0
+    busy_limit: float | None = 600.0
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from .errors import NotImportable as NotImportable
     from .errors import OutboxFull as OutboxFull
     from .events import CommandEnded as CommandEnded
+    from .events import HangEnded as HangEnded
+    from .events import HangRecovered as HangRecovered
+    from .events import HangSuspected as HangSuspected
     from .events import HostingFault as HostingFault
     from .events import HostingWarning as HostingWarning
     from .events import LogsLost as LogsLost
+    from .events import StacksDumped as StacksDumped
     from .host import Hosting as Hosting
     from .hosted_ref import HostedRef as HostedRef
     from .import_path import path_of as path_of
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from .readiness import PortReady as PortReady
     from .readiness import Readiness as Readiness
     from .remote_ref import RemoteRef as RemoteRef
+    from .verdicts import Verdict as Verdict
 
 _HOMES: Final = {
     "BlackBox": "black_box",
@@ -44,6 +49,9 @@ _HOMES: Final = {
     "CommandEnded": "events",
     "CommandNotReady": "errors",
     "FileReady": "readiness",
+    "HangEnded": "events",
+    "HangRecovered": "events",
+    "HangSuspected": "events",
     "HostedRef": "hosted_ref",
     "Hosting": "host",
     "HostingError": "errors",
@@ -59,6 +67,8 @@ _HOMES: Final = {
     "Readiness": "readiness",
     "Recorded": "black_box",
     "RemoteRef": "remote_ref",
+    "StacksDumped": "events",
+    "Verdict": "verdicts",
     "path_of": "import_path",
     "resolve": "import_path",
 }

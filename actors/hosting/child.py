@@ -59,6 +59,7 @@ from .limits import apply_limits
 from .link_socket import LinkSocket
 from .loop import IoLoop
 from .peer import Peer
+from .pulse import CHILD_IO, Pulse, write_stacks_at_sigusr1
 
 __all__ = ("HostedMain", "leave", "main", "run")
 
@@ -66,7 +67,7 @@ FLUSH_SECONDS: Final = 1.0  # for the last words; a host that does not read for 
 SHUTDOWN_SECONDS: Final = 1.0  # for what the root has left running in its system
 NEVER_SECONDS: Final = 10.0 * 365 * 86400  # the host enforces the start timeout
 ORPHAN_GRACE_SECONDS: Final = 1.0
-BEAT_SECONDS: Final = 1.0  # of the main thread, into the black box: an old beat means that it has no GIL, or no CPU
+BEAT_SECONDS: Final = 1.0  # where the host does not say how often
 
 
 class _HostGone(Enum):
@@ -107,7 +108,9 @@ class HostedMain:
             queue.SimpleQueue()
         )
         self._system = ActorSystem(name)
-        self._loop = IoLoop("regrow-child-io", on_error=self._broken)
+        self._pulse = Pulse(black_box)
+        self._beat_seconds = BEAT_SECONDS
+        self._loop = IoLoop(CHILD_IO, on_error=self._broken)
         self._link = LinkSocket(
             self._loop, sock, LinkProtocol(Side.CHILD), on_message=self._receive, on_end=self._link_ended
         )
@@ -131,8 +134,6 @@ class HostedMain:
         os.register_at_fork(before=mask.hold, after_in_parent=mask.restore, after_in_child=self._in_fork)
         os.register_at_fork(after_in_child=mask.restore)  # after the default action is back: then it acts
         faulthandler.enable()
-        if hasattr(faulthandler, "register"):
-            faulthandler.register(signal.SIGUSR1, all_threads=True)
         self._link.start()
         self._black_box.begin(time.monotonic_ns())
         self._link.send(Hello(os.getpid(), self._black_box.incarnation))
@@ -152,6 +153,8 @@ class HostedMain:
     def _be_born(self, init: Init) -> None:
         grace = init.options.get("orphan_grace")
         self._grace = grace if isinstance(grace, float) else ORPHAN_GRACE_SECONDS
+        beat = init.options.get("beat_seconds")
+        self._beat_seconds = beat if isinstance(beat, float) else BEAT_SECONDS
         apply_limits(init.options)
         self._importing = True
         with importing_target(init.target):
@@ -189,10 +192,10 @@ class HostedMain:
         if root is None:
             raise AssertionError("a life without a root")
         while True:
+            self._pulse.beat(root)
             try:
                 event = self._events.get(timeout=self._patience())
             except queue.Empty:
-                self._black_box.beat(time.monotonic_ns())
                 if self._give_up_at is not None and monotonic() >= self._give_up_at:
                     return self._abandon()
                 continue
@@ -217,8 +220,8 @@ class HostedMain:
 
     def _patience(self) -> float:
         if self._give_up_at is None:
-            return BEAT_SECONDS
-        return min(BEAT_SECONDS, max(0.0, self._give_up_at - monotonic()))
+            return self._beat_seconds
+        return min(self._beat_seconds, max(0.0, self._give_up_at - monotonic()))
 
     def _depart(self, reason: ExitReason, report: ExitReport | None) -> int:
         rest = SHUTDOWN_SECONDS if self._give_up_at is None else max(0.0, self._give_up_at - monotonic())
@@ -321,7 +324,7 @@ def run(socket_fd: int, black_box_fd: int, name: str) -> int:
         Path("/proc/self/comm").write_text(name[:15])
     sock = socket.socket(fileno=socket_fd)
     black_box = BlackBoxWriter(black_box_fd)
-    os.close(black_box_fd)
+    write_stacks_at_sigusr1(black_box_fd)
     return HostedMain(sock, black_box, name).run()
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ...protocol.host.messages import Init
+from ..child_spec import Limits
 from ..outcome import StartOutcome
 from .black_box import BlackBox
 
@@ -37,6 +38,6 @@ class Conception:
     stderr_fd: int
     black_box: BlackBox
     start_timeout: float
-    stopped_seconds: float | None
+    limits: Limits
     parent: ActorRef | None
     on_outcome: Callable[[StartOutcome], None]

@@ -10,7 +10,16 @@ from ...protocol.exits import ExitReason
 if TYPE_CHECKING:
     from ..ref import ActorRef
 
-__all__ = ("CommandEnded", "HostingFault", "HostingWarning", "LogsLost")
+__all__ = (
+    "CommandEnded",
+    "HangEnded",
+    "HangRecovered",
+    "HangSuspected",
+    "HostingFault",
+    "HostingWarning",
+    "LogsLost",
+    "StacksDumped",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +55,53 @@ class CommandEnded:
     reason: ExitReason
     stderr_tail: tuple[str, ...]
     max_rss_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HangSuspected:
+    """A hosted process has not got on for so many seconds; told once for each verdict, until it gets on again.
+
+    `verdict`: blocked, busy, starved, deadlocked, stopped; `limit`: after so many seconds it is ended, None if never.
+    """
+
+    ref: ActorRef
+    incarnation: int
+    verdict: str
+    seconds: float
+    limit: float | None
+    in_hand: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StacksDumped:
+    """Where all threads of a hosted process are that does not get on; follows its HangSuspected."""
+
+    ref: ActorRef
+    incarnation: int
+    stacks: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangRecovered:
+    """After a HangSuspected: it gets on again, so many seconds after it had ceased to."""
+
+    ref: ActorRef
+    incarnation: int
+    verdict: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HangEnded:
+    """A hosted process is ended for hanging; its exit comes next, with the reason `Hang(why)`.
+
+    `why`: the verdict, or "deadline" for a message that was in hand for too long.
+    """
+
+    ref: ActorRef
+    incarnation: int
+    why: str
+    verdict: str
+    seconds: float
+    limit: float
+    in_hand: str | None

@@ -6,11 +6,14 @@ import itertools
 import os
 import threading
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
+from types import CoroutineType
 from typing import Final
 
 from ...protocol.errors import ProtocolError
 from ...protocol.host.messages import Log, LogRecord
+from ..crash_frames import OUR_FILES
 from ..events import LogReceived, OutputCaptured
 from ..life import Life
 from ..ref import ActorRef
@@ -81,11 +84,23 @@ def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:
     def on_receive(message: object) -> object:
         black_box.take(next(numbers), _text_of(message), time.monotonic_ns())
         try:
-            return receive(message)
-        finally:
+            answer = receive(message)
+        except BaseException:
             black_box.put_down()
+            raise
+        if type(answer) is CoroutineType:
+            return _put_down_after(answer, black_box)
+        black_box.put_down()
+        return answer
 
     actor.on_receive = on_receive  # type: ignore[method-assign]
+
+
+async def _put_down_after(coroutine: Coroutine[object, object, object], black_box: BlackBoxWriter) -> object:
+    try:
+        return await coroutine
+    finally:
+        black_box.put_down()
 
 
 def _text_of(message: object) -> str:
@@ -93,3 +108,6 @@ def _text_of(message: object) -> str:
     if kind is str:
         return f"str {str(message)[:_TEXT_SHOWN]!r}"
     return kind.__qualname__
+
+
+OUR_FILES.add(__file__)

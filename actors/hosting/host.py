@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -26,6 +26,8 @@ from .conception import Conception
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
 from .exec_launcher import DirectProcess, ExecLauncher
+from .hang import beat_seconds
+from .hang_watch import HangWatch
 from .hosted_process import HostedProcess
 from .hosted_ref import HostedRef
 from .import_path import ImportPath, import_in_progress, path_of, search_path
@@ -33,6 +35,7 @@ from .launcher import Launcher, LaunchRequest
 from .loop import IoLoop
 from .os_process import has_zygote
 from .peer import Peer
+from .verdicts import Verdict
 from .zygote_launcher import ZygoteLauncher
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Hosting:
         self.orphan_grace = ORPHAN_GRACE_SECONDS
         self._system = system
         self._loop = IoLoop(on_error=lambda error: system.bus.publish(HostingFault(None, crash_of(error))))
+        self.hang_watch: Final = HangWatch(system.clock, self._loop.call)
         self._zygote: ZygoteLauncher | None = None
         self._exec = ExecLauncher(self._guard_direct if has_zygote() else None)
         if has_zygote():
@@ -67,6 +71,10 @@ class Hosting:
     def loop(self) -> IoLoop:
         """The I/O thread, for whoever else watches processes."""
         return self._loop
+
+    def verdicts(self) -> Mapping[HostedRef, Verdict]:
+        """Give what each process that lives is judged to be. Runs in: any thread."""
+        return self.hang_watch.verdicts()
 
     @property
     def zygote_pid(self) -> int | None:
@@ -195,6 +203,7 @@ class Hosting:
                 "host_pid": os.getpid(),
                 "path": ref.path,
                 "dispatcher": spec.dispatcher,
+                "beat_seconds": beat_seconds(limits),
             },
         )
 
@@ -230,7 +239,7 @@ def _conceive(
         stderr_fd=stderr,
         black_box=BlackBox(page),
         start_timeout=spec.start_timeout,
-        stopped_seconds=spec.limits.stopped_seconds,
+        limits=spec.limits,
         parent=parent,
         on_outcome=on_outcome,
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
-from ...protocol.exits import KILLED, ExitReason, Hang, crash_of, is_abnormal
+from ...protocol.exits import KILLED, ExitReason, crash_of, is_abnormal
 from ...protocol.frames import Buffer
 from ...protocol.host.messages import (
     Exited,
@@ -42,6 +42,7 @@ from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
 from .errors import LaunchFailed
 from .events import LogsLost
+from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
 from .launcher import LaunchedProcess, LaunchOutcome, slay
 from .link_socket import LinkSocket
 from .loop import READ, Interest, IoLoop
@@ -49,7 +50,6 @@ from .os_process import ProcessEnd, exit_reason_of
 from .peer import Peer
 from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
-from .stopped import StoppedWatch, is_stopped
 
 if TYPE_CHECKING:
     from ..clock import TimerHandle
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 __all__ = ("HostedProcess",)
 
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
-DUMP_GRACE_SECONDS: Final = 0.1  # between the request for a stack dump and SIGKILL
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
 REAPER_SECONDS: Final = 1.0  # between looks at a zygote that owes the status of a dead process; it takes under 1 ms
 _EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
@@ -99,9 +98,21 @@ class HostedProcess:
         self._timed_out: StartTimeout | None = None
         self._stop_reason: ExitReason | None = None
         self._stop_deadline: float | None = None
-        self._stopped_watch = None if begun.stopped_seconds is None else StoppedWatch(begun.stopped_seconds)
-        self._hang: Hang | None = None
         self._log_sequence = 0
+        self.watch = LifeWatch(
+            WatchedProcess(
+                ref=ref,
+                incarnation=self.incarnation,
+                limits=begun.limits,
+                black_box=begun.black_box,
+                publish=system.bus.publish,
+                clock=system.clock,
+                pid=lambda: self.pid,
+                signal=self._signal,
+                kill=self.kill,
+                arm=self._arm,
+            )
+        )
 
     # What a cell can do, on any thread.
 
@@ -226,22 +237,11 @@ class HostedProcess:
         if killing:
             slay(outcome)
         else:
-            self._watch_stopped()
+            self.system.hosting.hang_watch.add(self.watch)
 
     def _bury(self, process: LaunchedProcess) -> None:
         self._loop.forget(process.death_fd)
         process.reap(lambda _end: process.close())
-
-    def _watch_stopped(self) -> None:
-        """Look whether it is stopped, and again later."""
-        watch, pid, now = self._stopped_watch, self.pid, self.system.clock.now()
-        if watch is None or pid is None:
-            return
-        if watch.look(stopped=is_stopped(pid), now=now):
-            self._hang = Hang("stopped")
-            self.kill()
-        else:
-            self._arm("stopped", now + watch.interval, self._watch_stopped)
 
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:
@@ -250,7 +250,7 @@ class HostedProcess:
                 self._finish(ProcessEnd(None))  # the zygote does not answer
                 self.system.hosting.replace_stopped_zygote()
             else:
-                self._kill_with_dump()
+                self.watch.dump_then_kill()
 
     # Life.
 
@@ -305,15 +305,7 @@ class HostedProcess:
         self._stop_deadline = deadline
         now = self.system.clock.now()
         self._arm("term", now + TERM_AT * max(0.0, deadline - now), lambda: self._signal(signal.SIGTERM))
-        self._arm("kill", max(now, deadline - DUMP_GRACE_SECONDS), self._kill_with_dump)
-
-    def _kill_with_dump(self) -> None:
-        """Have it write its stacks to its stderr, which works while C code holds its GIL; then kill it."""
-        if self.recorded.state:  # its handler for SIGUSR1 is installed
-            self._signal(signal.SIGUSR1)
-            self._arm("dump", self.system.clock.now() + DUMP_GRACE_SECONDS, self.kill)
-        else:
-            self.kill()
+        self._arm("kill", max(now, deadline - DUMP_GRACE_SECONDS), self.watch.dump_then_kill)
 
     def _signal(self, signo: int) -> None:
         if self._process is not None:
@@ -357,12 +349,13 @@ class HostedProcess:
             self._disarm(name)
         self._link.close()
         self._forget_early()
-        stderr = self._pipes.close()
+        self.system.hosting.hang_watch.remove(self.watch)
+        stderr, stacks = self._pipes.close(), self.watch.stacks()
         recorded = self._begun.black_box.close()
         with self._lock:
             process, self._process = self._process, None
         reason = self._reason_of(end)
-        report = self._report_of(end, recorded, stderr, None if process is None else process.pid)
+        report = self._report_of(end, recorded, stderr, stacks, None if process is None else process.pid)
         if process is not None:
             process.close()
         if recorded.log_sequence > self._log_sequence:
@@ -402,13 +395,15 @@ class HostedProcess:
             return crash_of(self._fault)
         if self._timed_out is not None:
             return crash_of(self._timed_out)
-        if self._hang is not None:
-            return self._hang
+        if self.watch.hang is not None:
+            return self.watch.hang
         if self._killing:
             return KILLED
         return exit_reason_of(end, self._stop_reason)
 
-    def _report_of(self, end: ProcessEnd, recorded: Recorded, stderr: tuple[str, ...], pid: int | None) -> ExitReport:
+    def _report_of(
+        self, end: ProcessEnd, recorded: Recorded, stderr: tuple[str, ...], stacks: str | None, pid: int | None
+    ) -> ExitReport:
         in_hand = self._last_words.report.get("in_hand") if isinstance(self._last_words, Exited | InitFailed) else None
         uptime = None if self._started_at is None else self.system.clock.now() - self._started_at
         return ExitReport(
@@ -417,6 +412,7 @@ class HostedProcess:
             in_hand=in_hand if isinstance(in_hand, str) else recorded.in_hand,
             uptime=uptime,
             max_rss_bytes=end.max_rss_bytes,
+            stack_dump=stacks,
         )
 
     def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:  # fires on the clock's thread

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..actor import Actor
 from ..ref import ActorRef
 from .black_box import Recorded
+from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from .hosted_process import HostedProcess
@@ -43,6 +44,11 @@ class HostedRef(ActorRef[Actor]):
     def black_box(self) -> Recorded | None:
         """What the process has written down last; read without asking it, also after its death."""
         return None if self.process is None else self.process.recorded
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether its process gets on, by the latest look; healthy while it has none."""
+        return Verdict.HEALTHY if self.process is None else self.process.watch.verdict
 
     def link_made(self, peer: ActorRef) -> None:
         """Have the root linked, too."""

@@ -21,10 +21,10 @@ from typing import Final
 from .errors import LaunchFailed
 from .exec_launcher import interpreter_argv, interpreter_env
 from .import_path import search_path
+from .kernel_facts import is_stopped
 from .launcher import Launcher, LaunchOutcome, LaunchRequest
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import ProcessEnd, lost_status, open_pidfd, signal_group, signal_process, wait_readable
-from .stopped import is_stopped
 from .zygote_wire import FORK, GUARD, PRELOAD, RELEASE, receive, transmit
 
 __all__ = ("ForkedProcess", "Ward", "ZygoteLauncher")

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from regrow.actors.hosting.black_box import TEXT_MAX_BYTES, BlackBox, BlackBoxState, BlackBoxWriter, create_page
+from regrow.actors.hosting.black_box import (
+    DUMP_BYTES,
+    PAGE_BYTES,
+    TEXT_MAX_BYTES,
+    BlackBox,
+    BlackBoxState,
+    BlackBoxWriter,
+    create_page,
+)
+from regrow.actors.hosting.hang import Sample
 
 
 @pytest.fixture
@@ -87,3 +97,43 @@ def test_a_garbled_state_is_read_as_empty(page: tuple[BlackBoxWriter, BlackBox])
     writer, reader = page
     writer._words[2] = 999
     assert reader.read().state is BlackBoxState.EMPTY
+
+
+def test_a_look_takes_what_is_needed_to_see_whether_it_gets_on(page: tuple[BlackBoxWriter, BlackBox]) -> None:
+    writer, reader = page
+    assert reader.sample() == Sample(beats=0, begun=False)
+    writer.state(BlackBoxState.READY)
+    writer.take(5, "work", 1)
+    writer.beat(1, waits=True)
+    writer.loop_beat()
+    writer.own_threads(11, 12)
+    assert reader.sample() == Sample(beats=1, message=5, loop_beats=1, begun=True, waits=True)
+    assert reader.own_threads == (11, 12)
+    writer.state(BlackBoxState.EXITED)
+    assert not reader.sample().begun
+
+
+def test_stacks_that_are_written_behind_the_page_are_read_from_where_one_likes() -> None:
+    fd = create_page()
+    reader = BlackBox(fd)
+    os.lseek(fd, PAGE_BYTES, os.SEEK_SET)
+    assert (reader.dumped(), reader.stacks()) == (0, "")
+    os.write(fd, b"first\n")
+    start = reader.dumped()
+    os.write(fd, b"second\n")
+    assert reader.stacks() == "first\nsecond\n"
+    assert reader.stacks(start) == "second\n"
+    os.write(fd, b"x" * (DUMP_BYTES - reader.dumped()))
+    assert reader.dumped() == DUMP_BYTES
+    reader.close()
+    os.close(fd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files are sealed on Linux alone")
+def test_a_process_cannot_cut_the_file_under_its_reader_nor_let_it_grow() -> None:
+    fd = create_page()
+    with pytest.raises(PermissionError):
+        os.ftruncate(fd, 0)
+    with pytest.raises(PermissionError):
+        os.pwrite(fd, b"x", PAGE_BYTES + DUMP_BYTES)
+    os.close(fd)
