@@ -41,7 +41,7 @@ def look_at(pid: int) -> ProcessFacts | None:
 
 
 def look_closely(pid: int, ours: Collection[int]) -> ProcessFacts | None:
-    """Say it with all threads, of which `ours` are not the user's. Some 15 microseconds a thread more."""
+    """Say it with all threads, of which `ours` run no code of the user. Some 15 microseconds a thread more."""
     seen = look_at(pid)
     if seen is None:
         return None
@@ -67,8 +67,8 @@ def _thread(pid: int, tid: int, *, ours: bool) -> ThreadFacts | None:
         return None
     run, delay, _ = times.split()
     call = (_read(f"/proc/{pid}/task/{tid}/syscall") or "").split()  # empty: we may not look
-    endless = ours or (len(call) > 4 and call[0] == _FUTEX and call[4] == _NO_TIMEOUT)
-    return ThreadFacts(int(run), int(delay), endless, call == ["running"])
+    endless = len(call) > 4 and call[0] == _FUTEX and call[4] == _NO_TIMEOUT
+    return ThreadFacts(int(run), int(delay), endless, call == ["running"], ours)
 
 
 def _is_traced(pid: int) -> bool:

@@ -43,14 +43,15 @@ class Cpu(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ThreadFacts:
-    """One thread. `endless`: it waits for another thread without a limit of time, or is one of ours and does not count;
-    `runnable`: it has a processor, or is ready for one.
+    """One thread. `endless`: it waits for another thread without a limit of time; `runnable`: it has a processor, or is
+    ready for one; `ours`: it runs no code of the user.
     """
 
     run_ns: int
     delay_ns: int
     endless: bool = False
     runnable: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,9 @@ class ProcessFacts:
 
     @property
     def locked(self) -> bool:
-        """Say whether all threads wait for each other, and none of them would ever go on by itself."""
-        return bool(self.threads) and all(thread.endless for thread in (self.threads or {}).values())
+        """Say whether all threads of the user wait for each other, and none of them would ever go on by itself."""
+        users = [thread for thread in (self.threads or {}).values() if not thread.ours]
+        return bool(users) and all(thread.endless for thread in users)
 
 
 _VERDICTS: Final[Mapping[tuple[bool, Cpu], Verdict]] = {

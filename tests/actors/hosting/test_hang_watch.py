@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -16,6 +17,7 @@ from regrow.actors.hosting.black_box import DUMP_BYTES, PAGE_BYTES, BlackBox, Bl
 from regrow.actors.hosting.events import HangEnded, HangRecovered, HangSuspected, StacksDumped
 from regrow.actors.hosting.hang_watch import HUNG_DUMP_SECONDS, HangWatch, LifeWatch, WatchedProcess
 from regrow.actors.hosting.hosted_ref import HostedRef
+from regrow.actors.hosting.kernel_facts import look_closely
 from regrow.actors.hosting.verdicts import Verdict
 from regrow.actors.testing import ManualClock
 from regrow.protocol.exits import Hang
@@ -80,6 +82,11 @@ def clock() -> Iterator[ManualClock]:
 def made(clock: ManualClock) -> Iterator[Callable[[Limits], Process]]:
     processes: list[Process] = []
     sleeper = subprocess.Popen(["sleep", "60"])
+    pause = threading.Event()
+    before = None
+    while before is None or look_closely(sleeper.pid, ()) != before:  # until it really sleeps
+        before = look_closely(sleeper.pid, ())
+        pause.wait(0.01)
 
     def make(limits: Limits) -> Process:
         processes.append(Process(clock, limits, sleeper.pid))

@@ -123,8 +123,10 @@ def test_a_thread_waits_endlessly_for_another_one_only_without_a_limit_of_time()
     assert endless == {"endless": True, "patient": False, "asleep": False}
 
 
-def test_threads_of_ours_do_not_count() -> None:
-    seen = look_closely(os.getpid(), (threading.get_native_id(),))
-    assert seen is not None
-    assert seen.threads is not None
-    assert seen.threads[threading.get_native_id()].endless
+def test_threads_of_ours_are_marked() -> None:
+    me = threading.get_native_id()
+    for ours in ((), (me,)):
+        seen = look_closely(os.getpid(), ours)
+        assert seen is not None
+        assert seen.threads is not None
+        assert seen.threads[me].ours is (me in ours)

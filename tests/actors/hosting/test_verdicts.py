@@ -75,8 +75,10 @@ def test_a_first_look_has_nothing_to_be_compared_with() -> None:
 
 
 def test_threads_are_locked_if_each_of_them_waits_without_a_limit_of_time() -> None:
-    stuck = thread(endless=True)
+    stuck, ours = thread(endless=True), ThreadFacts(0, 0, ours=True)
     assert facts(stuck, stuck).locked
+    assert facts(stuck, ours).locked
+    assert not facts(ours).locked
     assert not facts(stuck, thread()).locked
     assert not facts().locked
     assert not ProcessFacts(state="S").locked
