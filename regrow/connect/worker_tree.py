@@ -114,6 +114,7 @@ def _pool_spec(plan: ExecutorPlan, slots: list[int], executor: ActorRef, options
                     nice=options.nice,
                     memory_bytes=options.memory_bytes,
                     stopped_seconds=options.stopped_seconds,
+                    busy_limit=None,  # a function may hold the GIL for as long as its own deadline lets it
                 ),
                 # A function that kills its process is no fault of the pool: the waits grow, slot by slot, and the pool
                 # stays. A request that does it again and again is quarantined by the executor.

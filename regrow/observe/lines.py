@@ -124,6 +124,30 @@ def _hosting_fault(event: hosting.HostingFault) -> Line:
     return Line(level="ERROR", text=text, subject="hosting", context={"event": "HostingFault"})
 
 
+def _hang_suspected(event: hosting.HangSuspected) -> Line:
+    until = "" if event.limit is None else f"; it is ended after {format_duration(event.limit)}"
+    return _hang(event, "WARNING", f"has been {event.verdict} for {_seconds(event)}{_hand(event)}{until}")
+
+
+def _hang_ended(event: hosting.HangEnded) -> Line:
+    why = event.verdict if event.why == event.verdict else f"the {event.why} is over; {event.verdict}"
+    allowed = format_duration(event.limit)
+    return _hang(event, "ERROR", f"is ended ({why}) after {_seconds(event)}, {allowed} are allowed{_hand(event)}")
+
+
+def _hang(event: Any, level: str, text: str) -> Line:
+    context = {"event": type(event).__name__, "verdict": event.verdict, "in_hand": event.in_hand}
+    return Line(level=level, text=f"{event.ref.name} {text}", subject=event.ref.urn, context=context)
+
+
+def _seconds(event: Any) -> str:
+    return format_duration(round(event.seconds, 1))
+
+
+def _hand(event: Any) -> str:
+    return "" if event.in_hand is None else f", with {event.in_hand} in hand"
+
+
 def _short(reason: object) -> str:
     """The first line, cut: the traceback is for the report at the end, not for every line."""
     text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
@@ -172,5 +196,9 @@ _LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
     hosting.HostingWarning: _hosting_warning,
     hosting.HostingFault: _hosting_fault,
     hosting.LogsLost: lambda event: _actor(event, "WARNING", f"ended, and {event.count} of its log records are lost"),
+    hosting.HangSuspected: _hang_suspected,
+    hosting.HangEnded: _hang_ended,
+    hosting.HangRecovered: lambda event: _actor(event, "INFO", f"gets on again, after {_seconds(event)}"),
+    hosting.StacksDumped: lambda event: _actor(event, "INFO", f"is here:\n{event.stacks.rstrip()}"),
     hosting.CommandEnded: lambda event: _actor(event, "DEBUG", f"(pid {event.pid}) ended: {_short(event.reason)}"),
 }

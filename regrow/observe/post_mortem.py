@@ -17,6 +17,7 @@ __all__ = ("gave_up_text", "post_mortem", "reason_tail", "start_failure_text")
 
 _TRACEBACK_LINES: Final = 12  # the innermost frames: where it happened
 _STDERR_LINES: Final = 8
+_STACK_LINES: Final = 40  # of all threads; those of the user come before ours
 _REASONS_SHOWN: Final = 5
 _DELAYS_SHOWN: Final = 12
 
@@ -87,6 +88,9 @@ def _last_words(end: End) -> list[str]:
     if report is None:
         return []
     lines = [f"  message in hand: {report.in_hand}"] if report.in_hand else []
+    if report.stack_dump:
+        lines.append("  where its threads were:")
+        lines += [f"    {line}" for line in report.stack_dump.splitlines()[:_STACK_LINES]]
     if report.stderr_tail:
         lines.append("  its last lines on stderr:")
         lines += [f"    {line}" for line in report.stderr_tail[-_STDERR_LINES:]]

@@ -35,7 +35,7 @@ from ..spec import SupervisorSpec
 from ..strategy import Strategy
 from .kinds import changed_backoff, changed_intensity, plain_backoff
 from .stop_signal import signal_number
-from .supervisors import KEYS, AnySpec, ImportedArguments, max_children_of, partitions_of, start_of
+from .supervisors import KEYS, NO_LIMIT, AnySpec, ImportedArguments, max_children_of, partitions_of, start_of
 
 if TYPE_CHECKING:
     from ...actors.hosting.readiness import Readiness
@@ -113,7 +113,8 @@ def any_spec(table: Mapping[str, object], *, path: str, backoff: Delays | None =
 
 def changed_limits(limits: Limits, fields: Mapping[str, object]) -> Limits:
     """Give limits with some fields replaced."""
-    return replace(limits, **fields)  # type: ignore[arg-type]  # the model has checked each field
+    plain = {name: None if value == NO_LIMIT else value for name, value in fields.items()}
+    return replace(limits, **plain)  # type: ignore[arg-type]  # the model has checked each field
 
 
 def shutdown_of(word: object) -> Shutdown:

@@ -35,6 +35,7 @@ from .scalars import (
     Steps,
     StrategyWord,
     Text,
+    TimeLimit,
 )
 from .supervisors import OF_SUPERVISORS, kinds_with
 
@@ -107,12 +108,15 @@ class BackoffModel(_Table):
 
 
 class LimitsModel(_Table):
-    """What an OS process may use."""
+    """What an OS process may use, and how long it may not get on."""
 
     nice: int | None = Field(None, ge=-20, le=19)
     memory_bytes: Size | None = None
     open_files: int | None = Field(None, ge=1)
-    stopped_seconds: Duration | None = None
+    stopped_seconds: TimeLimit | None = None
+    hang_limit: TimeLimit | None = None
+    busy_limit: TimeLimit | None = None
+    deadline: TimeLimit | None = None
 
 
 class ReadyModel(_Table):

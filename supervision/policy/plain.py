@@ -6,6 +6,7 @@ What lives here: the way back from `build.py`. What must not: pydantic.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from ...actors.child_spec import BrutalKill, ChildSpec, ChildType, Delays, Grace, Infinity, Limits
 from ...actors.hosting.command import Command
@@ -90,8 +91,13 @@ def _child(child: ChildSpec) -> Deep[dict[str, object]]:
     if child.backoff is not None:
         table["backoff"] = _delays(child.backoff, child.id)
     if child.limits != Limits():
-        limits = {name: getattr(child.limits, name) for name in child.limits.__dataclass_fields__}
-        table["limits"] = {name: value for name, value in limits.items() if value is not None}
+        said = {item.name: getattr(child.limits, item.name) for item in fields(Limits)}
+        default = Limits()
+        table["limits"] = {
+            name: NO_LIMIT if value is None else value
+            for name, value in said.items()
+            if value != getattr(default, name)
+        }
     start: dict[str, object] = yield _start(child)
     return table | start
 

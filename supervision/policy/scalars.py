@@ -56,12 +56,14 @@ __all__ = (
     "Steps",
     "StrategyWord",
     "Text",
+    "TimeLimit",
 )
 
 T = TypeVar("T")
 
 IMPORT_PATH_EXPECTED: Final = 'an import path "package.module:Name"'
 SHUTDOWN_EXPECTED: Final = '"brutal_kill", "infinity" or ' + DURATION_EXPECTED
+TIME_LIMIT_EXPECTED: Final = f'"{NO_LIMIT}" or more than zero, as {DURATION_EXPECTED}'
 _SHUTDOWNS: Final = ("brutal_kill", "infinity")
 _NAME: Final = r"[^\W\d]\w*"
 _IMPORT_PATH: Final = re.compile(rf"{_NAME}(\.{_NAME})*:{_NAME}(\.{_NAME})*")
@@ -86,6 +88,16 @@ def _positive(value: object) -> float:
     if seconds <= 0:
         raise ValueError(value)
     return seconds
+
+
+def _time_limit(value: object) -> float | str:
+    if value == NO_LIMIT:
+        return NO_LIMIT
+    try:
+        return _positive(value)
+    except ValueError:
+        guess = nearest(value, [NO_LIMIT])
+        raise _mistake(TIME_LIMIT_EXPECTED, f'"{guess}"' if guess else "") from None
 
 
 def _first_wait(value: object) -> float | str:
@@ -193,6 +205,11 @@ LongerThanZero: TypeAlias = Annotated[
     float,
     BeforeValidator(_reading(_positive, f"more than zero, as {DURATION_EXPECTED}")),
     WithJsonSchema(_schema({"type": "number", "exclusiveMinimum": 0}, pattern=DURATION_PATTERN)),
+]
+TimeLimit: TypeAlias = Annotated[
+    float | str,
+    BeforeValidator(_time_limit),
+    WithJsonSchema(_schema({"type": "number", "exclusiveMinimum": 0}, NO_LIMIT, pattern=DURATION_PATTERN)),
 ]
 Size: TypeAlias = Annotated[
     int,

@@ -29,7 +29,8 @@ Values = Iterator[tuple[KeyPath, object]]
 
 _SECONDS: Final = frozenset(
     {
-        *("shutdown", "start_timeout", "ready_timeout", "stopped_seconds", "max_seconds", "decay"),
+        *("shutdown", "start_timeout", "ready_timeout", "max_seconds", "decay"),
+        *("stopped_seconds", "hang_limit", "busy_limit", "deadline"),
         *("initial", "base", "cap", "reset_after", "seconds", "min_backoff", "max_backoff"),
     }
 )

@@ -89,7 +89,8 @@ def test_ends_outside_of_the_window_are_not_counted() -> None:
 
 def test_the_last_words_of_a_process_are_part_of_it() -> None:
     story = Story()
-    report = ExitReport(pid=7, stderr_tail=("loading", "out of memory"), in_hand="Resize(9)")
+    stacks = "Thread 0x1 (most recent call first):\n  here\n"
+    report = ExitReport(pid=7, stderr_tail=("loading", "out of memory"), in_hand="Resize(9)", stack_dump=stacks)
     story.ended("shop/model", Signaled(9), report=report)
     story.gave_up("shop/model", restarts=0)
     assert post_mortem(story.history) == rows(
@@ -97,6 +98,9 @@ def test_the_last_words_of_a_process_are_part_of_it() -> None:
         "  no restart was tried",
         "  last reason: SIGKILL",
         "  message in hand: Resize(9)",
+        "  where its threads were:",
+        "    Thread 0x1 (most recent call first):",
+        "      here",
         "  its last lines on stderr:",
         "    loading",
         "    out of memory",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -59,8 +60,21 @@ def test_a_good_spec_has_no_problems() -> None:
             child("a", limits=Limits(nice=3)),
             (
                 "child ('a').limits: expected no limits without isolation=\"process\", got "
-                "Limits(nice=3, memory_bytes=None, open_files=None, stopped_seconds=10.0)"
+                "Limits(nice=3, memory_bytes=None, open_files=None, stopped_seconds=10.0, hang_limit=60.0, "
+                "busy_limit=600.0, deadline=None)"
             ),
+        ),
+        *(
+            (
+                child("a", isolation=Isolation.PROCESS, limits=Limits(**{name: value})),
+                f"child ('a').limits.{name}: expected seconds > 0, or None for no limit, got {value!r}",
+            )
+            for name, value in (
+                ("hang_limit", 0),
+                ("busy_limit", "1m"),
+                ("deadline", math.inf),
+                ("stopped_seconds", -1),
+            )
         ),
         (
             child("a", significant=True),

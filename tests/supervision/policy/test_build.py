@@ -5,6 +5,7 @@ from __future__ import annotations
 import json.decoder
 import math
 import signal
+from typing import cast
 
 import pytest
 
@@ -25,7 +26,7 @@ from regrow.supervision import AutoShutdown, Backoff, RestartIntensity, Strategy
 from regrow.supervision.errors import InvalidSpec
 from regrow.supervision.policy import Policy, PolicyError, Rule, parse_policy
 from regrow.supervision.policy.apply import START_CHANGED, inner_spec
-from regrow.supervision.policy.build import TREE_START
+from regrow.supervision.policy.build import TREE_START, changed_limits
 from regrow.supervision.policy.hosted import start_changed, tree_start
 from regrow.supervision.policy.plain import plain_spec
 from regrow.supervision.policy.supervisors import AnySpec
@@ -57,7 +58,7 @@ start = "shop.model:Model"
 isolation = "process"
 launcher = "exec"
 dispatcher = "pool"
-limits = { memory_bytes = "1GiB", nice = 5, open_files = 64 }
+limits = { memory_bytes = "1GiB", nice = 5, open_files = 64, hang_limit = "2m", busy_limit = "infinity", deadline = 30 }
 shutdown = "infinity"
 
 [[tree.child]]
@@ -112,7 +113,7 @@ def test_every_key_becomes_its_field() -> None:
         isolation=Isolation.PROCESS,
         launcher="exec",
         dispatcher="pool",
-        limits=Limits(memory_bytes=2**30, nice=5, open_files=64),
+        limits=Limits(memory_bytes=2**30, nice=5, open_files=64, hang_limit=120.0, busy_limit=None, deadline=30.0),
         shutdown=Infinity(),
     )
 
@@ -293,3 +294,17 @@ def test_programs_move_to_a_process_with_their_supervisor() -> None:
     here = child_of(tree_of(text), "pool")
     moved = child_of(tree_of(text + '[policy."root/pool"]\nisolation = "process"\n'), "pool")
     assert tree_start(*moved.start.args).args[0] == inner_spec(here)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(),
+        Limits(stopped_seconds=None, hang_limit=None, busy_limit=None, deadline=None),
+        Limits(nice=3, stopped_seconds=1.0, hang_limit=2.0, busy_limit=3.0, deadline=4.0),
+    ],
+)
+def test_limits_are_the_same_after_they_were_written_as_plain_tables(limits: Limits) -> None:
+    child = ChildSpec(id="a", start=Start("m:A"), isolation=Isolation.PROCESS, limits=limits)
+    (table,) = cast("list[dict[str, object]]", plain_spec(SupervisorSpec(children=[child]))["child"])
+    assert changed_limits(Limits(), cast("dict[str, object]", table.get("limits", {}))) == limits

@@ -243,6 +243,14 @@ def nested(levels: int) -> str:
             "p.toml:5: tree.child[0].limits.memory_bytes: expected a size (bytes, or text",
         ),
         (
+            'isolation = "process"\nlimits = { hang_limit = "infinit" }',
+            'p.toml:5: tree.child[0].limits.hang_limit: expected "infinity" or more than zero, as a duration',
+        ),
+        (
+            'isolation = "process"\nlimits = { hang_limt = 3 }',
+            'p.toml:5: tree.child[0].limits.hang_limt: expected a known key, got "hang_limt"; did you mean hang_',
+        ),
+        (
             "backoff = { factor = inf }",
             "p.toml:4: tree.child[0].backoff.factor: expected a finite number, got Infinity",
         ),
