@@ -108,9 +108,11 @@ def test_one_that_the_machine_does_not_let_run_is_starved_and_never_killed(zygot
     ref = hanger(zygote_bench, limits(stopped_seconds=QUICK, hang_limit=QUICK, busy_limit=QUICK, deadline=2 * QUICK))
     assert ref.pid is not None
     cpu = min(os.sched_getaffinity(0))
-    rival = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    rival = subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE)
+    assert rival.stdout is not None
     try:
         os.sched_setaffinity(rival.pid, {cpu})
+        rival.stdout.readline()
         for task in Path(f"/proc/{ref.pid}/task").iterdir():
             os.sched_setaffinity(int(task.name), {cpu})
             os.sched_setscheduler(int(task.name), os.SCHED_IDLE, os.sched_param(0))
@@ -119,13 +121,13 @@ def test_one_that_the_machine_does_not_let_run_is_starved_and_never_killed(zygot
         ref.tell(Order("burn_python", FOR_LONG))
         wait_verdict(ref, Verdict.STARVED)
         time.sleep(5 * QUICK)
-        assert ref.is_alive()
-        assert not [event for event in zygote_bench.events.all() if isinstance(event, HangEnded)]
+        assert [event for event in zygote_bench.events.all() if isinstance(event, HangEnded)] == []
         ref.kill()
         assert end_of(zygote_bench, ref).reason == KILLED
     finally:
         rival.kill()
         rival.wait()
+        rival.stdout.close()
 
 
 # The GIL.
