@@ -134,6 +134,18 @@ class Looking:
             return replace_elsewhere(ref, function)
         return inquire(ref, ReplaceState(function))
 
+    def load(self) -> int:
+        """How many messages it has that are not done: those that wait, and the one in hand.
+
+        A moment's value that costs well under a microsecond; 0 for the dead, and where nobody can see: for an actor of
+        another process that is not the root of it. Of a hosted process it counts all that its host has given it.
+        """
+        cell = cast("ActorRef[Any]", self).cell
+        mailbox = getattr(cell, "mailbox", None)
+        if cell is None or mailbox is None or not cell.alive:
+            return 0
+        return len(mailbox) + (mailbox.in_hand is not None)
+
     def statistics(self) -> Statistics:
         """Give its numbers. Waits for nobody, but for the process of an actor that lives in another one.
 

@@ -66,6 +66,8 @@ class _Word(IntEnum):
     WAITS = 13  # 1 while the root waits for the answer of an actor
     IO_THREAD = 14  # numbers of those threads that run no code of the user
     CLOCK_THREAD = 15
+    HANDLED = 16  # messages that were done with when the root put its last one down
+    SETTLED = 17  # and when some came while the root had nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,11 @@ class BlackBox:
             loop_beats=words[_Word.LOOP_BEATS],
             in_hand=self._text(_WORK_TEXT) or (self._text(_MESSAGE_TEXT) if message else None),
         )
+
+    def handled(self) -> int:
+        """Give how many messages of the host it is done with. Not after `close`."""
+        words = self._words
+        return max(words[_Word.HANDLED], words[_Word.SETTLED])
 
     def sample(self) -> Sample:
         """Read what has to be known to see whether it gets on. Not after `close`."""
@@ -237,10 +244,16 @@ class BlackBoxWriter:
         """Note what another thread than the root's works on from now on; "" when it has done."""
         self._write(_WORK_TEXT, text)
 
-    def put_down(self) -> None:
-        """Note that the message in hand is done."""
-        self._words[_Word.MESSAGE] = 0
-        self._words[_Word.DONE] += 1
+    def put_down(self, waiting: int = 0) -> None:
+        """Note that the message in hand is done, and how many more wait for the root."""
+        words = self._words
+        words[_Word.MESSAGE] = 0
+        words[_Word.DONE] += 1
+        words[_Word.HANDLED] = max(0, words[_Word.RECEIVED] - waiting)
+
+    def settled(self, received: int) -> None:
+        """Note that of so many messages that have come in none waits. Runs in: the I/O thread."""
+        self._words[_Word.SETTLED] = received
 
     def beat(self, now_ns: int, *, waits: bool = False) -> None:
         """Note that the main thread is alive, and whether the root waits for the answer of an actor."""

@@ -46,6 +46,7 @@ from ..child_spec import DISPATCHERS, ChildSpec, DispatcherName, Start
 from ..clock import monotonic
 from ..errors import BadTarget
 from ..events import ActorExited, LogReceived, OutputCaptured
+from ..life import Life
 from ..outcome import Ignored, Started, StartFailed, StartOutcome
 from ..ref import ActorRef
 from ..signals import ExitReport
@@ -269,6 +270,9 @@ class HostedMain:
                     self._held.append(message)
                     return
         self._peer.receive(message)
+        root = None if self._root is None else self._root.cell
+        if isinstance(root, Life) and root.mailbox.in_hand is None and not root.mailbox.waiting():
+            self._black_box.settled(self._received)
 
     def _link_ended(self, _error: Exception | None) -> None:
         self._peer.close(NOPROC)  # first: whoever is asked to end by that may look whether the host is there

@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from types import CoroutineType
 from typing import Final
@@ -75,10 +75,10 @@ class Home:
 def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:
     """Have every message that the root handles noted before, and crossed out after."""
     life = root.cell
-    actor = life.actor if isinstance(life, Life) else None
-    if actor is None:
+    if not isinstance(life, Life) or life.actor is None:
         return
-    receive = actor.on_receive
+    actor = life.actor
+    receive, waiting = actor.on_receive, life.mailbox.waiting
     numbers = itertools.count(1)
 
     def on_receive(message: object) -> object:
@@ -86,21 +86,23 @@ def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:
         try:
             answer = receive(message)
         except BaseException:
-            black_box.put_down()
+            black_box.put_down(waiting())
             raise
         if type(answer) is CoroutineType:
-            return _put_down_after(answer, black_box)
-        black_box.put_down()
+            return _put_down_after(answer, black_box, waiting)
+        black_box.put_down(waiting())
         return answer
 
     actor.on_receive = on_receive  # type: ignore[method-assign]
 
 
-async def _put_down_after(coroutine: Coroutine[object, object, object], black_box: BlackBoxWriter) -> object:
+async def _put_down_after(
+    coroutine: Coroutine[object, object, object], black_box: BlackBoxWriter, waiting: Callable[[], int]
+) -> object:
     try:
         return await coroutine
     finally:
-        black_box.put_down()
+        black_box.put_down(waiting())
 
 
 def _text_of(message: object) -> str:

@@ -50,6 +50,10 @@ class HostedRef(ActorRef[Actor]):
         """Whether its process gets on, by the latest look; healthy while it has none."""
         return Verdict.HEALTHY if self.process is None else self.process.watch.verdict
 
+    def load(self) -> int:
+        """How many messages its process was given and is not done with; read from its page, so nobody is asked."""
+        return 0 if self.process is None else self.process.load
+
     def link_made(self, peer: ActorRef) -> None:
         """Have the root linked, too."""
         if self.process is not None:

@@ -79,6 +79,11 @@ class LinkSocket:
         """What has been sent and not been taken by the socket."""
         return self._waiting_bytes
 
+    @property
+    def said(self) -> int:
+        """Tells and asks that were given to it, so far."""
+        return self._protocol.said + len(self._tells)
+
     def start(self) -> None:
         """Begin to read. Runs in: any thread."""
         self._loop.call(lambda: self._loop.watch(self._interest(), READ))

@@ -19,9 +19,11 @@ class Load(Protocol):
 
 
 def waiting_messages(ref: ActorRef) -> int:
-    """How many messages wait in its mailbox; 0 for the dead, and for those of other processes, where nobody can see.
+    """How many messages wait in its mailbox; of a hosted process `ref.load()`; 0 for the dead, and for the unseen.
 
     Shape: a moment's value; O(1).
     """
+    if getattr(ref, "hosted", False):
+        return ref.load()
     mailbox: object = getattr(ref.cell, "mailbox", None)
     return len(mailbox) if isinstance(mailbox, Sized) else 0

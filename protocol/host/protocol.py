@@ -248,6 +248,11 @@ class LinkProtocol:
         return bool(self._control or self._ordered) or self._owes_credit()
 
     @property
+    def said(self) -> int:
+        """Tells and asks that were given to `send` and `tell`, so far."""
+        return self._sent + self._waiting
+
+    @property
     def in_flight(self) -> int:
         """Tells and asks that were sent and that the peer has not finished with."""
         return len(self._unfinished)

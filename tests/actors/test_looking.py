@@ -133,6 +133,20 @@ def test_statistics_can_be_had_of_one_that_is_busy(system: ActorSystem, clock: M
         puppet.statistics()
 
 
+def test_a_load_is_what_waits_and_what_is_in_hand(system: ActorSystem) -> None:
+    ref = system.spawn(Puppet)
+    assert ref.load() == 0
+    hold = Hold()
+    ref.tell(hold)
+    hold.wait_reached()
+    ref.tell("one")
+    ref.tell("two")
+    assert ref.load() == 3
+    hold.release()
+    ref.kill()
+    assert ref.load() == 0
+
+
 def test_a_trace_tells_what_comes_what_goes_and_which_hook_runs(system: ActorSystem, probe: Probe) -> None:
     fences = FENCES.count
     puppet = system.spawn(Puppet)

@@ -137,3 +137,19 @@ def test_a_process_cannot_cut_the_file_under_its_reader_nor_let_it_grow() -> Non
     with pytest.raises(PermissionError):
         os.pwrite(fd, b"x", PAGE_BYTES + DUMP_BYTES)
     os.close(fd)
+
+
+def test_what_is_handled_is_known_whether_the_root_or_somebody_else_was_told(
+    page: tuple[BlackBoxWriter, BlackBox],
+) -> None:
+    writer, reader = page
+    writer.received(3)
+    assert reader.handled() == 0
+    writer.take(1, "one", 1)
+    writer.put_down(waiting=2)
+    assert reader.handled() == 1
+    writer.put_down(waiting=0)
+    assert reader.handled() == 3
+    writer.received(5)
+    writer.settled(5)
+    assert reader.handled() == 5

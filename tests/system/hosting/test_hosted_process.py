@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -76,6 +77,27 @@ def test_what_one_that_does_not_read_is_told_shares_frames(bench: Bench) -> None
     assert 0 < len(waiting) < 20_000 / 50
     os.kill(ref.pid, signal.SIGCONT)
     assert [inbox.get(timeout=WAIT) for _ in range(20_000)] == list(range(20_000))
+
+
+def test_how_far_it_is_can_be_seen_without_asking_it(bench: Bench) -> None:
+    ref = bench.start()
+    assert ref.ask("ready", timeout=WAIT) == "ready"
+    assert ref.pid is not None
+    os.kill(ref.pid, signal.SIGSTOP)
+    for number in range(1_000):
+        ref.tell(number)
+    assert ref.load() == 1_000
+    os.kill(ref.pid, signal.SIGCONT)
+    assert ref.ask("done", timeout=WAIT) == "done"
+    ticking = threading.Event()
+    for _ in range(int(WAIT / 0.01)):  # the answer may be here before its message is put down
+        if ref.load() == 0:
+            break
+        ticking.wait(0.01)
+    assert ref.load() == 0
+    ref.kill()
+    end_of(bench, ref)
+    assert ref.load() == 0
 
 
 def test_a_large_message_goes_both_ways(bench: Bench) -> None:
