@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ..protocol.exits import ExitReason
 
@@ -20,23 +20,39 @@ __all__ = (
     "ExitSignal",
     "GroupJoined",
     "GroupLeft",
+    "OomVerdict",
     "Registered",
     "StopRequest",
     "Unregistered",
 )
 
 
+OomVerdict: TypeAlias = Literal["likely", "possible", "unlikely"]
+"""Whether the kernel ended a process because memory ran out. It does not say whom it has killed, only how often."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitReport:
-    """What is known of a life that ended, beside the reason; every field may be missing."""
+    """What is known of a life that ended, beside the reason; every field may be missing.
+
+    Of the processes `status` or `signal` is there, unless nobody knows it any more. `resident_bytes` is what was seen
+    last, some seconds before; `max_rss_bytes` is the kernel's count of the peak, which of an executed process is at
+    least the host's own. `oom` is None where nobody counts what the kernel kills.
+    """
 
     pid: int | None = None
-    stderr_tail: tuple[str, ...] = ()
+    incarnation: int | None = None
+    status: int | None = None  # that the process has exited with
+    signal: str | None = None  # that has ended it, by its name: "SIGSEGV"
+    core_dumped: bool = False
+    oom: OomVerdict | None = None
+    stderr_tail: tuple[str, ...] = ()  # the last lines, 64 KiB at most
     in_hand: str | None = None  # the message that was being handled, in words
     uptime: float | None = None  # seconds since ready
+    resident_bytes: int | None = None
     max_rss_bytes: int | None = None
-    traceback: str | None = None
-    stack_dump: str | None = None
+    traceback: str | None = None  # of the exception that it died of
+    stack_dump: str | None = None  # of all threads, written by a fatal signal, or at the watcher's request
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ __all__ = ("Capture", "CapturedLine", "LineSplitter", "RateLimit", "Tail")
 
 LINE_MAX_BYTES: Final = 16 * 1024  # systemd's LineMax is 48 KiB, Docker splits at 16 KiB
 TAIL_MAX_BYTES: Final = 64 * 1024  # of stderr, for the exit report
+TAIL_MAX_LINES: Final = 2_000  # of them, each of which is an object: a program may write newlines only
+_JOINED_BYTES: Final = 4 * 1024  # shorter pieces share a chunk: a program may write byte by byte
 LINES_PER_SECOND: Final = 500.0  # journald: 10,000 in 30 s
 LINES_BURST: Final = 2_000
 
@@ -92,17 +94,30 @@ class Tail:
         self._max = max_bytes
         self._chunks: deque[bytes] = deque()
         self._size = 0
+        self._cut = False  # something was dropped
 
     def feed(self, data: bytes) -> None:
         """Take what was read."""
-        self._chunks.append(data)
+        chunks = self._chunks
+        if chunks and len(chunks[-1]) + len(data) <= _JOINED_BYTES:
+            chunks[-1] += data
+        else:
+            chunks.append(data)
         self._size += len(data)
-        while self._size - len(self._chunks[0]) >= self._max:
-            self._size -= len(self._chunks.popleft())
+        while self._size - len(chunks[0]) >= self._max:
+            self._size -= len(chunks.popleft())
+            self._cut = True
 
     def text(self) -> str:
         """Give the tail as text."""
         return b"".join(self._chunks)[-self._max :].decode("utf-8", "replace")
+
+    def lines(self, most: int = TAIL_MAX_LINES) -> tuple[str, ...]:
+        """Give the tail as its last lines, the first of them whole unless it is the only one."""
+        lines = self.text().splitlines()
+        if (self._cut or self._size > self._max) and len(lines) > 1:
+            del lines[0]
+        return tuple(lines[-most:])
 
 
 class Capture:

@@ -74,3 +74,33 @@ def test_lines_beyond_those_that_are_wanted_are_not_made() -> None:
     assert (splitter.feed(b"a\nb\nc\nd", 1), splitter.skipped) == (["a"], 2)
     assert (splitter.feed(b"e\nf\n", 0), splitter.skipped) == ([], 2)
     assert (splitter.feed(b"g\n"), splitter.skipped) == (["g"], 0)
+
+
+def test_the_tail_as_lines_begins_with_a_whole_one() -> None:
+    tail = Tail(max_bytes=12)
+    tail.feed(b"one\ntwo\n")
+    assert tail.lines() == ("one", "two")
+    tail.feed(b"three\nfour")  # the last twelve bytes begin within "two"
+    assert tail.lines() == ("three", "four")
+    assert Tail(max_bytes=4).lines() == ()
+
+
+def test_one_line_larger_than_the_tail_is_shown_cut() -> None:
+    tail = Tail(max_bytes=4)
+    tail.feed(b"abcdefgh")
+    assert tail.lines() == ("efgh",)
+
+
+def test_of_very_many_lines_the_last_are_kept() -> None:
+    tail = Tail()
+    tail.feed(b"\n" * 60_000 + b"the end")
+    assert len(tail.lines(most=100)) == 100
+    assert tail.lines(most=100)[-1] == "the end"
+
+
+def test_a_program_that_writes_byte_by_byte_costs_few_chunks() -> None:
+    tail = Tail()
+    for _ in range(100_000):
+        tail.feed(b"x")
+    assert tail.text() == "x" * 65_536
+    assert len(tail._chunks) < 64
