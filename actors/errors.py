@@ -2,7 +2,7 @@
 
 RegrowError
 └── ActorError
-    ├── ActorDeadError(to, reason)   nobody is there to take the message (also a pykka.ActorDeadError)
+    ├── ActorDeadError(to, reason, report)   nobody is there to take the message (also a pykka.ActorDeadError)
     ├── AskTimeout(timeout)          no answer in time (also a pykka.Timeout)
     ├── CallingSelf(who)             an actor would wait for itself, directly or in a circle
     ├── MailboxFull(to, maxsize)     a bounded mailbox refused a message
@@ -29,10 +29,15 @@ RegrowError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pykka
 
 from ..protocol.errors import RegrowError
 from ..protocol.exits import NORMAL, ExitReason, NoProc, crash_of
+
+if TYPE_CHECKING:
+    from .signals import ExitReport
 
 __all__ = (
     "ActorDeadError",
@@ -68,12 +73,19 @@ class ActorError(RegrowError):
 
 
 class ActorDeadError(ActorError, pykka.ActorDeadError):
-    """Nobody is there to take, or to answer, the message. `reason` says how the life ended, if it is known."""
+    """Nobody is there to take, or to answer, the message. `reason` says how the life ended, if it is known.
 
-    def __init__(self, to: object = "actor", reason: ExitReason | None = None) -> None:
+    `report` says the rest where an OS process has ended: its last lines, what it had in hand. It does not travel on to
+    other processes.
+    """
+
+    def __init__(
+        self, to: object = "actor", reason: ExitReason | None = None, report: ExitReport | None = None
+    ) -> None:
         super().__init__(to, reason)
         self.to = str(to)
         self.reason = reason
+        self.report = report
 
     def __str__(self) -> str:
         # pykka's words, which its users may look for, and then why; a name that nobody has is nobody who has ended.

@@ -136,7 +136,7 @@ class Hosting:
             on_outcome(StartFailed(hosted, incarnation, crash_of(error), None, error))
             return hosted
         life = HostedProcess(self._system, self._loop, hosted, peer, begun)
-        peer.outlet = life
+        peer.outlet = life.doorstep
         hosted.bind(life)
         with self._lock:
             self._lives.add(life)

@@ -9,7 +9,6 @@ grandchild may hold open. Then: drain the socket, drain the pipes, reap once, an
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -17,29 +16,19 @@ from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
 from ...protocol.exits import KILLED, ExitReason, crash_of, is_abnormal
-from ...protocol.frames import Buffer
-from ...protocol.host.messages import (
-    Exited,
-    Hello,
-    InitFailed,
-    InitIgnored,
-    LinkMessage,
-    Log,
-    Parcel,
-    Ready,
-    Stop,
-    Tell,
-)
+from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Log, Ready, Stop
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
-from ..errors import ActorDeadError, StartTimeout, SystemClosed
-from ..events import ActorStarted, LogReceived
+from ..errors import StartTimeout, SystemClosed
+from ..events import ActorStarted, DeadLetter, LogReceived
 from ..mailbox import Envelope
 from ..outcome import Ignored, Started, StartFailed
 from ..signals import Down, ExitReport
 from .black_box import Recorded
 from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
+from .death import Remains, report_of
+from .doorstep import Doorstep
 from .errors import LaunchFailed
 from .events import LogsLost
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
@@ -50,6 +39,7 @@ from .os_process import ProcessEnd, exit_reason_of
 from .peer import Peer
 from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
+from .vitals import Vitals
 
 if TYPE_CHECKING:
     from ..clock import TimerHandle
@@ -62,7 +52,7 @@ __all__ = ("HostedProcess",)
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
 REAPER_SECONDS: Final = 1.0  # between looks at a zygote that owes the status of a dead process; it takes under 1 ms
-_EARLY_MAX: Final = 10_000  # messages that wait for the process to say hello
+LOOK_SECONDS: Final = 5.0  # between looks at its memory
 
 
 class HostedProcess:
@@ -87,8 +77,9 @@ class HostedProcess:
             on_end=self._link_ended,
         )
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
-        self._lock = threading.Lock()  # guards the three below
-        self._early: list[tuple[LinkMessage, object]] | None = []  # until the process has said hello
+        self.doorstep = Doorstep(self._link)
+        self.vitals = Vitals()
+        self._lock = threading.Lock()  # guards the two below
         self._process: LaunchedProcess | None = None
         self._killing = False
         self._started_at: float | None = None
@@ -146,7 +137,7 @@ class HostedProcess:
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
         if not self.alive:
-            raise ActorDeadError(self.ref)
+            raise self.peer.dead(self.ref)
         self.peer.post(self.ref, envelope)
 
     def exit_signal(
@@ -191,30 +182,6 @@ class HostedProcess:
         if self.interest.unlinked(peer):
             self.peer.ties.request_unlink(peer, self.ref.urn)
 
-    def send(self, message: LinkMessage, to: object = "") -> None:
-        """Send to the process; before its hello, keep. Errors: as LinkSocket.send."""
-        with self._lock:
-            if self._early is not None:
-                if len(self._early) >= _EARLY_MAX:
-                    raise LocalProtocolError("messages before hello", expected=f"at most {_EARLY_MAX}", got=to)
-                self._early.append((message, to))
-                return
-        self._link.send(message, to)
-
-    def tell(self, urn: str, body: Buffer, to: object) -> None:
-        """Send a Tell. Errors: as `send`."""
-        if self._early is None:  # once it has said hello, for good
-            self._link.tell(urn, body, to)
-        else:
-            self.send(Tell(urn, body), to)
-
-    def tell_raw(self, urn: str, said: tuple[bytes, Buffer], to: object) -> None:
-        """Send a Tell whose body is in two pieces. Errors: as `send`."""
-        if self._early is None:
-            self._link.tell_raw(urn, said, to)
-        else:
-            self.send(Tell(urn, said[0] + said[1]), to)
-
     # Birth.
 
     def begin(self) -> None:
@@ -250,6 +217,13 @@ class HostedProcess:
             slay(outcome)
         else:
             self.system.hosting.hang_watch.add(self.watch)
+            self._look()
+
+    def _look(self) -> None:
+        """Look at its memory, and again later."""
+        now = self.system.clock.now()
+        if self.pid is not None and self.vitals.look(self.pid, now) is not None:
+            self._arm("look", now + LOOK_SECONDS, self._look)
 
     def _bury(self, process: LaunchedProcess) -> None:
         self._loop.forget(process.death_fd)
@@ -285,14 +259,7 @@ class HostedProcess:
         if self._stop_reason is not None:
             return  # it has been told to stop already, and will
         self._link.send(self._begun.init)
-        while True:
-            with self._lock:
-                early, self._early = self._early, []
-                if not early:
-                    self._early = None
-                    return
-            for message, to in early:
-                self._link.send(message, to)
+        self.doorstep.open()
 
     def _ready(self, info: object) -> None:
         self._disarm("start")
@@ -360,29 +327,31 @@ class HostedProcess:
         for name in tuple(self._timers):
             self._disarm(name)
         self._link.close()
-        self._forget_early()
         self.system.hosting.hang_watch.remove(self.watch)
-        stderr, stacks = self._pipes.close(), self.watch.stacks()
-        recorded = self._begun.black_box.close()
+        reason, pid = self._reason_of(end), self.pid
+        remains = Remains(
+            pid=pid,
+            incarnation=self.incarnation,
+            end=end,
+            words=self._last_words,
+            stacks=self.watch.stacks(),
+            recorded=self._begun.black_box.close(),
+            stderr=self._pipes.close(),
+            vitals=self.vitals,
+            started_at=self._started_at,
+        )
+        report = report_of(remains, reason, self.system.clock.now())
         with self._lock:
             process, self._process = self._process, None
-        reason = self._reason_of(end)
-        report = self._report_of(end, recorded, stderr, stacks, None if process is None else process.pid)
         if process is not None:
             process.close()
-        if recorded.log_sequence > self._log_sequence:
-            lost = recorded.log_sequence - self._log_sequence
+        if remains.recorded.log_sequence > self._log_sequence:
+            lost = remains.recorded.log_sequence - self._log_sequence
             self.system.bus.publish(LogsLost(self.ref, self.incarnation, lost))
-        self.peer.close(reason)
+        self.peer.close(reason, report)
+        for body in self.doorstep.forget():
+            self.system.bus.publish(DeadLetter(self.ref, self.peer.decode(body), f"it ended first: {reason}"))
         self._announce(reason, report, was_ready=was_ready)
-
-    def _forget_early(self) -> None:
-        """Close what was to travel beside messages to a process that has never said hello."""
-        with self._lock:
-            early, self._early = self._early or (), None
-        for message, _ in early:
-            for descriptor in message.descriptors if isinstance(message, Parcel) else ():
-                os.close(descriptor)
 
     def _announce(self, reason: ExitReason, report: ExitReport, *, was_ready: bool) -> None:
         parent = self._begun.parent
@@ -412,20 +381,6 @@ class HostedProcess:
         if self._killing:
             return KILLED
         return exit_reason_of(end, self._stop_reason)
-
-    def _report_of(
-        self, end: ProcessEnd, recorded: Recorded, stderr: tuple[str, ...], stacks: str | None, pid: int | None
-    ) -> ExitReport:
-        in_hand = self._last_words.report.get("in_hand") if isinstance(self._last_words, Exited | InitFailed) else None
-        uptime = None if self._started_at is None else self.system.clock.now() - self._started_at
-        return ExitReport(
-            pid=pid,
-            stderr_tail=stderr,
-            in_hand=in_hand if isinstance(in_hand, str) else recorded.in_hand,
-            uptime=uptime,
-            max_rss_bytes=end.max_rss_bytes,
-            stack_dump=stacks,
-        )
 
     def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:  # fires on the clock's thread
         self._disarm(name)

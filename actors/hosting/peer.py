@@ -42,6 +42,7 @@ from ..looking import answered_aside
 from ..mailbox import Envelope
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
+from ..signals import ExitReport
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .errors import OutboxFull
@@ -84,6 +85,7 @@ class Peer:
     def __init__(self, system: ActorSystem, *, hosted: ActorRef | None = None) -> None:
         self.system = system
         self.open = True
+        self._end: tuple[ExitReason | None, ExitReport | None] = (None, None)  # set by close()
         self._hosted = hosted
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -154,7 +156,7 @@ class Peer:
         except HasDescriptors:
             self._post_parcel(ref, said, future)
         except LocalProtocolError as error:
-            _refused(ref, error)
+            self._refused(ref, error)
 
     def _post_parcel(self, ref: ActorRef, said: object, future: AskFuture[Any] | None) -> None:
         with Departure(self.say) as departure:
@@ -165,7 +167,7 @@ class Peer:
             try:
                 self.outlet.send(Parcel(Tell(ref.urn, body), departure.descriptors), ref)
             except LocalProtocolError as error:
-                _refused(ref, error)
+                self._refused(ref, error)
 
     def _ask(
         self,
@@ -184,13 +186,17 @@ class Peer:
             self.outlet.send(Parcel(message, descriptors) if descriptors else message, ref)
         except LocalProtocolError as error:
             self._forget_ask(number)
-            _refused(ref, error)
+            self._refused(ref, error)
         except (ProtocolError, OutboxFull):
             self._forget_ask(number)
             raise
         if not self.open:  # it ended between; close() may not have seen this one
             self._forget_ask(number)
-            future.try_fail(ActorDeadError(ref))
+            future.try_fail(self.dead(ref))
+
+    def dead(self, ref: ActorRef) -> ActorDeadError:
+        """Say that one of the other side is not there any more, and why if the whole side has ended."""
+        return ActorDeadError(ref, *self._end)
 
     # In.
 
@@ -227,8 +233,9 @@ class Peer:
             case Reply(ask_id, ok, body):
                 self._receive_reply(ask_id, ok, body, arrival)
 
-    def close(self, reason: ExitReason) -> None:
+    def close(self, reason: ExitReason, report: ExitReport | None = None) -> None:
         """The other side is gone: answer who waits, announce the end of all that somebody cares for."""
+        self._end = (reason, report)
         self.open = False
         with self._lock:
             asks, self._asks = self._asks, {}
@@ -236,7 +243,7 @@ class Peer:
             if stopping:
                 future.try_set(None)
             else:
-                future.try_fail(ActorDeadError(ref, reason))
+                future.try_fail(self.dead(ref))
         self.ties.close(reason)
 
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
@@ -324,13 +331,12 @@ class Peer:
         except LocalProtocolError:
             return
 
+    def _refused(self, ref: ActorRef, error: LocalProtocolError) -> NoReturn:
+        """Raise what a refusal by the link means to the sender."""
+        if type(error) is LocalProtocolError:  # the link's state does not allow it: it has ended
+            raise self.dead(ref) from error
+        raise error
+
     def _forget_ask(self, number: int) -> None:
         with self._lock:
             self._asks.pop(number, None)
-
-
-def _refused(ref: ActorRef, error: LocalProtocolError) -> NoReturn:
-    """Say what the link's refusal means: its state does not allow the message, it has ended. Errors: one of the two."""
-    if type(error) is LocalProtocolError:
-        raise ActorDeadError(ref) from error
-    raise error

@@ -65,7 +65,7 @@ class OutputPipes:
         """Publish what is left and let go of the pipes; give the last lines of stderr."""
         for fd in tuple(self._open):
             self._ended(fd)
-        return tuple(self._stderr.tail.text().splitlines())
+        return self._stderr.tail.lines()
 
     def _listen(self, on_error: Callable[[Exception], None]) -> None:
         for fd in self._open:

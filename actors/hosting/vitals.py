@@ -24,7 +24,7 @@ _SETTLED_SECONDS: Final = 0.5  # a count this old was made before an end that is
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Bytes of a process that are in memory. `own`: without files and shared memory that it has mapped, as blobs are."""
+    """Bytes of a process that are in memory. `own`: without files and shared memory that it has mapped (blobs)."""
 
     total: int
     own: int
@@ -60,6 +60,13 @@ class Vitals:
         """Say whether it ended for want of memory. `killed`: by a SIGKILL that nobody here had sent."""
         if not killed:
             return judge_oom(None, None, killed=False)
-        settled = [count for at, count in self._counts if now - at >= _SETTLED_SECONDS]
-        before = settled[-1] if settled else self._counts[0][1] if self._counts else None
+        before = self._count_before(now)
         return judge_oom(before, None if before is None else count_again(before), killed=True)
+
+    def _count_before(self, now: float) -> OomCount | None:
+        """Give the last count, or the one before if the last may have been made while it was being killed."""
+        if not self._counts:
+            return None
+        (_, earlier), (at, latest) = self._counts[0], self._counts[-1]
+        same = earlier is not None and latest is not None and earlier.group == latest.group
+        return earlier if same and now - at < _SETTLED_SECONDS else latest

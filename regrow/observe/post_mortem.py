@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from regrow.actors import ExitReport
 from regrow.observe.allowance import allowance_text
 from regrow.observe.history import ENDS_MAX, End, GaveUp, History
 from regrow.protocol.exits import Crash, ExitReason
@@ -87,14 +88,32 @@ def _last_words(end: End) -> list[str]:
     report = end.report
     if report is None:
         return []
-    lines = [f"  message in hand: {report.in_hand}"] if report.in_hand else []
-    if report.stack_dump:
+    lines = [f"  {about}"] if (about := _about_process(report)) else []
+    if report.in_hand:
+        lines.append(f"  message in hand: {report.in_hand}")
+    stacks = (report.stack_dump or "").splitlines()
+    if stacks and stacks[-1] not in report.stderr_tail:
         lines.append("  where its threads were:")
-        lines += [f"    {line}" for line in report.stack_dump.splitlines()[:_STACK_LINES]]
+        lines += [f"    {line}" for line in stacks[:_STACK_LINES]]
     if report.stderr_tail:
         lines.append("  its last lines on stderr:")
         lines += [f"    {line}" for line in report.stderr_tail[-_STDERR_LINES:]]
     return lines
+
+
+def _about_process(report: ExitReport) -> str:
+    if report.pid is None:
+        return ""
+    facts = [f"process {report.pid}"]
+    if report.incarnation is not None:
+        facts.append(f"life {report.incarnation}")
+    if report.uptime is not None:
+        facts.append(f"ready for {format_duration(report.uptime)}")
+    if report.resident_bytes is not None:
+        facts.append(f"{report.resident_bytes >> 20} MiB resident when last seen")
+    if report.oom in {"likely", "possible"}:
+        facts.append(f"{'likely' if report.oom == 'likely' else 'perhaps'} killed because memory ran out")
+    return ", ".join(facts)
 
 
 def _path(item: GaveUp) -> str:

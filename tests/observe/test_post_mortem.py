@@ -89,18 +89,27 @@ def test_ends_outside_of_the_window_are_not_counted() -> None:
 
 def test_the_last_words_of_a_process_are_part_of_it() -> None:
     story = Story()
-    stacks = "Thread 0x1 (most recent call first):\n  here\n"
-    report = ExitReport(pid=7, stderr_tail=("loading", "out of memory"), in_hand="Resize(9)", stack_dump=stacks)
+    report = ExitReport(
+        pid=7,
+        incarnation=3,
+        uptime=2.5,
+        resident_bytes=80 << 20,
+        oom="likely",
+        stderr_tail=("loading", "out of memory"),
+        in_hand="Resize(9)",
+        stack_dump="Thread 0x07 (most recent call first):\n  in resize",
+    )
     story.ended("shop/model", Signaled(9), report=report)
     story.gave_up("shop/model", restarts=0)
     assert post_mortem(story.history) == rows(
         "shop/model ended 1 time in 0s; shop allows 0 restarts in 5s",
         "  no restart was tried",
         "  last reason: SIGKILL",
+        "  process 7, life 3, ready for 2.5s, 80 MiB resident when last seen, likely killed because memory ran out",
         "  message in hand: Resize(9)",
         "  where its threads were:",
-        "    Thread 0x1 (most recent call first):",
-        "      here",
+        "    Thread 0x07 (most recent call first):",
+        "      in resize",
         "  its last lines on stderr:",
         "    loading",
         "    out of memory",

@@ -1,4 +1,4 @@
-"""Whether a process was killed for want of memory: the conclusion for every pair of counts, and where the counts are."""
+"""Whether a process was killed for want of memory: what follows from each pair of counts, and where they are."""
 
 from __future__ import annotations
 

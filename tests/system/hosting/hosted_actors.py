@@ -106,6 +106,9 @@ class Puppet(Actor):
         os.kill(os.getpid(), signo)
         time.sleep(30)
 
+    def do_segfault(self, _value: object) -> None:
+        ctypes.string_at(0)
+
     def do_print(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
 
@@ -197,6 +200,10 @@ class Puppet(Actor):
 
     def do_bytes(self, size: int) -> bytes:
         return bytes(size)
+
+    def do_grow(self, size: int) -> int:
+        self.memory = [b"x" * (1 << 20) for _ in range(size >> 20)]
+        return len(self.memory)
 
     def do_set(self, _value: object) -> object:
         return {1, 2}, (3, 4)

@@ -92,6 +92,11 @@ class Bench:
         self.system.begin(self.spec(*args, **options), parent=parent, ref=None, on_outcome=waiter)
         return cast("HostedRef", waiter.wait())
 
+    def look(self, ref: HostedRef) -> None:
+        """Have its memory looked at now, and wait for that."""
+        assert ref.process is not None
+        assert self.system.hosting.loop.run(ref.process._look, WAIT)
+
     def mailbox(self, *, trap: bool = False) -> tuple[ActorRef, queue.SimpleQueue[object]]:
         inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         return self.system.spawn(Mailbox, inbox, trap), inbox
