@@ -9,7 +9,7 @@ import shlex
 
 from ...protocol.errors import RegrowError
 
-__all__ = ("CommandNotReady", "HostingError", "LaunchFailed", "NotImportable", "OutboxFull")
+__all__ = ("CommandNotReady", "HostingError", "LaunchFailed", "LinkLost", "NotImportable", "OutboxFull")
 
 
 class HostingError(RegrowError):
@@ -37,6 +37,18 @@ class LaunchFailed(HostingError):
 
     def __str__(self) -> str:
         return f"cannot launch a process: {self.why}"
+
+
+class LinkLost(HostingError):
+    """A process has ended its link and went on running, so that nobody could reach it: its descriptor was closed."""
+
+    def __init__(self, who: object, seconds: float) -> None:
+        super().__init__(str(who), seconds)
+        self.who = str(who)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"{self.who} has closed its link, and ran on for {self.seconds:g} seconds"
 
 
 class OutboxFull(HostingError):

@@ -15,7 +15,7 @@ from typing import Final
 
 from .errors import LaunchFailed
 from .launcher import LaunchOutcome, LaunchRequest
-from .os_process import ProcessEnd, has_pidfd, open_pidfd, signal_group, signal_process
+from .os_process import ProcessEnd, has_pidfd, lost_status, open_pidfd, signal_group, signal_process
 
 __all__ = ("DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env", "restore_python_path")
 
@@ -113,7 +113,7 @@ class DirectProcess:
             _, status, usage = os.wait4(self.pid, 0)
             end = ProcessEnd(status, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
         except ChildProcessError:  # somebody in this process waits for any child, and was faster
-            end = ProcessEnd(None)
+            end = ProcessEnd(None if self._pidfd is None else lost_status(self._pidfd))
         with self._lock:
             self._end = end
             # Popen must neither wait for it again nor warn that nobody did.

@@ -29,7 +29,7 @@ from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
 from .death import Remains, report_of
 from .doorstep import Doorstep
-from .errors import LaunchFailed
+from .errors import LaunchFailed, LinkLost
 from .events import LogsLost
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
 from .launcher import LaunchedProcess, LaunchOutcome, slay
@@ -294,7 +294,8 @@ class HostedProcess:
         if error is not None:
             self._broke(error)
         elif self.state is not ProcessState.DEAD:
-            self._arm("silent", self.system.clock.now() + SILENT_EXIT_SECONDS, self.kill)
+            lost = LinkLost(self.ref, SILENT_EXIT_SECONDS)
+            self._arm("silent", self.system.clock.now() + SILENT_EXIT_SECONDS, lambda: self._broke(lost))
 
     def _broke(self, error: Exception) -> None:
         """It cannot be talked to any more: end it."""

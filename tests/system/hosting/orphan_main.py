@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hosted_actors import Order, Puppet
 
-from regrow.actors import ActorSystem, ChildSpec, Isolation, Start
+from regrow.actors import ActorRef, ActorSystem, ChildSpec, Isolation, Start
+from regrow.actors.hosting import HostedRef
 from regrow.actors.outcome import StartWaiter
 
 
@@ -35,6 +38,17 @@ def main(launcher: str, kind: str) -> None:
     elif kind == "deaf":
         ref.ask(Order("ignore_sigterm"), timeout=20)
         ref.tell(Order("sleep", 30.0))
+    elif kind == "draining":  # asked to stop, and busy with what came before
+        ref.tell(Order("sleep", 30.0))
+        wait_in_hand(ref)
+        ref.shutdown(deadline=system.clock.now() + 30.0)
+    elif kind == "full":
+        ref.tell(Order("hold_gil", 30.0))
+        wait_in_hand(ref)
+        for _ in range(100):
+            ref.tell(b"x" * 100_000)
+    elif kind == "stopped":
+        os.kill(ref.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
     elif kind == "forked":
         pids.append(ref.ask(Order("fork"), timeout=20))
     sys.stdout.write(json.dumps([pid for pid in pids if pid]) + "\n")
@@ -44,6 +58,12 @@ def main(launcher: str, kind: str) -> None:
     if kind == "exits":
         return
     threading.Event().wait()
+
+
+def wait_in_hand(ref: ActorRef) -> None:
+    assert isinstance(ref, HostedRef)
+    while ref.black_box is None or ref.black_box.in_hand is None:
+        threading.Event().wait(0.01)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def wait_all(pidfds: list[int], timeout: float) -> list[int]:
 
 
 @pytest.mark.parametrize("launcher", ["exec", "zygote"])
-@pytest.mark.parametrize("kind", ["idle", "gil", "deaf", "forked", "tree"])
+@pytest.mark.parametrize("kind", ["idle", "gil", "deaf", "draining", "full", "stopped", "forked", "tree"])
 def test_when_the_host_is_killed_everything_is_gone_in_two_seconds(launcher: str, kind: str) -> None:
     program = run_program(str(HERE / "orphan_main.py"), launcher, kind)
     assert program.stdout is not None
