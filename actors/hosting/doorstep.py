@@ -29,6 +29,11 @@ class Doorstep:
         self._lock = threading.Lock()
         self._waiting: list[tuple[LinkMessage, object]] | None = []  # None once it is open, for good
 
+    @property
+    def kept(self) -> int:
+        """How many messages wait at it."""
+        return len(self._waiting or ())
+
     def send(self, message: LinkMessage, to: object = "") -> None:
         """Send, or keep. Errors: as LinkSocket.send."""
         with self._lock:

@@ -125,14 +125,13 @@ class HostedProcess:
     @property
     def load(self) -> int:
         """How many messages it was given and is not done with, as its page says: a moment's value."""
-        early = self._early
         if self.state is ProcessState.DEAD:
             return 0
         try:
             handled = self._begun.black_box.handled()
         except ValueError:  # it has died at this moment, and its page is closed
             return 0
-        return max(0, self._link.said + (len(early) if early else 0) - handled)
+        return max(0, self._link.said + self.doorstep.kept - handled)
 
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""

@@ -11,7 +11,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,8 +57,8 @@ class Ward:
 
 
 @pytest.fixture
-def ward(bench: Bench) -> Iterator[Ward]:
-    yield Ward(bench)
+def ward(bench: Bench) -> Ward:
+    return Ward(bench)
 
 
 # It exits.
