@@ -28,6 +28,8 @@ def ask_here(life: Life, message: object, me: Here) -> AskFuture[Any] | None:
     future: AskFuture[Any] = AskFuture(life)
     future.waits = True
     box.user.append(Envelope(message, future))
+    if box.gone:  # killed at this moment: his turn finds nothing to do
+        life.came_late(box.drain())
     asker = me.life
     if asker is None:
         run_lent(life, me)

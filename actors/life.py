@@ -243,6 +243,11 @@ class Life:
         self.mailbox.hand_over()
         self.dispatcher.launch(self)
 
+    def may_move(self) -> bool:
+        """Say whether it may still turn out, as it is born, that it is to run elsewhere: its class is not known yet."""
+        start = self.start
+        return self.movable and start is not None and not isinstance(start.target, type)
+
     def awaits(self) -> bool:
         """Say whether a coroutine of it runs."""
         return self.coroutine is not None

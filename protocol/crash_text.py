@@ -6,6 +6,7 @@ Noted are code objects and places in them, no frames: nothing of what the code h
 
 from __future__ import annotations
 
+import linecache
 import sys
 import traceback as _traceback
 from collections.abc import Callable, Iterator
@@ -45,7 +46,9 @@ class _Later:
     def __init__(self, traceback: TracebackType | None, last_line: str) -> None:
         frames: list[tuple[CodeType, int, int]] = []
         while traceback is not None:
-            frames.append((traceback.tb_frame.f_code, traceback.tb_lasti, traceback.tb_lineno))
+            frame = traceback.tb_frame
+            linecache.lazycache(frame.f_code.co_filename, frame.f_globals)  # some sources only their loaders know
+            frames.append((frame.f_code, traceback.tb_lasti, traceback.tb_lineno))
             traceback = traceback.tb_next
         self._frames = frames
         self._last_line = last_line
@@ -59,7 +62,8 @@ class _Later:
 
 
 def _summary(code: CodeType, at: int, line: int) -> _traceback.FrameSummary:
-    _, end_line, column, end_column = next(islice(code.co_positions(), at // 2, None), (None, None, None, None))
+    nowhere = (None, None, None, None)  # for a traceback that somebody has made by hand
+    _, end_line, column, end_column = nowhere if at < 0 else next(islice(code.co_positions(), at // 2, None), nowhere)
     return _traceback.FrameSummary(
         code.co_filename,
         line,
@@ -82,11 +86,12 @@ def _formatted(exc: BaseException) -> Iterator[str]:
 def _forget_carets(stack: _traceback.StackSummary) -> None:
     """Do not let `traceback` look for carets where they would underline a whole line.
 
-    For these it compiles the line and shows nothing, which takes half of the time. From 3.13 on it does show something.
+    For these it compiles the line and shows nothing (unless it is one single operation), which takes half of the time.
+    From 3.13 on it does show something.
     """
     if sys.version_info >= (3, 13):
         return
     for frame in stack:
-        line = frame.line
-        if line and None not in (frame.colno, frame.end_colno) and frame.end_colno - frame.colno >= len(line):  # type: ignore[operator]
-            frame.colno = None
+        line, begin, end = frame.line, frame.colno, frame.end_colno
+        if line and begin is not None and end is not None and frame.lineno == frame.end_lineno:
+            frame.colno = begin if end - begin < len(line) else None

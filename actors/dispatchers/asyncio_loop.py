@@ -87,8 +87,8 @@ class AsyncioDispatcher:
 
     def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """Say whether this is the loop's own thread, where nobody else could run it."""
-        del life, exact
-        return me.depth < DEPTH_MAX and self.would_block()
+        del exact
+        return me.depth < DEPTH_MAX and self.would_block() and (life.born or not life.may_move())
 
     def would_block(self) -> bool:
         """Say whether this is the thread that the loop runs on, now."""

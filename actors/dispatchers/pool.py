@@ -115,6 +115,8 @@ class PoolDispatcher(WithoutCoroutines):
         """Say whether this thread may run a turn of it: not for who wants to wait no longer than he says."""
         if exact or not self._lends or me.depth >= DEPTH_MAX or not life.pace.trusted:
             return False
+        if not life.born and life.may_move():
+            return False
         asyncio_events = sys.modules.get("asyncio.events")  # a handler must find no loop that is not its own
         return asyncio_events is None or asyncio_events._get_running_loop() is None
 

@@ -105,8 +105,10 @@ class Blob:
         if not self._size:
             return memoryview(b"")
         if self._map is None:
-            access = mmap.PROT_READ if self._sealed else mmap.PROT_READ | mmap.PROT_WRITE
-            self._map = mmap.mmap(fd, self._size, flags=mmap.MAP_SHARED, prot=access)
+            if self._sealed:  # private: before Linux 6.7 what is sealed cannot be shared, not even to be read
+                self._map = mmap.mmap(fd, self._size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+            else:
+                self._map = mmap.mmap(fd, self._size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ | mmap.PROT_WRITE)
         return memoryview(self._map)
 
     def seal(self) -> None:

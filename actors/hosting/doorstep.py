@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ...protocol.errors import LocalProtocolError
+from ...protocol.errors import LocalProtocolError, ProtocolError
 from ...protocol.host.messages import LinkMessage, Parcel, Tell
+from .errors import OutboxFull
 
 if TYPE_CHECKING:
     from ...protocol.frames import Buffer
@@ -58,8 +60,8 @@ class Doorstep:
         else:
             self.send(Tell(urn, said[0] + said[1]), to)
 
-    def open(self) -> None:
-        """Let in what waits, in its order, and then everybody at once."""
+    def open(self, refused: Callable[[LinkMessage, Exception], object]) -> None:
+        """Let in what waits, in its order, then everybody at once. `refused` hears of what the link does not take."""
         while True:
             with self._lock:
                 waiting, self._waiting = self._waiting, []
@@ -67,13 +69,21 @@ class Doorstep:
                     self._waiting = None
                     return
             for message, to in waiting:
-                self._link.send(message, to)
+                try:
+                    self._link.send(message, to)
+                except (ProtocolError, OutboxFull) as error:
+                    _close_descriptors(message)
+                    refused(message, error)
 
     def forget(self) -> list[Buffer]:
         """Nobody will come to the door: give what was told, close what was to travel beside messages."""
         with self._lock:
             waiting, self._waiting = self._waiting or (), None
         for message, _ in waiting:
-            for descriptor in message.descriptors if isinstance(message, Parcel) else ():
-                os.close(descriptor)
+            _close_descriptors(message)
         return [message.body for message, _ in waiting if isinstance(message, Tell)]
+
+
+def _close_descriptors(message: LinkMessage) -> None:
+    for descriptor in message.descriptors if isinstance(message, Parcel) else ():
+        os.close(descriptor)

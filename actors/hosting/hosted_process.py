@@ -258,7 +258,7 @@ class HostedProcess:
         if self._stop_reason is not None:
             return  # it has been told to stop already, and will
         self._link.send(self._begun.init)
-        self.doorstep.open()
+        self.doorstep.open(self.peer.refused)
 
     def _ready(self, info: object) -> None:
         self._disarm("start")

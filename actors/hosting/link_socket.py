@@ -6,12 +6,14 @@ does. Control messages are exempt from the bound, so that a full outbox can stil
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
 from array import array
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ...protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -170,6 +172,8 @@ class LinkSocket:
             if self._open:
                 self._open = False
                 self._forget_all()
+                for descriptor in self._protocol.give_back_descriptors():  # what has come, and whose message has not
+                    os.close(descriptor)
                 self._loop.forget(self._sock.fileno())
                 self._sock.close()
 
@@ -283,8 +287,11 @@ class LinkSocket:
                 self._blocked = True
                 self._loop.call(self._await_room)
                 return
-            except OSError:  # EPIPE: nobody reads any more; its end is announced by whoever watches it
+            except OSError as error:
                 self._forget_all()
+                if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
+                    # As of too many descriptors under way. Else nobody reads any more, as whoever watches it will say.
+                    self._loop.call(partial(self._end, error))
                 return
             self._waiting_bytes = max(0, self._waiting_bytes - sent)
             self._consume(sent)
@@ -349,8 +356,6 @@ class LinkSocket:
             if not fresh:
                 break
             self._pieces.extend((memoryview(b""), piece.descriptors) for piece in fresh if isinstance(piece, Carrying))
-        for descriptor in self._protocol.give_back_descriptors():
-            os.close(descriptor)
 
     def _await_room(self) -> None:
         with self._lock:

@@ -194,6 +194,17 @@ class Peer:
             self._forget_ask(number)
             future.try_fail(self.dead(ref))
 
+    def refused(self, message: LinkMessage, error: Exception) -> None:
+        """Hear of what was sent early and the link does not take: nobody waits for it in vain."""
+        inner = message.message if isinstance(message, Parcel) else message
+        if isinstance(inner, Ask):
+            with self._lock:
+                waiting = self._asks.pop(inner.ask_id, None)
+            if waiting is not None:
+                waiting[0].try_fail(error)
+        elif isinstance(inner, Tell) and self._hosted is not None:
+            self.system.bus.publish(DeadLetter(self._hosted, bytes(inner.body[:64]), str(error)))
+
     def dead(self, ref: ActorRef) -> ActorDeadError:
         """Say that one of the other side is not there any more, and why if the whole side has ended."""
         return ActorDeadError(ref, *self._end)
