@@ -49,7 +49,9 @@ class BlackBoxState(IntEnum):
 _BEGUN: Final = (BlackBoxState.READY, BlackBoxState.STOPPING)
 
 
-class _Word(IntEnum):
+class _Word:
+    """Places in the page. No Enum: to look one up in that costs as much as the whole of a store."""
+
     MAGIC = 0
     INCARNATION = 1
     STATE = 2

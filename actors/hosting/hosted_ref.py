@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..actor import Actor
 from ..ref import ActorRef
@@ -25,10 +25,7 @@ class HostedRef(ActorRef[Actor]):
     @property
     def process(self) -> HostedProcess | None:
         """The latest life, None before the first."""
-        from .hosted_process import HostedProcess
-
-        cell = self.cell
-        return cell if isinstance(cell, HostedProcess) else None
+        return cast("HostedProcess | None", self._cell)  # nothing else is bound to a ref of this kind
 
     @property
     def hosted(self) -> bool:
@@ -52,7 +49,8 @@ class HostedRef(ActorRef[Actor]):
 
     def load(self) -> int:
         """How many messages its process was given and is not done with; read from its page, so nobody is asked."""
-        return 0 if self.process is None else self.process.load
+        process = self.process
+        return 0 if process is None else process.load
 
     def link_made(self, peer: ActorRef) -> None:
         """Have the root linked, too."""
