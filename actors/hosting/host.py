@@ -148,7 +148,12 @@ class Hosting:
             return hosted
         if parent is not None:
             self._system.relations.tie(hosted, parent)
-        life.begin()
+        try:
+            life.begin()
+        except (RegrowError, OSError) as error:
+            request.close()
+            life.refuse(error)
+            return hosted
         self._launcher(spec).launch(request, life.launched)
         return hosted
 

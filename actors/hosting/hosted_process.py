@@ -184,8 +184,16 @@ class HostedProcess:
     # Birth.
 
     def begin(self) -> None:
-        """Open the ears; the launch comes next. Runs in: the starter's thread."""
+        """Open the ears and say what to become; the launch comes next. Runs in: the starter's thread.
+
+        Errors: CodecError, FrameTooLarge for arguments that cannot be said.
+        """
         self._link.start()
+        try:
+            self._link.send(self._begun.init)
+        except LocalProtocolError:
+            if self._stop_reason is None:  # else it has been told to stop already, and will
+                raise
         self._pipes.start(self._broke)
         self._arm("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
 
@@ -255,10 +263,8 @@ class HostedProcess:
                 self.peer.receive(message)
 
     def _greet(self) -> None:
-        if self._stop_reason is not None:
-            return  # it has been told to stop already, and will
-        self._link.send(self._begun.init)
-        self.doorstep.open(self.peer.refused)
+        if self._stop_reason is None:  # else it has been told to stop already, and will
+            self.doorstep.open(self.peer.refused)
 
     def _ready(self, info: object) -> None:
         self._disarm("start")

@@ -31,17 +31,12 @@ class Interest:
 
 
 class IoLoop:
-    """The thread and its selector; the thread exists only while something is asked of it."""
+    """The thread and its selector; both exist only once something is asked of them, so one may be made before a fork."""
 
     def __init__(self, name: str = "regrow-host-io", *, on_error: Callable[[Exception], None]) -> None:
         self._name = name
         self._on_error = on_error
-        self._selector = selectors.DefaultSelector()
         self._calls: deque[Callable[[], None]] = deque()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._selector.register(self._wake_read, READ, None)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._awake = False  # a wake-up is under way
@@ -59,6 +54,7 @@ class IoLoop:
                 return False
             self._calls.append(callback)
             if self._thread is None:
+                self._open()
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             if self._awake:
@@ -90,8 +86,8 @@ class IoLoop:
             self._selector.register(interest.fd, events, interest)
 
     def forget(self, fd: int) -> None:
-        """Stop watching a descriptor, before it is closed. Runs in: the loop's thread."""
-        if fd in self._selector.get_map():
+        """Stop watching a descriptor, before it is closed. Runs in: the loop's thread, or before there is one."""
+        if self._thread is not None and fd in self._selector.get_map():
             self._selector.unregister(fd)
 
     def close(self, timeout: float = 5.0) -> bool:
@@ -103,10 +99,17 @@ class IoLoop:
             thread.join(timeout)
             if thread.is_alive():
                 return False
-        self._selector.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+            self._selector.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
         return True
+
+    def _open(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._selector.register(self._wake_read, READ, None)
 
     def _run(self) -> None:
         while True:

@@ -2,8 +2,10 @@
 
 What lives here: the states, the dict tables, nothing else. Docs draw them, tests walk them.
 Messages under way cross each other, so a state allows what its sender could not yet know to be late: STOPPING takes
-the child's Ready, ENDED all that the parent said before it heard of the end.
+the child's Ready, ENDED all that the parent said before it heard of the end. The parent need not wait for the Hello
+before it says Init, so INITIALIZING takes the Hello.
 
+     ┌───────────────Init──────────────▼
     NEW ──Hello──► GREETED ──Init──► INITIALIZING ──Ready──► ACTIVE ──Stop──► STOPPING ──Exited──► ENDED
      └───────────────┴──────────Stop──────┴─────────────────────────────────────▲                    ▲
                                           └──InitFailed, InitIgnored─────────────────────────────────┘
@@ -113,7 +115,7 @@ _CHILD_ENDS: Final[Moves] = {InitIgnored: State.ENDED, InitFailed: State.ENDED, 
 
 TRANSITIONS: Final[dict[Side, dict[State, Moves]]] = {
     Side.PARENT: {
-        State.NEW: {Stop: State.STOPPING},
+        State.NEW: {Init: State.INITIALIZING, Stop: State.STOPPING},
         State.GREETED: {Init: State.INITIALIZING, Stop: State.STOPPING},
         State.INITIALIZING: {Stop: State.STOPPING, **_stay(State.INITIALIZING, *_TRAFFIC)},
         State.ACTIVE: {Stop: State.STOPPING, **_stay(State.ACTIVE, *_TRAFFIC)},
@@ -123,7 +125,11 @@ TRANSITIONS: Final[dict[Side, dict[State, Moves]]] = {
     Side.CHILD: {
         State.NEW: {Hello: State.GREETED},
         State.GREETED: {**_CHILD_ENDS, **_stay(State.GREETED, Log)},
-        State.INITIALIZING: {Ready: State.ACTIVE, **_CHILD_ENDS, **_stay(State.INITIALIZING, Log, *_TRAFFIC)},
+        State.INITIALIZING: {
+            Ready: State.ACTIVE,
+            **_CHILD_ENDS,
+            **_stay(State.INITIALIZING, Hello, Log, *_TRAFFIC),
+        },
         State.ACTIVE: {Exited: State.ENDED, **_stay(State.ACTIVE, Log, *_TRAFFIC)},
         State.STOPPING: {**_CHILD_ENDS, **_stay(State.STOPPING, Hello, Ready, Log, *_TRAFFIC)},
         State.ENDED: {},

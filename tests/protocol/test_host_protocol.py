@@ -166,6 +166,15 @@ class TestLife:
         assert pair.up(Ready(b"info")) == [Ready(b"info")]
         assert pair.states == (State.ACTIVE, State.ACTIVE)
 
+    def test_the_parent_need_not_wait_for_the_hello(self) -> None:
+        pair = Pair()
+        pair.parent.send(Init("m:T", b"args", 7))
+        pair.parent.send(Tell("", b"x"))
+        assert pair.up(Hello(1, 7)) == [Hello(1, 7)]
+        assert pair.down() == [Init("m:T", b"args", 7), Tell("", b"x")]
+        assert pair.up(Ready()) == [Ready()]
+        assert pair.states == (State.ACTIVE, State.ACTIVE)
+
     def test_a_message_may_be_told_while_the_child_starts(self) -> None:
         pair = Pair()
         pair.up(Hello(1, 7))
