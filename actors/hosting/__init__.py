@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .readiness import PortReady as PortReady
     from .readiness import Readiness as Readiness
     from .remote_ref import RemoteRef as RemoteRef
+    from .statistics import HostingStatistics as HostingStatistics
     from .verdicts import Verdict as Verdict
 
 _HOMES: Final = {
@@ -56,6 +57,7 @@ _HOMES: Final = {
     "Hosting": "host",
     "HostingError": "errors",
     "HostingFault": "events",
+    "HostingStatistics": "statistics",
     "HostingWarning": "events",
     "LaunchFailed": "errors",
     "LineReady": "readiness",

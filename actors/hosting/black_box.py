@@ -16,7 +16,6 @@ import fcntl
 import mmap
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -109,6 +108,8 @@ def create_page(incarnation: int = 0) -> int:
         # Of one size for ever: a process that cuts it would have its reader die, one that fills it takes no memory.
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
     else:  # macOS: an unlinked file is the same to us
+        import tempfile
+
         fd, path = tempfile.mkstemp(prefix="regrow-black-box-")
         Path(path).unlink()
         os.ftruncate(fd, FILE_BYTES)

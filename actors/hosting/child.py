@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import io
+import importlib
 import os
 import queue
 import signal
@@ -19,9 +19,9 @@ import sys
 import threading
 import time
 from enum import Enum
-from pathlib import Path
+from math import inf
 from types import FrameType
-from typing import Final, NoReturn, cast
+from typing import Final, cast
 
 from ...protocol.errors import LocalProtocolError, ProtocolError
 from ...protocol.exits import NOPROC, Crash, ExitReason, ExitStatus, Shutdown, crash_of, is_abnormal
@@ -59,14 +59,14 @@ from .import_path import importing_target, resolve
 from .limits import apply_limits
 from .link_socket import LinkSocket
 from .loop import IoLoop
+from .own_process import buffer_lines, flush_output, leave, show_name
 from .peer import Peer
 from .pulse import CHILD_IO, Pulse, write_stacks_at_sigusr1
 
-__all__ = ("HostedMain", "leave", "main", "run")
+__all__ = ("HostedMain", "main", "run")
 
 FLUSH_SECONDS: Final = 1.0  # for the last words; a host that does not read for so long is gone or stopped
 SHUTDOWN_SECONDS: Final = 1.0  # for what the root has left running in its system
-NEVER_SECONDS: Final = 10.0 * 365 * 86400  # the host enforces the start timeout
 ORPHAN_GRACE_SECONDS: Final = 1.0
 BEAT_SECONDS: Final = 1.0  # where the host does not say how often
 
@@ -101,22 +101,20 @@ class _TermMask(threading.local):
 
 
 class HostedMain:
-    """One hosted process from hello to its last words."""
+    """One hosted process from hello to its last words.
 
-    def __init__(self, sock: socket.socket, black_box: BlackBoxWriter, name: str) -> None:
-        self._black_box = black_box
+    What needs no descriptor is made with it, so that a zygote can make it before the fork; `attach` brings the rest.
+    """
+
+    def __init__(self) -> None:
         self._events: queue.SimpleQueue[Init | Stop | ActorExited | StartOutcome | _HostGone | int] = (
             queue.SimpleQueue()
         )
-        self._system = ActorSystem(name)
-        self._pulse = Pulse(black_box)
+        self._system = ActorSystem()
         self._beat_seconds = BEAT_SECONDS
         self._loop = IoLoop(CHILD_IO, on_error=self._broken)
-        self._link = LinkSocket(
-            self._loop, sock, LinkProtocol(Side.CHILD), on_message=self._receive, on_end=self._link_ended
-        )
+        self._protocol = LinkProtocol(Side.CHILD)
         self._peer = Peer(self._system)
-        self._peer.outlet = self._link
         self._lock = threading.Lock()
         self._held: list[LinkMessage] | None = []  # what came before there was anybody to take it
         self._received = 0
@@ -127,17 +125,31 @@ class HostedMain:
         self._grace = ORPHAN_GRACE_SECONDS
         self._give_up_at: float | None = None  # set when the host has gone
 
-    def run(self) -> int:
-        """Live; give the exit code. Runs in: the main thread."""
+    def attach(self, sock: socket.socket, black_box: BlackBoxWriter, name: str) -> None:
+        """Take what this process was born with. Once, before anything else."""
+        self._black_box = black_box
+        self._pulse = Pulse(black_box)
+        self._link = LinkSocket(self._loop, sock, self._protocol, on_message=self._receive, on_end=self._link_ended)
+        self._peer.outlet = self._link
+        self._system.name = name
+        self._system.rng.seed()  # forks of one zygote must not throw the same dice
+
+    def take_process(self) -> None:
+        """Have the process's signals and forks come to this main. Runs in: the main thread."""
         signal.signal(signal.SIGINT, _do_nothing)  # and not SIG_IGN, which programs started here would inherit
         signal.signal(signal.SIGTERM, self._on_sigterm)
         mask = _TermMask()
         os.register_at_fork(before=mask.hold, after_in_parent=mask.restore, after_in_child=self._in_fork)
         os.register_at_fork(after_in_child=mask.restore)  # after the default action is back: then it acts
-        faulthandler.enable()
-        self._link.start()
+        if not faulthandler.is_enabled():
+            faulthandler.enable()
+
+    def run(self) -> int:
+        """Live; give the exit code. Runs in: the main thread."""
         self._black_box.begin(time.monotonic_ns())
         self._link.send(Hello(os.getpid(), self._black_box.incarnation))
+        self._link.drain()  # what it is to become is here already, as a rule: no thread need be waited for
+        self._link.start()
         try:
             first = self._events.get()
             if isinstance(first, Init):
@@ -158,6 +170,8 @@ class HostedMain:
         self._beat_seconds = beat if isinstance(beat, float) else BEAT_SECONDS
         apply_limits(init.options)
         self._importing = True
+        if init.target.partition(":")[0] not in sys.modules:
+            importlib.invalidate_caches()  # a zygote may have looked into the directory before the file was there
         with importing_target(init.target):
             target = resolve(init.target)
         self._importing = False
@@ -177,7 +191,7 @@ class HostedMain:
         runs_in: DispatcherName | None = next(
             (known for known in DISPATCHERS if known == init.options.get("dispatcher")), None
         )
-        spec = ChildSpec(id=init.name, start=start, start_timeout=NEVER_SECONDS, dispatcher=runs_in)
+        spec = ChildSpec(id=init.name, start=start, start_timeout=inf, dispatcher=runs_in)
         self._system.begin(spec, parent=parent, ref=root, on_outcome=self._settled)
         while True:
             with self._lock:
@@ -187,6 +201,10 @@ class HostedMain:
                     return
             for message in held or ():
                 self._peer.receive(message)
+
+    def close(self) -> None:
+        """End the I/O thread. For one that goes on after a life, which only a rehearsal does."""
+        self._loop.close()
 
     def _live(self) -> int:
         root = self._root
@@ -244,7 +262,7 @@ class HostedMain:
 
     def _abandon(self) -> int:
         """End without a host: what this process has started goes with it."""
-        _flush_output()
+        flush_output()
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
         return 1
@@ -318,30 +336,15 @@ class HostedMain:
         self._events.put(_HostGone.GONE)
 
 
-def run(socket_fd: int, black_box_fd: int, name: str) -> int:
+def run(socket_fd: int, black_box_fd: int, name: str, main: HostedMain) -> int:
     """Be a hosted process; give the exit code."""
     sys.argv[:] = [name]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
-    with contextlib.suppress(OSError):  # Linux: what ps and top show
-        Path("/proc/self/comm").write_text(name[:15])
-    sock = socket.socket(fileno=socket_fd)
+    show_name(name)
     black_box = BlackBoxWriter(black_box_fd)
     write_stacks_at_sigusr1(black_box_fd)
-    return HostedMain(sock, black_box, name).run()
-
-
-def leave(code: int) -> NoReturn:
-    """End this process now: threads of user code, and what they registered to run at exit, are not waited for."""
-    _flush_output()
-    os._exit(code)
-
-
-def _flush_output() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
-            stream.flush()
+    main.attach(socket.socket(fileno=socket_fd), black_box, name)
+    main.take_process()
+    return main.run()
 
 
 def _do_nothing(_signo: int, _frame: FrameType | None) -> None:
@@ -364,12 +367,13 @@ def _code_of(reason: ExitReason) -> int:
 def main() -> None:
     """Entry point of a process that was executed fresh."""
     restore_python_path()
+    buffer_lines()
     socket_fd, black_box_fd, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     for fd in (socket_fd, black_box_fd):
         os.set_inheritable(fd, False)
     code = 70  # EX_SOFTWARE
     try:
-        code = run(socket_fd, black_box_fd, name)
+        code = run(socket_fd, black_box_fd, name, HostedMain())
     except BaseException as error:  # noqa: BLE001 - the last frame of this process: say it where it is captured
         sys.excepthook(type(error), error, error.__traceback__)
     finally:

@@ -17,7 +17,9 @@ from .errors import LaunchFailed
 from .launcher import LaunchOutcome, LaunchRequest
 from .os_process import ProcessEnd, has_pidfd, lost_status, open_pidfd, signal_group, signal_process
 
-__all__ = ("DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env", "restore_python_path")
+__all__ = ("BIND_NOW", "DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env", "restore_python_path")
+
+BIND_NOW: Final = "LD_BIND_NOW"  # ld.so(8)
 
 # The child puts this back into PYTHONPATH; unset means that there was none.
 _SAVED_PATH: Final = "REGROW_SAVED_PYTHONPATH"

@@ -184,18 +184,25 @@ class HostedProcess:
     # Birth.
 
     def begin(self) -> None:
-        """Open the ears and say what to become; the launch comes next. Runs in: the starter's thread.
+        """Say what it is to become; the launch comes next, then `listen`. Runs in: the starter's thread.
 
         Errors: CodecError, FrameTooLarge for arguments that cannot be said.
         """
-        self._link.start()
         try:
             self._link.send(self._begun.init)
         except LocalProtocolError:
             if self._stop_reason is None:  # else it has been told to stop already, and will
                 raise
-        self._pipes.start(self._broke)
-        self._arm("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
+
+    def listen(self) -> None:
+        """Open the ears. After the launch: the process needs longer than this, and one turn of the loop is enough."""
+        self._loop.call(self._listen)
+
+    def _listen(self) -> None:
+        if self.state is not ProcessState.DEAD:
+            self._link.start()
+            self._pipes.start(self._broke)
+            self._arm("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
 
     def launched(self, outcome: LaunchOutcome) -> None:
         """Take the process, or hear that there is none. Runs in: any thread."""

@@ -121,6 +121,8 @@ def import_in_progress() -> str | None:
 
 
 def _absolute(part: str) -> str:
+    if part.startswith("/"):  # as nearly all are: they need no look at the disk at every start
+        return part
     path = Path(part)
     # What is no file is the key of an import hook, as of editable installations.
     return str(path.absolute()) if path.exists() else part

@@ -23,7 +23,8 @@ __all__ = ("LaunchOutcome", "LaunchRequest", "LaunchedProcess", "Launcher", "sla
 class LaunchRequest:
     """What a process is to be born with. The launcher closes the descriptors in this process once they are handed over.
 
-    `orphan_grace`: seconds that it gets, after this process has died, before it is killed.
+    `orphan_grace`: seconds that it gets, after this process has died, before it is killed. `module`: what it will
+    import, so that a launcher may have that at hand for the next one; "" if it must not be.
     """
 
     name: str
@@ -35,6 +36,7 @@ class LaunchRequest:
     cwd: str
     env: Mapping[str, str]
     orphan_grace: float
+    module: str = ""
 
     @property
     def descriptors(self) -> tuple[int, int, int, int]:

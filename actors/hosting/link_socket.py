@@ -88,7 +88,10 @@ class LinkSocket:
 
     def start(self) -> None:
         """Begin to read. Runs in: any thread."""
-        self._loop.call(lambda: self._loop.watch(self._interest(), READ))
+        if self._loop.in_loop:
+            self._loop.watch(self._interest(), READ)
+        else:
+            self._loop.call(self.start)
 
     def send(self, message: LinkMessage, to: object = "") -> None:
         """Send, or keep for the loop to send; `to` is whom its errors name. Runs in: any thread; never blocks.

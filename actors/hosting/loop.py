@@ -31,7 +31,7 @@ class Interest:
 
 
 class IoLoop:
-    """The thread and its selector; both exist only once something is asked of them, so one may be made before a fork."""
+    """The thread and its selector. Both exist only once something is asked, so one may be made before a fork."""
 
     def __init__(self, name: str = "regrow-host-io", *, on_error: Callable[[Exception], None]) -> None:
         self._name = name

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import array
 import os
-import secrets
-import shutil
 import socket
 import struct
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -63,9 +60,13 @@ class NotifySocket:
 
     def _bind(self, abstract: bool) -> str:
         if abstract:
+            import secrets  # with OpenSSL below it: mapped in every fork of a zygote, for nothing
+
             name = f"regrow-notify-{os.getpid()}-{secrets.token_hex(8)}"
             self._socket.bind("\0" + name)
             return "@" + name
+        import tempfile  # with all archive formats below it, as above
+
         self._folder = tempfile.mkdtemp(prefix="regrow-notify-")
         path = os.path.join(self._folder, "socket")  # noqa: PTH118 - an address, that goes into an environment
         self._socket.bind(path)
@@ -96,6 +97,8 @@ class NotifySocket:
     def _release(self) -> None:
         self._socket.close()
         if self._folder is not None:
+            import shutil
+
             shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -54,7 +54,10 @@ class OutputPipes:
 
     def start(self, on_error: Callable[[Exception], None]) -> None:
         """Begin to read. Runs in: any thread."""
-        self._loop.call(lambda: self._listen(on_error))
+        if self._loop.in_loop:
+            self._listen(on_error)
+        else:
+            self._loop.call(lambda: self._listen(on_error))
 
     def drain(self) -> None:
         """Read what is left of a process that has died."""

@@ -1,7 +1,8 @@
 """The zygote: a small process that has imported what children need, forks them, reaps them, and outlives nobody.
 
-`python -m regrow.actors.hosting.zygote FD`, executed fresh by its system. It has one thread, always, so that no lock is
-held when it forks; it runs no code of the user except the imports that it was told to make.
+`python -m regrow.actors.hosting.zygote FD`, executed fresh by its system. It has one thread whenever it forks, so that
+no lock is held then; it runs no code of the user except imports: those that it was told to make, and those that the
+children make anyway, once a fork has tried that they can be shared (`sharing.py`).
 
 When its system dies it sees the end of its socket, gives each process its grace, then kills what is left, groups and
 all, and ends itself. It holds no GIL of theirs, so a child that is stuck in C code dies too; that is why processes that
@@ -12,26 +13,32 @@ Source: Android's zygote. A fork of a warm image takes a few milliseconds where 
 from __future__ import annotations
 
 import gc
-import importlib
 import os
-import random
 import select
 import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
-from . import child
-from .exec_launcher import restore_python_path
+from .child import HostedMain
+from .cradle import lie_in
+from .everlasting import make_everlasting
+from .exec_launcher import BIND_NOW, restore_python_path
 from .os_process import open_pidfd, signal_group, signal_process
-from .zygote_wire import ENDED, FORKED, REFUSED, WARNED, receive, transmit
+from .own_process import buffer_lines, dump_stacks_on_request, leave
+from .rehearsal import rehearse
+from .sharing import await_alone, threads_beside
+from .zygote_imports import Imports, Wanted
+from .zygote_wire import ENDED, FORKED, REFUSED, receive, transmit
 
 __all__ = ("Zygote", "main")
 
 KILL_MARGIN_SECONDS: Final = 0.5  # between the end of an orphan's own grace and its SIGKILL
+REHEARSALS: Final = 2  # the first one imports what is imported late; more hardly warm anything
 
 
 @dataclass(slots=True)
@@ -46,22 +53,6 @@ class _Ward:
     grace: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Birth:
-    """What a fork is asked to become; `fds`: socket, black box, stdout, stderr."""
-
-    name: str
-    path: list[str]
-    cwd: str
-    env: dict[str, str | None]  # differences to the zygote's own; None: not there
-    fds: list[int]
-
-    def close(self) -> None:
-        """Release what only the fork needs."""
-        for fd in self.fds:
-            os.close(fd)
-
-
 class Zygote:
     """The loop. Runs in: the one thread of its process; blocks in poll."""
 
@@ -70,13 +61,17 @@ class Zygote:
         self._wards: dict[int, _Ward] = {}  # by pidfd
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
-        self._env = dict(os.environ)
-        self._frozen = False
+        self._imports = Imports(self._poll, self._tell)
+        self._main: HostedMain | None = None  # what a fork begins with; None: to be made, for the image has changed
 
     def run(self) -> None:
         """Serve until the system has closed the socket or died, then see everything in our care to its end."""
         while True:
-            for fd, _ in self._poll.poll():
+            ready = self._poll.poll(self._imports.patience())
+            if (not ready or self._imports.urgent) and self._imports.use_the_time():
+                self._main = None
+                self._prepare()
+            for fd, _ in ready:
                 if fd != self._sock.fileno():
                     self._ended(fd)
                 elif not self._serve():
@@ -90,9 +85,12 @@ class Zygote:
         kind, fields, fds = packet
         match kind, fields:
             case "preload", [list(modules)]:
-                self._preload([str(module) for module in modules])
-            case "fork", [int(number), str(name), list(path), str(cwd), dict(env), float(grace)]:
-                self._fork(number, _Birth(name, [str(part) for part in path], cwd, env, fds), grace)
+                self._imports.preload([str(module) for module in modules])
+                self._main = None
+            case "want", [str(module), list(path), str(cwd)]:
+                self._imports.want(Wanted(module, [str(part) for part in path], cwd))
+            case "fork", [int(number), float(grace), bool(spare)]:
+                self._fork(number, fds[0], grace, spare=spare)
             case "guard", [int(number), int(pid), int(first_signal), float(grace)]:
                 self._care_for(_Ward(number, pid, fds[0], False, first_signal, grace))
             case "release", [int(number)]:
@@ -101,38 +99,40 @@ class Zygote:
                 raise AssertionError(f"zygote: unexpected {kind!r} with {len(fields)} fields")
         return True
 
-    def _preload(self, modules: list[str]) -> None:
-        for module in modules:
-            try:
-                importlib.import_module(module)
-            except Exception as error:  # noqa: BLE001 - a module may raise anything; children will say it in detail
-                transmit(self._sock, WARNED, f"cannot preload {module}: {type(error).__name__}: {error}")
-        self._frozen = False
+    # Forks.
 
-    def _fork(self, number: int, birth: _Birth, grace: float) -> None:
-        if threading.active_count() > 1:
-            birth.close()
-            names = ", ".join(sorted(t.name for t in threading.enumerate() if t is not threading.main_thread()))
-            transmit(self._sock, REFUSED, number, f"a preloaded module has started threads: {names}")
-            return
-        if not self._frozen:  # what is here now is shared by all children: keep the collector's marks off its pages
+    def _prepare(self) -> HostedMain:
+        """Make what forks begin with, and keep the collector's marks off the pages that they will share."""
+        if self._main is None:
+            for _ in range(REHEARSALS):
+                rehearse()
+            await_alone()
+            self._main = HostedMain()
             gc.collect()
+            make_everlasting()
             gc.freeze()
-            self._frozen = True
-        sys.stdout.flush()
-        sys.stderr.flush()
+        return self._main
+
+    def _fork(self, number: int, cradle_fd: int, grace: float, *, spare: bool) -> None:
         try:
+            if self._imports.spoiled:
+                self._tell(REFUSED, number, self._imports.spoiled)
+                return
+            main = self._prepare()
+            if threading.active_count() > 1:
+                self._tell(REFUSED, number, f"there are threads: {threads_beside()}")
+                return
             pid = os.fork()
+            if pid == 0:
+                lie_in(cradle_fd, main, spare=spare)
         except OSError as error:
-            birth.close()
-            transmit(self._sock, REFUSED, number, str(error))
+            self._tell(REFUSED, number, str(error))
             return
-        if pid == 0:
-            _become_child(birth)
-        birth.close()
+        finally:
+            os.close(cradle_fd)
         pidfd = open_pidfd(pid)  # it is our unreaped child, so the number is its own
         self._care_for(_Ward(number, pid, pidfd, True, 0, grace))
-        transmit(self._sock, FORKED, number, pid, fds=[pidfd])
+        self._tell(FORKED, number, pid, fds=[pidfd])
 
     def _care_for(self, ward: _Ward) -> None:
         self._wards[ward.pidfd] = ward
@@ -148,6 +148,8 @@ class Zygote:
         os.close(ward.pidfd)
 
     def _ended(self, pidfd: int) -> None:
+        if self._imports.ended(pidfd):
+            return
         ward = self._wards.get(pidfd)
         if ward is None:
             return  # released in this round
@@ -158,13 +160,17 @@ class Zygote:
         signal_group(ward.pid, ward.pidfd, signal.SIGKILL)
         _, status, usage = os.wait4(ward.pid, 0)
         self._drop(ward)
+        self._tell(ENDED, ward.number, status, usage.ru_maxrss * 1024)
+
+    def _tell(self, kind: str, *fields: object, fds: Sequence[int] = ()) -> None:
         try:
-            transmit(self._sock, ENDED, ward.number, status, usage.ru_maxrss * 1024)
+            transmit(self._sock, kind, *fields, fds=fds)
         except (BrokenPipeError, ConnectionResetError):
-            return  # the system is gone; poll says so next
+            return  # the system is gone; poll says so next, and everything in our care is seen to its end
 
     def _orphaned(self) -> None:
         self._poll.unregister(self._sock)
+        self._imports.close()
         began = time.monotonic()
         for ward in self._wards.values():
             if ward.first_signal:
@@ -182,44 +188,20 @@ class Zygote:
                 self._drop_ended(ward) if ward.forked else self._drop(ward)
 
 
-def _become_child(birth: _Birth) -> NoReturn:
-    """Turn the fresh fork into a hosted process. Never returns, whatever happens: above us is the zygote's loop."""
-    code = 70  # EX_SOFTWARE: it failed before its own main could say so
-    try:
-        sock_fd, black_box_fd, stdout_fd, stderr_fd = birth.fds
-        os.setsid()
-        os.dup2(stdout_fd, 1)
-        os.dup2(stderr_fd, 2)
-        kept = sorted((sock_fd, black_box_fd))
-        for low, high in zip([2, *kept], [*kept, os.sysconf("SC_OPEN_MAX")], strict=True):
-            os.closerange(low + 1, high)
-        for signo in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
-            signal.signal(signo, signal.SIG_DFL)
-        os.chdir(birth.cwd)
-        sys.path[:] = birth.path
-        importlib.invalidate_caches()
-        for key, value in birth.env.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-        random.seed()
-        gc.enable()
-        code = child.run(sock_fd, black_box_fd, birth.name)
-    except BaseException as error:  # noqa: BLE001 - the last frame of this process: say it where it is captured
-        sys.excepthook(type(error), error, error.__traceback__)
-    finally:
-        child.leave(code)
-
-
 def main() -> None:
     """Entry point of the process."""
     restore_python_path()
+    os.environ.pop(BIND_NOW, None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the system; it will close our socket
+    for signo in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(signo, signal.SIG_DFL)  # forks inherit it
+    buffer_lines()
+    dump_stacks_on_request()
     gc.disable()
     sock = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(sock.fileno(), False)
     Zygote(sock).run()
+    leave(0)  # without a word from the interpreter: its objects may be immortal
 
 
 if __name__ == "__main__":

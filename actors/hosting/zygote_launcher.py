@@ -1,106 +1,35 @@
-"""The system's side of its zygote: starts it, asks it for forks, hears of ends, replaces it when it has died.
+"""Launches by forks of a zygote: starts one, keeps spares, replaces a zygote that has died or is out of date.
 
-Everything but `launch` and `guard` runs in the I/O thread. A zygote that died takes nobody along: its children have
-sockets of their own. Their wait statuses are lost with it, unless the kernel keeps them (Linux 6.15); then the reason
-of an end is the child's own last word, and without one `ExitStatus(255)`.
+Everything but `launch`, `guard` and what only counts runs in the I/O thread. A zygote that died takes nobody along: its
+children have sockets of their own. Their wait statuses are lost with it, unless the kernel keeps them (Linux 6.15);
+then the reason of an end is the child's own last word, and without one `ExitStatus(255)`.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import signal
-import socket
-import subprocess
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from ...protocol.errors import CodecError
 from .errors import LaunchFailed
-from .exec_launcher import interpreter_argv, interpreter_env
-from .import_path import search_path
 from .kernel_facts import is_stopped
 from .launcher import Launcher, LaunchOutcome, LaunchRequest
-from .loop import READ, WRITE, Interest, IoLoop
-from .os_process import ProcessEnd, lost_status, open_pidfd, signal_group, signal_process, wait_readable
-from .zygote_wire import FORK, GUARD, PRELOAD, RELEASE, receive, transmit
+from .loop import IoLoop
+from .spares import Spares
+from .zygote_link import Fork, Ward, ZygoteLink
 
-__all__ = ("ForkedProcess", "Ward", "ZygoteLauncher")
+__all__ = ("ZygoteLauncher",)
 
 HANDOVER_SECONDS: Final = 5.0  # for the I/O thread to take over; only a subscriber that blocks it takes so long
 BIRTHS_LOST_MAX: Final = 3  # zygotes in a row that died before they forked anything: then it does not work here
 
 
-@dataclass(eq=False, slots=True)
-class ForkedProcess:
-    """A process that the zygote has forked and reaps; a `LaunchedProcess`."""
-
-    pid: int
-    death_fd: int
-    end: ProcessEnd | None = None  # set when the zygote has reaped it, or died
-    on_reaped: Callable[[ProcessEnd], None] | None = None  # set by reap() if the word is not here yet
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    closed: bool = False
-    orphaned: bool = False  # its zygote died, nobody will tell us the status
-
-    def send_signal(self, signo: int) -> bool:
-        """Signal this process and never another one; say whether it was there."""
-        with self.lock:
-            return not self.closed and signal_process(self.death_fd, signo)
-
-    def signal_group(self, signo: int) -> bool:
-        """Signal its whole process group; say whether anybody was there."""
-        with self.lock:
-            return not self.closed and self.end is None and signal_group(self.pid, self.death_fd, signo)
-
-    def reap(self, on_reaped: Callable[[ProcessEnd], None]) -> None:
-        """Call back as soon as the zygote has said the status. The zygote has swept the group by then."""
-        if self.end is None and self.orphaned:
-            signal_group(self.pid, self.death_fd, signal.SIGKILL)
-            self.end = ProcessEnd(lost_status(self.death_fd))
-        if self.end is not None:
-            on_reaped(self.end)
-        else:
-            self.on_reaped = on_reaped
-
-    def ended(self, end: ProcessEnd) -> None:
-        """Take the zygote's word, or that there will be none."""
-        self.end = end
-        if self.on_reaped is not None:
-            self.on_reaped(end)
-
-    def lose_parent(self) -> None:
-        """The zygote died: whoever waits for the status gets what the kernel has kept."""
-        self.orphaned = True
-        if self.end is None and self.on_reaped is not None:
-            signal_group(self.pid, self.death_fd, signal.SIGKILL)
-            self.ended(ProcessEnd(lost_status(self.death_fd)))
-
-    def close(self) -> None:
-        """Release the descriptor."""
-        with self.lock:
-            if not self.closed:
-                self.closed = True
-                os.close(self.death_fd)
-
-
-@dataclass(frozen=True, slots=True)
-class Ward:
-    """A process that somebody else forked, and that must not outlive the system: kept to tell the next zygote, too."""
-
-    number: int
-    pid: int
-    pidfd: int  # our own copy
-    first_signal: int
-    grace: float
-
-
 class ZygoteLauncher:
     """Launches by asking a zygote for a fork; `fallback` takes over where that does not work.
 
-    `warn` is told, in words, what is wrong but survivable.
+    `warn` is told, in words, what is wrong but survivable. A `ZygoteOwner`.
     """
 
     def __init__(
@@ -110,37 +39,59 @@ class ZygoteLauncher:
         fallback: Launcher,
         warn: Callable[[str], None],
         preload: Sequence[str] = (),
+        spares: int = 0,
     ) -> None:
+        self.share_modules = True  # of what is launched, if they can be
+        self.cold = 0  # forks that were made when they were needed
+        self.zygotes_lost = 0
+        self.spares: Final = Spares(loop, ask=self._ask_for_spare, warn=warn)
+        self.spares.want(spares)
+        self.shared: set[str] = set()  # by the zygote that serves, of the modules of what was launched
+        self.unshared: dict[str, str] = {}  # modules that cannot be, and why
         self._loop = loop
         self._fallback = fallback
         self._warn = warn
         self._preload = list(preload)
         self._ids = itertools.count(1)
-        self._popen: subprocess.Popen[bytes] | None = None  # the zygote that serves us now
-        self._pidfd = -1
-        self._sock: socket.socket | None = None
-        self._env: dict[str, str] = {}  # what that zygote was born with
-        self._waiting: deque[tuple[str, tuple[object, ...], tuple[int, ...]]] = deque()  # packets the socket refused
-        self._births: dict[int, tuple[LaunchRequest, Callable[[LaunchOutcome], None]]] = {}  # asked for, no answer yet
-        self._children: dict[int, ForkedProcess] = {}  # by id, not reaped
-        self._wards: dict[int, Ward] = {}
-        self._births_lost = 0
+        self._link: ZygoteLink | None = None  # the zygote that serves
+        self._retired: set[ZygoteLink] = set()  # those whose forks live on
+        self._wards: dict[int, Ward] = {}  # of whoever else's processes, by id
+        self._orphan_grace = 0.0  # of what was launched last, and so of the spares that are made then
+        self._births_lost = 0  # zygotes in a row that died with a birth in hand
         self._closing = False
 
     @property
     def pid(self) -> int | None:
-        """The zygote's number, None while there is none."""
-        return None if self._popen is None else self._popen.pid
+        """The number of the zygote that serves, None while there is none."""
+        return None if self._link is None else self._link.pid
+
+    @property
+    def zygotes(self) -> int:
+        """How many there are, with those that only see their forks to their end."""
+        return len(self._retired) + (self._link is not None)
 
     def launch(self, request: LaunchRequest, on_launched: Callable[[LaunchOutcome], None]) -> None:
-        """Ask for a fork. Runs in: any thread; calls back in the I/O thread."""
-        if not self._loop.call(lambda: self._ask(request, on_launched)):
+        """Use a spare, or ask for a fork. Runs in: any thread; calls back in it, or in the I/O thread."""
+        if self.spares.take(request, on_launched):
+            self._loop.call(lambda: self._launched(request))
+        elif not self._loop.call(lambda: self._ask(request, on_launched)):
             request.close()
             on_launched(LaunchFailed("the system has shut down"))
 
     def preload(self, *modules: str) -> None:
         """Have these modules imported before the next fork. Runs in: any thread."""
         self._loop.call(lambda: self._add_modules(modules))
+
+    def keep_spares(self, wanted: int) -> None:
+        """Keep so many forks at hand, once there is a zygote. Runs in: any thread."""
+        self.spares.want(wanted)
+        if self._link is not None:
+            self._loop.call(self._refill)
+
+    def reload(self) -> None:
+        """Fork from a zygote that imports everything anew, from now on. Runs in: any thread; waits until that is so."""
+        if self._link is not None:  # else the next one does so in any case
+            self._loop.run(self._reload, HANDOVER_SECONDS)
 
     def guard(self, pid: int, pidfd: int, *, first_signal: int, grace: float) -> Callable[[], None]:
         """See to it that a process of somebody else dies with this system. Call what is returned once it has ended.
@@ -160,62 +111,115 @@ class ZygoteLauncher:
 
     def kill_if_stopped(self) -> None:
         """End a zygote that a signal has stopped; what it owes is settled as for one that died. Runs in: the loop."""
-        if self._popen is not None and is_stopped(self._popen.pid):
-            self._zygote_died()
+        for link in self._links():
+            if is_stopped(link.pid):
+                link.die()
 
     def close(self) -> None:
-        """End the zygote and wait for that. Call it after the loop has ended, with all children reaped."""
+        """End all zygotes and wait for that. Call it after the loop has ended, with all children reaped."""
         self._closing = True
         for ward in self._wards.values():
             os.close(ward.pidfd)
         self._wards.clear()
-        if self._sock is not None and self._popen is not None:
-            self._sock.close()
-            if not wait_readable(self._pidfd, 2.0):
-                signal_group(self._popen.pid, self._pidfd, signal.SIGKILL)
-            self._popen.wait()
-            os.close(self._pidfd)
-            self._sock = self._popen = None
+        self.spares.close()
+        for link in self._links():
+            link.close_and_wait()
+        self._link = None
+        self._retired.clear()
+
+    # What the loop does for them.
 
     def _ask(self, request: LaunchRequest, on_launched: Callable[[LaunchOutcome], None]) -> None:
-        if self._births_lost >= BIRTHS_LOST_MAX:
+        fork = self.spares.next_unborn()
+        try:
+            if fork is None:
+                if self._births_lost >= BIRTHS_LOST_MAX:
+                    self._fallback.launch(request, on_launched)
+                    return
+                fork = self._serving().ask(next(self._ids), request.orphan_grace, spare=False)
+            fork.become(request, on_launched)
+        except (OSError, CodecError) as error:  # no zygote, no descriptors, an environment that cannot be said
+            if fork is not None:
+                fork.cradle.close()
+            self._warn(f"cannot fork {request.name}: {error}; executing a fresh interpreter instead")
             self._fallback.launch(request, on_launched)
             return
+        self.cold += 1
+        self._launched(request)
+
+    def _launched(self, request: LaunchRequest) -> None:
+        """Share its module with those that follow, and have the next spare made."""
+        self._orphan_grace = request.orphan_grace
+        link, module = self._link, request.module
+        if link is not None and self.share_modules and module and module not in self.unshared:
+            link.want(module, request.path, request.cwd)
+        self._refill()
+
+    def _refill(self) -> None:
+        if not self._closing and self._births_lost < BIRTHS_LOST_MAX:
+            self.spares.refill()
+
+    def _ask_for_spare(self) -> Fork | None:
+        link = self._link
+        if link is None:
+            return None
         try:
-            self._ensure_zygote()
+            return link.ask(next(self._ids), self._orphan_grace, spare=True)
         except OSError as error:
-            self._warn(f"cannot start the zygote: {error}; executing a fresh interpreter instead")
-            self._fallback.launch(request, on_launched)
-            return
-        number = next(self._ids)
-        self._births[number] = (request, on_launched)
-        changes = _changes(self._env, request.env)
-        fields = (number, request.name, list(request.path), request.cwd, changes, request.orphan_grace)
-        try:
-            self._send(FORK, *fields, fds=request.descriptors)
-        except OSError as error:  # EMSGSIZE: an enormous environment
-            del self._births[number]
-            self._warn(f"cannot ask the zygote for {request.name}: {error}; executing a fresh interpreter instead")
-            self._fallback.launch(request, on_launched)
+            self._warn(f"cannot fork a spare: {error}")
+            return None
 
     def _add_modules(self, modules: Sequence[str]) -> None:
         fresh = [module for module in modules if module not in self._preload]
         self._preload += fresh
-        if self._sock is not None and fresh:
-            self._send(PRELOAD, fresh)
+        if self._link is not None and fresh:
+            self._link.preload(fresh)
+            self.spares.dismiss_all()
+            self._refill()
+
+    def _reload(self) -> None:
+        old, self._link = self._link, None
+        self.unshared.clear()
+        if old is not None:
+            self._retire(old)
+            self._replace()
+
+    def _retire(self, link: ZygoteLink) -> None:
+        """Let it fork no more, and end when its last fork has."""
+        self._retired.add(link)
+        self.spares.dismiss_all()
+        if not link.owes:
+            self.settled(link)
+
+    def _replace(self) -> None:
+        """Have a zygote again, if somebody counts on one: those under its guard, and whoever wants to start fast."""
+        if (self._wards or self.spares.wanted) and not self._closing and self._births_lost < BIRTHS_LOST_MAX:
+            self._prepare()
+            self._refill()
 
     def _prepare(self) -> None:
         try:
-            self._ensure_zygote()
+            self._serving()
         except OSError as error:
             self._warn(f"cannot start the zygote: {error}; programs would outlive a SIGKILL of this process")
 
+    def _serving(self) -> ZygoteLink:
+        if self._link is None:
+            self.shared.clear()
+            self._link = link = ZygoteLink(self._loop, self)
+            link.preload([module for module in self._preload if module not in self.unshared])
+            for ward in self._wards.values():
+                link.guard(ward)
+                for old in self._retired:
+                    old.release(ward.number)
+        return self._link
+
     def _take_ward(self, ward: Ward) -> None:
         self._wards[ward.number] = ward
-        if self._sock is None:
+        if self._link is None:
             self._prepare()  # a fresh zygote is told of all wards, of this one too
         else:
-            self._send_ward(ward)
+            self._link.guard(ward)
 
     def _drop_ward(self, number: int) -> None:
         self._loop.call(lambda: self._release(number))
@@ -224,127 +228,83 @@ class ZygoteLauncher:
         ward = self._wards.pop(number, None)
         if ward is not None:
             os.close(ward.pidfd)
-            if self._sock is not None:
-                self._send(RELEASE, number)
+            if self._link is not None:
+                self._link.release(number)
 
-    def _ensure_zygote(self) -> None:
-        if self._sock is not None:
+    def _links(self) -> tuple[ZygoteLink, ...]:
+        return (*self._retired, *(() if self._link is None else (self._link,)))
+
+    # What a zygote says.
+
+    def forked(self, fork: Fork) -> None:
+        """Give the process to whom it belongs; a spare is kept."""
+        self._births_lost = 0
+        if fork.process is not None and fork.request is not None:
+            fork.deliver(fork.process)
+        else:
+            self.spares.born(fork)
+
+    def refused(self, fork: Fork, why: str) -> None:
+        """Ask the next zygote if this one is spoiled, else execute a fresh interpreter."""
+        fork.cradle.close()
+        self.spares.forget(fork)
+        if fork.request is None or fork.on_launched is None:
             return
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            env = dict(os.environ)
-            try:
-                popen = subprocess.Popen(
-                    interpreter_argv("regrow.actors.hosting.zygote", str(theirs.fileno())),
-                    env=interpreter_env(env, tuple(search_path())),
-                    stdin=subprocess.DEVNULL,
-                    stdout=2,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                )
-            except OSError:
-                ours.close()
-                raise
-        ours.setblocking(False)
-        self._popen, self._sock, self._env = popen, ours, env
-        self._pidfd = open_pidfd(popen.pid)
-        self._loop.watch(Interest(ours.fileno(), self._ready, self._failed), READ)
-        if self._preload:
-            self._send(PRELOAD, list(self._preload))
-        for ward in self._wards.values():
-            self._send_ward(ward)
-
-    def _send_ward(self, ward: Ward) -> None:
-        self._send(GUARD, ward.number, ward.pid, ward.first_signal, ward.grace, fds=(ward.pidfd,))
-
-    def _send(self, kind: str, *fields: object, fds: tuple[int, ...] = ()) -> None:
-        if self._sock is None:
-            raise AssertionError("no zygote to send to")
-        if not self._waiting:
-            try:
-                transmit(self._sock, kind, *fields, fds=fds)
-            except BlockingIOError:
-                pass
-            except (BrokenPipeError, ConnectionResetError):
-                return  # it died; the loop says so next, and what it owes is settled there
-            else:
-                return
-        self._waiting.append((kind, fields, fds))
-        self._loop.watch(Interest(self._sock.fileno(), self._ready, self._failed), READ | WRITE)
-
-    def _ready(self, events: int) -> None:
-        if events & WRITE:
-            self._flush()
-        while events & READ and self._sock is not None:
-            try:
-                packet = receive(self._sock)
-            except BlockingIOError:
-                return
-            if packet is None:
-                self._zygote_died()
-                return
-            self._receive(*packet)
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        if self._sock is not None:
-            self._loop.watch(Interest(self._sock.fileno(), self._ready, self._failed), READ)
-            for kind, fields, fds in waiting:
-                self._send(kind, *fields, fds=fds)
-
-    def _receive(self, kind: str, fields: list[object], fds: list[int]) -> None:
-        match kind, fields:
-            case "forked", [int(number), int(pid)]:
-                self._births_lost = 0
-                self._children[number] = child = ForkedProcess(pid, fds[0])
-                request, on_launched = self._births.pop(number)
-                request.close()
-                on_launched(child)
-            case "refused", [int(number), str(why)]:
-                request, on_launched = self._births.pop(number)
-                self._warn(f"the zygote refused {request.name}: {why}; executing a fresh interpreter instead")
-                self._fallback.launch(request, on_launched)
-            case "ended", [int(number), int(status), int(max_rss_bytes)]:
-                self._children.pop(number).ended(ProcessEnd(status, max_rss_bytes))
-            case "warned", [str(text)]:
-                self._warn(text)
-            case _:
-                raise AssertionError(f"system: unexpected {kind!r} with {len(fields)} fields from the zygote")
-
-    def _failed(self, error: Exception) -> None:
-        self._warn(f"zygote: {type(error).__name__}: {error}")
-        self._zygote_died()
-
-    def _zygote_died(self) -> None:
-        if self._sock is None or self._popen is None:
+        if fork.link is not self._link:
+            self._ask(fork.request, fork.on_launched)
             return
-        self._loop.forget(self._sock.fileno())
-        self._sock.close()
-        # It may be alive, if it is its socket that failed: two zygotes are one too many.
-        signal_process(self._pidfd, signal.SIGKILL)
-        code = self._popen.wait()
-        os.close(self._pidfd)
-        self._sock = self._popen = None
-        unsent = {fields[0] for kind, fields, _ in self._waiting if kind == FORK}
-        self._waiting.clear()
-        children, self._children = self._children, {}
-        for child in children.values():
-            child.lose_parent()
-        births, self._births = self._births, {}
+        self._warn(f"the zygote refused {fork.request.name}: {why}; executing a fresh interpreter instead")
+        self._fallback.launch(fork.request, fork.on_launched)
+
+    def imported(self, link: ZygoteLink, module: str, *, fresh: bool) -> None:
+        """Have spares that know it, too."""
+        if link is self._link:
+            self.shared.add(module)
+            if fresh:
+                self.spares.dismiss_all()
+                self._refill()
+
+    def unfit(self, link: ZygoteLink, module: str, why: str, *, spoiled: bool) -> None:
+        """Leave it to the children to import it; fork from a zygote that never did."""
+        self.unshared[module] = why
+        self._warn(f"the zygote does not import {module}, the processes that need it do: {why}")
+        if spoiled and link is self._link:
+            self._link = None
+            self._retire(link)
+            self._replace()
+
+    def warned(self, text: str) -> None:
+        """Pass it on."""
+        self._warn(text)
+
+    def settled(self, link: ZygoteLink) -> None:
+        """Its last fork has ended: one that does not serve any more may go."""
+        if link in self._retired:
+            link.close()
+
+    def closed(self, link: ZygoteLink) -> None:
+        """Forget it."""
+        self._retired.discard(link)
+
+    def died(self, link: ZygoteLink, code: int) -> None:
+        """Settle what it owed, and replace it."""
+        self._retired.discard(link)
+        self.zygotes_lost += 1
+        if link is self._link:
+            self._link = None
+            self.spares.dismiss_all()
+        births, link.births = link.births, {}
         if births:
             self._births_lost += 1
-        for number, (request, on_launched) in births.items():
-            if number in unsent:
-                self._fallback.launch(request, on_launched)
-                continue
-            # It may have forked without a chance to say so: a second child on the same socket must not be.
-            request.close()
-            on_launched(LaunchFailed(f"the zygote ended with {code} before it answered"))
         self._warn(f"the zygote ended with {code}; the processes that it forked go on")
-        if self._wards and not self._closing and self._births_lost < BIRTHS_LOST_MAX:
-            self._ensure_zygote()
-
-
-def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str | None]:
-    changed: dict[str, str | None] = {key: value for key, value in new.items() if old.get(key) != value}
-    return changed | dict.fromkeys(old.keys() - new.keys())
+        for fork in births.values():
+            vacant = fork.vacant
+            fork.cradle.close()
+            if fork.request is None or fork.on_launched is None:
+                continue
+            if vacant:
+                self._ask(fork.request, fork.on_launched)
+            else:  # it has forked without a chance to say so: a second child on the same socket must not be
+                fork.request.close()
+                fork.on_launched(LaunchFailed(f"the zygote ended with {code} before it answered"))
+        self._replace()

@@ -1,7 +1,8 @@
-"""What a system and its zygote say to each other: one msgpack list a packet, descriptors beside it.
+"""What a system, its zygotes and their forks say to each other: one msgpack list a packet, descriptors beside it.
 
 Packets (SOCK_SEQPACKET), so a message and its descriptors always arrive together, and none of them is ever cut.
-To the zygote: preload, fork, guard, release. From it: forked, refused, ended, warned.
+To a zygote: preload, want, fork, guard, release. From it: forked, refused, ended, warned, imported, unfit.
+To a fork: birth, once.
 """
 
 from __future__ import annotations
@@ -14,16 +15,35 @@ from typing import Final
 from ...protocol.errors import RemoteProtocolError
 from ...protocol.packing import pack_plain, unpack_plain
 
-__all__ = ("ENDED", "FORK", "FORKED", "GUARD", "PRELOAD", "REFUSED", "RELEASE", "WARNED", "receive", "transmit")
+__all__ = (
+    "BIRTH",
+    "ENDED",
+    "FORK",
+    "FORKED",
+    "GUARD",
+    "IMPORTED",
+    "PRELOAD",
+    "REFUSED",
+    "RELEASE",
+    "UNFIT",
+    "WANT",
+    "WARNED",
+    "receive",
+    "transmit",
+)
 
 PRELOAD: Final = "preload"  # [modules]: import these before the next fork
-FORK: Final = "fork"  # [id, name, path, cwd, env changes, grace] + socket, black box, stdout, stderr
+WANT: Final = "want"  # [module, path, cwd]: import this one when there is time, soon if said again, if it can be shared
+FORK: Final = "fork"  # [id, grace, spare] + cradle: the fork waits there for its birth
 GUARD: Final = "guard"  # [id, pid, first signal, grace] + pidfd: end this one too if the system dies
 RELEASE: Final = "release"  # [id]: that one has ended
 FORKED: Final = "forked"  # [id, pid] + pidfd
 REFUSED: Final = "refused"  # [id, why]
 ENDED: Final = "ended"  # [id, wait status, peak resident bytes]: reaped
 WARNED: Final = "warned"  # [text]
+IMPORTED: Final = "imported"  # [module, fresh]: forks have it; fresh: those that were made before have not
+UNFIT: Final = "unfit"  # [module, why, spoiled]: it cannot be shared by forks; spoiled: so this zygote forks no more
+BIRTH: Final = "birth"  # [name, path, cwd, env changes] + socket, black box, stdout, stderr
 
 PACKET_MAX_BYTES: Final = 160 * 1024  # below Linux's default send buffer (212,992), which bounds a packet
 DESCRIPTORS_MAX: Final = 4

@@ -168,6 +168,7 @@ class Reloader:
     def _follow(self, spec: SupervisorSpec) -> Reconfigured:
         if self.root is None:
             raise RegrowError(f"{self._target.root} has not started yet")
+        self.root.system.hosting.reload()  # processes that start from here on run the code that is there now
         try:
             answer: object = self.root.ask(Reconfigure(spec))  # as long as its stops and starts take
         except ActorDeadError as error:

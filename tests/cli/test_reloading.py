@@ -93,6 +93,15 @@ def test_the_file_s_difference_is_applied_and_told(shop: Shop) -> None:
     assert shop.children() == ["a"]
 
 
+def test_processes_that_start_after_it_take_their_code_anew(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    reloads: list[str] = []
+    monkeypatch.setattr(shop.tree.ref.system.hosting, "reload", lambda: reloads.append("taken anew"))
+    shop.reload(FILE + "retsart = 1\n")
+    assert reloads == []
+    shop.reload(FILE + SECOND)
+    assert reloads == ["taken anew"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import random
 import signal
 import sys
 import threading
@@ -70,6 +71,9 @@ class Puppet(Actor):
 
     def do_echo(self, value: object) -> object:
         return value
+
+    def do_dice(self, _value: object) -> tuple[float, float]:
+        return random.random(), self.system.rng.random()
 
     def do_pid(self, _value: object) -> int:
         return os.getpid()

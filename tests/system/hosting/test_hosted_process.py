@@ -766,6 +766,7 @@ def wait_gone(pid: int) -> None:
 
 def test_a_zygote_that_was_stopped_is_a_start_timeout_and_replaced(zygote_bench: Bench) -> None:
     bench = zygote_bench
+    bench.system.hosting.spares = 0
     bench.start()
     pid = bench.system.hosting.zygote_pid
     assert pid is not None
