@@ -33,7 +33,7 @@ def lie_in(cradle_fd: int, main: child.HostedMain, *, spare: bool) -> NoReturn:
         gc.enable()
         if spare and not wait_readable(cradle_fd, 0):
             show_name(SPARE_NAME)
-            rehearse()
+            rehearse(to_the_end=False)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, cradle_fd) as cradle:
             packet = receive(cradle)
         code = 0 if packet is None else _become(packet[1], packet[2], main)
