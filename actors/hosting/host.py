@@ -218,7 +218,7 @@ class Hosting:
             life.refuse(error)
             return hosted
         self._launcher(spec).launch(request, life.launched)
-        life.listen()
+        self._loop.call(life.listen)
         return hosted
 
     def close(self, timeout: float = 5.0) -> None:

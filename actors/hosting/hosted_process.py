@@ -32,7 +32,7 @@ from .doorstep import Doorstep
 from .errors import LaunchFailed, LinkLost
 from .events import LogsLost
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
-from .launcher import LaunchedProcess, LaunchOutcome, slay
+from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
 from .link_socket import LinkSocket
 from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd, exit_reason_of
@@ -195,10 +195,7 @@ class HostedProcess:
                 raise
 
     def listen(self) -> None:
-        """Open the ears. After the launch: the process needs longer than this, and one turn of the loop is enough."""
-        self._loop.call(self._listen)
-
-    def _listen(self) -> None:
+        """Open the ears, after the launch, which takes longer. Runs in: the I/O thread."""
         if self.state is not ProcessState.DEAD:
             self._link.start()
             self._pipes.start(self._broke)
@@ -219,8 +216,7 @@ class HostedProcess:
 
     def _adopt(self, outcome: LaunchedProcess) -> None:
         if self.state is ProcessState.DEAD:  # launched after all, when nobody waited any more
-            slay(outcome)
-            self._loop.watch(Interest(outcome.death_fd, lambda _: self._bury(outcome), self._broke), READ)
+            discard(outcome, self._loop, self._broke)
             return
         with self._lock:
             self._process = outcome
@@ -239,10 +235,6 @@ class HostedProcess:
         if self.pid is not None and self.vitals.look(self.pid, now) is not None:
             self._arm("look", now + LOOK_SECONDS, self._look)
 
-    def _bury(self, process: LaunchedProcess) -> None:
-        self._loop.forget(process.death_fd)
-        process.reap(lambda _end: process.close())
-
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:
             self._timed_out = StartTimeout(self.ref, self._begun.start_timeout)
@@ -257,7 +249,8 @@ class HostedProcess:
     def _receive(self, message: LinkMessage) -> None:
         match message:
             case Hello():
-                self._greet()
+                if self._stop_reason is None:  # else it has been told to stop already, and will
+                    self.doorstep.open(self.peer.refused)
             case Ready(info):
                 self._ready(self.peer.decode(info) if len(info) else None)
             case Log(record):
@@ -268,10 +261,6 @@ class HostedProcess:
                 self._last_words = message
             case _:
                 self.peer.receive(message)
-
-    def _greet(self) -> None:
-        if self._stop_reason is None:  # else it has been told to stop already, and will
-            self.doorstep.open(self.peer.refused)
 
     def _ready(self, info: object) -> None:
         self._disarm("start")
@@ -397,15 +386,12 @@ class HostedProcess:
 
     def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:  # fires on the clock's thread
         self._disarm(name)
-        self._timers[name] = self.system.clock.call_at(when, lambda: self._post_due(action))
+        self._timers[name] = self.system.clock.call_at(when, lambda: self._loop.call(lambda: self._due(action)))
 
     def _disarm(self, name: str) -> None:
         timer = self._timers.pop(name, None)
         if timer is not None:
             timer.cancel()
-
-    def _post_due(self, action: Callable[[], None]) -> None:
-        self._loop.call(lambda: self._due(action))
 
     def _due(self, action: Callable[[], None]) -> None:
         if self.state is not ProcessState.DEAD:

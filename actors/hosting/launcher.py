@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from .errors import LaunchFailed
+from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd
 
-__all__ = ("LaunchOutcome", "LaunchRequest", "LaunchedProcess", "Launcher", "slay")
+__all__ = ("LaunchOutcome", "LaunchRequest", "LaunchedProcess", "Launcher", "discard", "slay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +91,14 @@ def slay(process: LaunchedProcess) -> None:
     """Kill it and its group at once. Runs in: any thread."""
     process.signal_group(signal.SIGKILL)
     process.send_signal(signal.SIGKILL)  # a process just forked does not lead a group yet
+
+
+def discard(process: LaunchedProcess, loop: IoLoop, on_error: Callable[[Exception], None]) -> None:
+    """Kill one that nobody wants, and reap it once it is dead. Runs in: the I/O thread."""
+
+    def bury(_events: int) -> None:
+        loop.forget(process.death_fd)
+        process.reap(lambda _end: process.close())
+
+    slay(process)
+    loop.watch(Interest(process.death_fd, bury, on_error), READ)

@@ -16,7 +16,7 @@ from typing import Final
 
 from ...protocol.errors import CodecError
 from .kernel_facts import is_stopped
-from .launcher import LaunchOutcome, LaunchRequest, slay
+from .launcher import LaunchOutcome, LaunchRequest, discard
 from .loop import READ, Interest, IoLoop
 from .zygote_link import Fork
 
@@ -130,10 +130,8 @@ class Spares:
 
     def _dismiss(self, fork: Fork) -> None:
         fork.cradle.close()
-        process = fork.process
-        if process is not None:
-            slay(process)
-            self._loop.watch(Interest(process.death_fd, lambda _: self._bury(fork), self._failed), READ)
+        if fork.process is not None:
+            discard(fork.process, self._loop, self._failed)
 
     def _died(self, fork: Fork) -> None:
         if fork.request is not None:
