@@ -26,7 +26,6 @@ from typing import Final
 
 from .child import HostedMain
 from .cradle import lie_in
-from .everlasting import make_everlasting
 from .exec_launcher import BIND_NOW, restore_python_path
 from .os_process import open_pidfd, signal_group, signal_process
 from .own_process import buffer_lines, dump_stacks_on_request, leave
@@ -109,7 +108,6 @@ class Zygote:
             await_alone()
             self._main = HostedMain()
             gc.collect()
-            make_everlasting()
             gc.freeze()
         return self._main
 
@@ -201,7 +199,7 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(sock.fileno(), False)
     Zygote(sock).run()
-    leave(0)  # without a word from the interpreter: its objects may be immortal
+    leave(0)
 
 
 if __name__ == "__main__":

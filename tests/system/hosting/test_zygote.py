@@ -343,26 +343,6 @@ def test_a_rehearsal_leaves_nothing_behind() -> None:
     assert [signal.getsignal(signo) for signo in signal.valid_signals()] == handlers
 
 
-EVERLASTING = """
-import gc, sys
-from regrow.actors.hosting.everlasting import make_everlasting
-from regrow.actors import Actor
-marker = ["a list"]
-gc.collect()
-count = make_everlasting()
-if sys.version_info >= (3, 12):
-    assert count > 10_000, count
-    assert sys.getrefcount(marker) == sys.getrefcount(Actor) == sys.getrefcount(None)
-else:
-    assert count == 0
-    assert sys.getrefcount(marker) < 10
-"""
-
-
-def test_what_a_zygote_holds_is_immortal_where_python_can_do_that() -> None:
-    subprocess.run([sys.executable, "-c", EVERLASTING], check=True, timeout=3 * WAIT)
-
-
 HANGING = """
 import os, select, sys
 from regrow.actors.hosting import zygote_imports
