@@ -168,6 +168,9 @@ def _lane(options: MailboxOptions) -> _Lane:
     return _Arrival() if options.latest_by is None else _Keyed(options.latest_by)
 
 
+_REFUSES: Final = (Overflow.BLOCK, Overflow.FAIL)
+
+
 class BoundedMailbox(Mailbox):
     """Puts and takes messages of users under the lock, as the options say."""
 
@@ -231,6 +234,12 @@ class BoundedMailbox(Mailbox):
         """Put what was taken before all that waits; the bound is for what is new."""
         with self._lock:
             self._waiting.put_back(tuple(items))
+
+    @property
+    def full(self) -> bool:
+        """True if another message of a user would have to wait, or be refused."""
+        maxsize, overflow = self._options.maxsize, self._options.overflow
+        return maxsize is not None and overflow in _REFUSES and len(self._waiting) >= maxsize
 
     def waiting(self) -> int:
         """How many messages of users wait."""

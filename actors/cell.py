@@ -33,6 +33,10 @@ class Cell(Protocol):
     def alive(self) -> bool:
         """True as long as it takes messages."""
 
+    @property
+    def full(self) -> bool:
+        """Whether it has no room for another message of a user now."""
+
     def put(self, envelope: Envelope) -> None:
         """Take a message. Errors: ActorDeadError if it does not any more, MailboxFull."""
 

@@ -139,6 +139,11 @@ class Life:
         refuses = self.extras is not None and self.extras.refuses is not None
         return self.mailbox if self.mailbox.plain and not refuses else None
 
+    @property
+    def full(self) -> bool:
+        """Whether its mailbox is full, and does not help itself."""
+        return self.mailbox.full
+
     def put(self, envelope: Envelope) -> None:
         """Take a message. Errors: ActorDeadError, MailboxFull."""
         if envelope.reply_to is not None:

@@ -263,6 +263,11 @@ class Mailbox:
         """How many messages of users wait."""
         return len(self.user)
 
+    @property
+    def full(self) -> bool:
+        """True if another message of a user would have to wait, or be refused."""
+        return False
+
     def empty(self) -> bool:
         """True if nothing waits: what pykka's code asks of its inbox."""
         return not len(self)

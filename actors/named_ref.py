@@ -12,6 +12,7 @@ from .errors import ActorDeadError
 from .events import DeadLetter
 from .futures import AskFuture
 from .ref import UNSET, ActorRef, Unset
+from .told import Told
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -89,13 +90,21 @@ class NamedRef(ActorRef[Any]):
         """Say whether somebody has the name and takes messages."""
         return self.holder() is not None
 
-    def tell(self, message: object) -> None:
+    def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
         """Send and forget. Errors: ActorDeadError, and a DeadLetter event, if nobody has the name; MailboxFull."""
         holder = self.holder()
         if holder is None:
             self.system.bus.publish(DeadLetter(self, message, f"nobody has the {self.name}"))
             raise self._nobody()
-        holder.tell(message)
+        return holder.tell(message)
+
+    def try_tell(self, message: object) -> bool:
+        """Send only if there is room, as ActorRef.try_tell. Errors: as `tell`."""
+        holder = self.holder()
+        if holder is None:
+            self.tell(message)
+            return False
+        return holder.try_tell(message)
 
     @overload
     def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...

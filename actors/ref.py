@@ -11,12 +11,13 @@ from ..protocol.exits import KILLED, SHUTDOWN, ExitReason
 from .asking import ask_here
 from .control import ActorExit
 from .current import FENCES, calling_life, current_life, here
-from .errors import ActorDeadError, CallingSelf
+from .errors import ActorDeadError, CallingSelf, MailboxFull
 from .events import DeadLetter
 from .futures import AskFuture
 from .looking import Looking
 from .mailbox import Envelope
 from .pykka_seam import ActorStop, OnCell, StableProxy
+from .told import TOLD, Told
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as _TypeVar
@@ -132,21 +133,36 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         cell = self._cell
         return cell is not None and cell.alive
 
-    def tell(self, message: object) -> None:
-        """Send and forget. Errors: ActorDeadError; MailboxFull."""
+    def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
+        """Send and forget, or await what it gives to keep the receiver's pace. Errors: ActorDeadError; MailboxFull."""
         if FENCES.count:  # somebody is fenced off, or traced
             life = calling_life()
             if life is not None:
                 life.note_out(message, self)
         box = self._direct
         if box is None:
-            self._post(message)
-            return
+            return self._post(message)
         box.user.append(message)
         if box.heedful:  # it sleeps, or is gone
             box.notice(message)
+        return TOLD
 
-    def _post(self, message: object) -> None:
+    def try_tell(self, message: object) -> bool:
+        """Send only if there is room; False if there is none, and then nothing was sent. Never blocks.
+
+        There is none in a mailbox whose `maxsize` is reached, unless that drops another message for it, and in another
+        process that has a window of messages which it has not begun with. Errors: as `tell`, but for MailboxFull.
+        """
+        cell = self._cell
+        if cell is not None and cell.full and cell.alive:
+            return False
+        try:
+            self.tell(message)
+        except MailboxFull:
+            return False
+        return True
+
+    def _post(self, message: object) -> Told:
         cell = self._cell
         try:
             if cell is None:
@@ -155,6 +171,7 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         except ActorDeadError:
             self.system.bus.publish(DeadLetter(self, message, "not alive"))
             raise
+        return TOLD
 
     @overload
     def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...

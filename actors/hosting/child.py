@@ -60,6 +60,7 @@ from .limits import apply_limits
 from .link_socket import LinkSocket
 from .loop import IoLoop
 from .own_process import buffer_lines, flush_output, leave, show_name
+from .pace import Pace
 from .peer import Peer
 from .pulse import CHILD_IO, Pulse, write_stacks_at_sigusr1
 
@@ -113,7 +114,7 @@ class HostedMain:
         self._system = ActorSystem()
         self._beat_seconds = BEAT_SECONDS
         self._loop = IoLoop(CHILD_IO, on_error=self._broken)
-        self._protocol = LinkProtocol(Side.CHILD)
+        self._protocol = LinkProtocol(Side.CHILD, acknowledge_on_receipt=False)
         self._peer = Peer(self._system)
         self._lock = threading.Lock()
         self._held: list[LinkMessage] | None = []  # what came before there was anybody to take it
@@ -131,6 +132,7 @@ class HostedMain:
         self._pulse = Pulse(black_box)
         self._link = LinkSocket(self._loop, sock, self._protocol, on_message=self._receive, on_end=self._link_ended)
         self._peer.outlet = self._link
+        self._peer.pace = Pace(self._link, self._loop, self._system, whom=self._whom, backlog=self._backlog)
         self._system.name = name
         self._system.rng.seed()  # forks of one zygote must not throw the same dice
 
@@ -291,6 +293,13 @@ class HostedMain:
         root = None if self._root is None else self._root.cell
         if isinstance(root, Life) and root.mailbox.in_hand is None and not root.mailbox.waiting():
             self._black_box.settled(self._received)
+
+    def _backlog(self) -> int:
+        return self._received if self._held is not None else self._peer.backlog()
+
+    def _whom(self) -> ActorRef | None:
+        home = self._system.host_link
+        return home.parent if isinstance(home, Home) else None
 
     def _link_ended(self, _error: Exception | None) -> None:
         self._peer.close(NOPROC)  # first: whoever is asked to end by that may look whether the host is there

@@ -36,6 +36,7 @@ from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
 from .link_socket import LinkSocket
 from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd, exit_reason_of
+from .pace import Pace
 from .peer import Peer
 from .pipes import OutputPipes, give_to_log_sink
 from .remote_ref import Interest as Interests
@@ -69,13 +70,9 @@ class HostedProcess:
         self.interest = Interests()
         self._begun = begun
         self._loop = loop
-        self._link = LinkSocket(
-            loop,
-            begun.sock,
-            LinkProtocol(Side.PARENT, incarnation=self.incarnation),
-            on_message=self._receive,
-            on_end=self._link_ended,
-        )
+        protocol = LinkProtocol(Side.PARENT, incarnation=self.incarnation, acknowledge_on_receipt=False)
+        self._link = LinkSocket(loop, begun.sock, protocol, on_message=self._receive, on_end=self._link_ended)
+        self.pace = peer.pace = Pace(self._link, loop, system, whom=lambda: ref, backlog=peer.backlog)
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
         self.doorstep = Doorstep(self._link)
         self.vitals = Vitals()
@@ -132,6 +129,11 @@ class HostedProcess:
         except ValueError:  # it has died at this moment, and its page is closed
             return 0
         return max(0, self._link.said + self.doorstep.kept - handled)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has a window of messages that it has not begun with."""
+        return self.pace.full()
 
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""

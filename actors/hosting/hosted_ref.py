@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from ...protocol.host.messages import Window
 from ..actor import Actor
+from ..errors import ActorDeadError
 from ..ref import ActorRef
+from ..told import TOLD, Told
 from .black_box import Recorded
 from .verdicts import Verdict
 
@@ -46,6 +49,22 @@ class HostedRef(ActorRef[Actor]):
     def verdict(self) -> Verdict:
         """Whether its process gets on, by the latest look; healthy while it has none."""
         return Verdict.HEALTHY if self.process is None else self.process.watch.verdict
+
+    def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
+        """Send and forget, or await what it gives: then the sender goes on while the window of the process has room."""
+        super().tell(message)
+        process = self.process
+        return TOLD if process is None else process.peer.pace.told()
+
+    def resize_window(self, messages: int, size_bytes: int) -> None:
+        """Have another window: what may be unfinished on either side before the other is told that there is no room.
+
+        For this life only; `Limits` is for all. Errors: LocalProtocolError for numbers that make none; ActorDeadError.
+        """
+        process = self.process
+        if process is None or not process.alive:
+            raise ActorDeadError(self)
+        process.peer.outlet.send(Window(messages, size_bytes))
 
     def load(self) -> int:
         """How many messages its process was given and is not done with; read from its page, so nobody is asked."""

@@ -61,7 +61,8 @@ class LinkSocket:
         sock.setblocking(False)
         self._loop = loop
         self._sock = sock
-        self._protocol = protocol
+        self.protocol: Final = protocol
+        self.after_read: Callable[[], None] = _nothing  # called in the loop's thread when messages have been taken
         self._on_message = on_message
         self._on_end = on_end
         self._limit_bytes = limit_bytes
@@ -84,7 +85,28 @@ class LinkSocket:
     @property
     def said(self) -> int:
         """Tells and asks that were given to it, so far."""
-        return self._protocol.said + len(self._tells)
+        return self.protocol.said + len(self._tells)
+
+    @property
+    def outstanding(self) -> int:
+        """Tells and asks that the peer has not finished with, as far as it has said."""
+        return self.protocol.outstanding + len(self._tells)
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether the window of the peer has room for another message."""
+        return self.protocol.has_credit_for(1 + len(self._tells), self._waiting_bytes)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether half of the window of the peer is free."""
+        return self.protocol.has_room_beside(len(self._tells), self._waiting_bytes)
+
+    def write(self) -> None:
+        """Write what the protocol has to say by itself. Runs in: any thread; never blocks."""
+        with self._lock:
+            if self._open and not self._blocked and self.protocol.has_data_to_send:
+                self._write()
 
     def start(self) -> None:
         """Begin to read. Runs in: any thread."""
@@ -105,7 +127,7 @@ class LinkSocket:
             self._take_tells()
             if self._waiting_bytes + size > self._limit_bytes and self._waiting_bytes and isinstance(inner, _BOUNDED):
                 raise OutboxFull(to, waiting_bytes=self._waiting_bytes, limit_bytes=self._limit_bytes)
-            self._protocol.send(message)
+            self.protocol.send(message)
             if not self._open:
                 self._forget_all()
                 return
@@ -121,7 +143,7 @@ class LinkSocket:
         """
         if self._waiting_bytes > self._limit_bytes:
             raise OutboxFull(to, waiting_bytes=self._waiting_bytes, limit_bytes=self._limit_bytes)
-        if len(body) >= BURST_BYTES or not self._protocol.takes_tells:
+        if len(body) >= BURST_BYTES or not self.protocol.takes_tells:
             self.tell_raw(urn, (b"", body), to)
             return
         tells = self._tells
@@ -145,7 +167,7 @@ class LinkSocket:
             waiting = self._waiting_bytes
             if waiting and waiting + len(said[1]) > self._limit_bytes:
                 raise OutboxFull(to, waiting_bytes=waiting, limit_bytes=self._limit_bytes)
-            self._protocol.tell_raw(urn, said)
+            self.protocol.tell_raw(urn, said)
             if self._open:
                 self._waiting_bytes = waiting + len(said[1])
                 if not self._blocked:
@@ -162,7 +184,7 @@ class LinkSocket:
         while True:
             with self._lock:
                 self._take_tells()
-                if self._open and not self._pieces and not self._protocol.has_data_to_send:
+                if self._open and not self._pieces and not self.protocol.has_data_to_send:
                     return True
                 if not self._open or not wait_writable(self._sock.fileno(), timeout):
                     return False
@@ -175,7 +197,7 @@ class LinkSocket:
             if self._open:
                 self._open = False
                 self._forget_all()
-                for descriptor in self._protocol.give_back_descriptors():  # what has come, and whose message has not
+                for descriptor in self.protocol.give_back_descriptors():  # what has come, and whose message has not
                     os.close(descriptor)
                 self._loop.forget(self._sock.fileno())
                 self._sock.close()
@@ -187,7 +209,7 @@ class LinkSocket:
         """
         self._lock = threading.Lock()  # another thread may have held it when it forked
         self._open, self._ended = False, True
-        self._protocol.state = State.ENDED
+        self.protocol.state = State.ENDED
         self._sock.close()
 
     def _interest(self) -> Interest:
@@ -206,7 +228,7 @@ class LinkSocket:
 
     def _read(self) -> bool:
         """Take what is there once. False: nothing was, or nothing ever will."""
-        wanted = self._protocol.reader.wanted()
+        wanted = self.protocol.reader.wanted()
         data = b""
         beside: list[tuple[int, int, bytes]] = []
         count = flags = 0
@@ -225,7 +247,7 @@ class LinkSocket:
         if not count:
             self._end(None)
             return False
-        protocol = self._protocol
+        protocol = self.protocol
         try:
             with self._lock:
                 if wanted is not None:
@@ -240,9 +262,8 @@ class LinkSocket:
         if protocol.failure is not None:
             self._end(protocol.failure)
             return False
-        with self._lock:
-            if self._open and not self._blocked and protocol.has_data_to_send:
-                self._write()
+        self.after_read()
+        self.write()
         return True
 
     def _receive_descriptors(self, beside: list[tuple[int, int, bytes]], *, truncated: bool) -> bool:
@@ -255,7 +276,7 @@ class LinkSocket:
             os.set_inheritable(descriptor, False)
         try:
             with self._lock:
-                self._protocol.receive_descriptors(descriptors)
+                self.protocol.receive_descriptors(descriptors)
             if truncated:
                 raise RemoteProtocolError("descriptors", expected="no more than fit into one message", got="more")
         except RemoteProtocolError as error:
@@ -273,7 +294,7 @@ class LinkSocket:
         # With the lock held.
         while True:
             if not self._pieces:
-                fresh = self._protocol.data_to_send(_SLICE_BYTES)
+                fresh = self.protocol.data_to_send(_SLICE_BYTES)
                 if not fresh:
                     self._waiting_bytes = 0
                     return
@@ -316,7 +337,7 @@ class LinkSocket:
             while tells and tells[0][0] is urn:
                 bodies.append(tells.popleft()[1])
             try:
-                self._protocol.tell(urn, bodies)
+                self.protocol.tell(urn, bodies)
             except LocalProtocolError:
                 tells.clear()  # it has ended a moment ago: they are as lost as what is written and never read
                 return
@@ -355,7 +376,7 @@ class LinkSocket:
                 for descriptor in descriptors:
                     os.close(descriptor)
             self._pieces.clear()
-            fresh = self._protocol.data_to_send(_SLICE_BYTES)
+            fresh = self.protocol.data_to_send(_SLICE_BYTES)
             if not fresh:
                 break
             self._pieces.extend((memoryview(b""), piece.descriptors) for piece in fresh if isinstance(piece, Carrying))
@@ -364,3 +385,7 @@ class LinkSocket:
         with self._lock:
             if self._open and self._blocked and not self._ended:
                 self._loop.watch(self._interest(), READ | WRITE)
+
+
+def _nothing() -> None:
+    """Nobody cares."""

@@ -39,13 +39,14 @@ from ..errors import ActorDeadError, MailboxFull
 from ..events import DeadLetter
 from ..futures import AskFuture
 from ..looking import answered_aside
-from ..mailbox import Envelope
+from ..mailbox import Envelope, Mailbox
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
 from ..signals import ExitReport
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .errors import OutboxFull
+from .pace import Pace
 from .remembered import remember
 from .remote_ref import RemoteRef
 from .ties import Ties
@@ -81,6 +82,7 @@ class Peer:
     """
 
     outlet: Outlet  # set before anything is sent
+    pace: Pace  # as well
 
     def __init__(self, system: ActorSystem, *, hosted: ActorRef | None = None) -> None:
         self.system = system
@@ -91,6 +93,7 @@ class Peer:
         self._ids = itertools.count(1)
         self._asks: dict[int, tuple[AskFuture[Any], ActorRef, bool]] = {}  # no answer yet; True: a request to stop
         self._refs: weakref.WeakValueDictionary[str, RemoteRef] = weakref.WeakValueDictionary()
+        self._fed: dict[ActorRef, None] = {}  # who has got messages that perhaps still wait; only in the I/O thread
         self._forwarded: OrderedDict[str, ActorRef] = OrderedDict()  # refs of other links that were named over this one
         self.ties = Ties(self)
 
@@ -255,11 +258,20 @@ class Peer:
                 future.try_set(None)
             else:
                 future.try_fail(self.dead(ref))
+        self.pace.close()
         self.ties.close(reason)
+
+    def backlog(self) -> int:
+        """How many messages wait for those whom the other side has sent some, whoever has sent them."""
+        waiting = {ref: _waiting_for(ref) for ref in self._fed}
+        self._fed = {ref: None for ref, count in waiting.items() if count}
+        return sum(waiting.values())
 
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         read = self.read if arrival is None else arrival.read
+        if ref is not None:
+            self._fed[ref] = None
         for body in bodies:
             try:
                 message = decode(body, refs=read) if len(body) else ActorStop()
@@ -279,6 +291,7 @@ class Peer:
         try:
             if ref is None:
                 raise ActorDeadError(to, NOPROC)
+            self._fed[ref] = None
             message = ActorStop() if not len(body) else self.decode(body, arrival)
             known = answered_aside(ref, message)
             if known is not None:
@@ -351,3 +364,15 @@ class Peer:
     def _forget_ask(self, number: int) -> None:
         with self._lock:
             self._asks.pop(number, None)
+
+
+def _waiting_for(ref: ActorRef) -> int:
+    """How many messages one has not begun with: in its mailbox, or on their way to another process."""
+    cell = ref.cell
+    if cell is None or not cell.alive:
+        return 0
+    pace = getattr(cell, "pace", None)
+    if isinstance(pace, Pace):
+        return pace.outstanding
+    mailbox = getattr(cell, "mailbox", None)
+    return mailbox.waiting() if isinstance(mailbox, Mailbox) else 0

@@ -11,8 +11,10 @@ from ..errors import ActorDeadError
 from ..mailbox import Envelope
 from ..ref import ActorRef
 from ..signals import Down, ExitReport
+from ..told import Told
 
 if TYPE_CHECKING:
+    from .pace import Pace
     from .peer import Peer
 
 __all__ = ("Interest", "RemoteCell", "RemoteRef", "interest_of")
@@ -90,6 +92,11 @@ class RemoteRef(ActorRef[Actor]):
         self.interest = Interest()
         self.bind(RemoteCell(self))
 
+    def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
+        """Send and forget, or await what it gives to keep the pace of the other side."""
+        super().tell(message)
+        return self.peer.pace.told()
+
     @property
     def lives_elsewhere(self) -> bool:
         """True: links and monitors may be made without knowing whether it lives; its own system answers."""
@@ -131,6 +138,16 @@ class RemoteCell:
     def alive(self) -> bool:
         """True as long as the link is open."""
         return self._ref.peer.open
+
+    @property
+    def full(self) -> bool:
+        """Whether the other side has a window of messages that it has not begun with."""
+        return self.pace.full()
+
+    @property
+    def pace(self) -> Pace:
+        """That of the link."""
+        return self._ref.peer.pace
 
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""

@@ -40,6 +40,7 @@ __all__ = (
     "Tell",
     "Tells",
     "UnlinkRequest",
+    "Window",
 )
 
 LINK_VERSION: Final = 1
@@ -114,6 +115,14 @@ class Exited:
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
     """either way, made by the protocol: nothing but the counters of its frame's header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """either way, heard by the protocol: how much either side may have unfinished at the other from now on."""
+
+    messages: int
+    bytes: int
 
 
 # ── messages between actors ──────────────────────────────────────────────────────────────────────────────────────────
@@ -272,6 +281,7 @@ LinkMessage: TypeAlias = (
     | Stop
     | Exited
     | Acknowledge
+    | Window
     | Tell
     | Tells
     | Ask

@@ -21,17 +21,18 @@ from ..limits import (
     WINDOW_BYTES,
     WINDOW_MESSAGES,
 )
-from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Parcel, Tell, Tells
+from .credit import Credit
+from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Parcel, Tell, Tells, Window
 from .states import CREDITED, ORDERED, TRANSITIONS, Side, State
 from .wire import KINDS, NUMBERS, decode_link_message, encode_link_message, join_tells, tell_head
 
 __all__ = ("Carrying", "LinkProtocol", "Piece")
 
-_WRAP: Final = 1 << 32
 _ACKNOWLEDGE: Final = encode_link_message(Acknowledge())[0]
 _TELL: Final = NUMBERS[Tell]
 _TELLS: Final = NUMBERS[Tells]
 _PARCEL: Final = NUMBERS[Parcel]
+_HEARD_HERE: Final = (Acknowledge, Window)  # by this, and nobody else
 _HEADS_KEPT: Final = 256
 _ARRIVED_MAX: Final = 4 * DESCRIPTORS_MAX
 
@@ -50,7 +51,7 @@ class Carrying(NamedTuple):
 Piece: TypeAlias = Buffer | Carrying
 
 
-class LinkProtocol:
+class LinkProtocol(Credit):
     """The state of one link as `side` sees it.
 
     Runs in: whatever owns the socket; it is not locked. Never blocks. After `receive_data`, and after `send`, write
@@ -58,8 +59,9 @@ class LinkProtocol:
     raises it.
 
     `incarnation` is the life that this end belongs to. Frames of an older life are ignored, those of a later one are an
-    error; None takes the first that comes. With `acknowledge_on_receipt=False` the shell calls `acknowledge` when a
-    message leaves the mailbox for its handler, which bounds the mailbox by the window.
+    error; None takes the first that comes. With `acknowledge_on_receipt=False` the shell calls `acknowledge` or
+    `finished_but` when messages have left the mailbox for their handler, so that credit says how far the handler is.
+    Nobody is kept from sending without credit: who wants to keep the receiver's pace looks at `has_credit`.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class LinkProtocol:
         window_bytes: int = WINDOW_BYTES,
         acknowledge_on_receipt: bool = True,
     ) -> None:
+        super().__init__(window_messages, window_bytes, acknowledge_on_receipt=acknowledge_on_receipt)
         self.side: Final = side
         self._sends = TRANSITIONS[side]
         self._receives = TRANSITIONS[side.other]
@@ -80,22 +83,12 @@ class LinkProtocol:
         self.failure: RemoteProtocolError | None = None
         self.ignored_frames = 0
         self.reader: Final = FrameReader(max_bytes)
-        self._window_messages = window_messages
-        self._window_bytes = window_bytes
-        self._acknowledge_on_receipt = acknowledge_on_receipt
         self._control: deque[_Outgoing] = deque()
         self._ordered: deque[_Outgoing] = deque()
         self._heads: dict[str, bytes] = {}  # of Tells, by whom they are for
-        self._waiting = 0  # credited messages in the data lane
-        self._sent = 0
-        self._unfinished: deque[int] = deque()  # bytes of each credited message that the peer has not finished
-        self._unfinished_bytes = 0
         self._leaving: deque[tuple[int, ...]] = deque()  # descriptors of each Parcel that waits to be written
         self._arrived: deque[int] = deque()  # descriptors whose Parcel is still to come
         self._dropped: list[int] = []  # those of Parcels that are ignored
-        self._received = 0
-        self._finished = 0
-        self._told = 0  # what the last frame of ours said in `acked`
         self._stale = False
 
     def receive_data(self, data: Buffer) -> list[LinkMessage]:
@@ -143,6 +136,8 @@ class LinkProtocol:
         after = self._may_send.get(kind)
         if after is None or self._state is State.ENDED:
             raise self._refusal(kind)
+        if isinstance(message, Window):
+            self.resize(message, LocalProtocolError)
         if isinstance(message, Hello) or isinstance(message, Init):  # noqa: SIM101  # a tenth of the cost of a union
             if self.incarnation not in (None, message.incarnation):
                 raise LocalProtocolError(
@@ -248,29 +243,6 @@ class LinkProtocol:
         return bool(self._control or self._ordered) or self._owes_credit()
 
     @property
-    def said(self) -> int:
-        """Tells and asks that were given to `send` and `tell`, so far."""
-        return self._sent + self._waiting
-
-    @property
-    def in_flight(self) -> int:
-        """Tells and asks that were sent and that the peer has not finished with."""
-        return len(self._unfinished)
-
-    @property
-    def has_credit(self) -> bool:
-        """Whether another tell or ask fits the window of the peer; one that waits to be written counts as sent."""
-        return self.in_flight + self._waiting < self._window_messages and self._unfinished_bytes < self._window_bytes
-
-    def acknowledge(self, count: int = 1) -> None:
-        """Say that `count` tells and asks of the peer have been finished with. The next frame tells the peer."""
-        if self._finished + count > self._received:
-            raise LocalProtocolError(
-                "acknowledge", expected=f"at most {self._received - self._finished} unfinished", got=count
-            )
-        self._finished += count
-
-    @property
     def state(self) -> State:
         """How far the life of the hosted process is, as this end knows it."""
         return self._state
@@ -310,16 +282,12 @@ class LinkProtocol:
 
     def _header(self, number: int, credited: Sequence[int], size: int) -> bytes:
         if credited:
-            self._waiting -= len(credited)
-            self._sent += len(credited)
-            self._unfinished.extend(credited)
-            self._unfinished_bytes += sum(credited)
-        self._told = self._finished
-        return frame_header(number, size, self._sent, self._finished)
+            self._count_out(credited)
+        return frame_header(number, size, self._sent, self._tell())
 
     def _owes_credit(self) -> bool:
-        """Credit goes alone only if nothing else went out and half of the window is gone: one per message costs 3x."""
-        if self._finished - self._told < max(1, self._window_messages // 2):
+        """Credit goes alone only if nothing else went out: one per message costs three times as much."""
+        if not self._is_owed:
             return False
         return Acknowledge in self._may_send and self._state is not State.ENDED
 
@@ -338,12 +306,14 @@ class LinkProtocol:
             raise RemoteProtocolError(
                 f"link message {KINDS[kind]!r}", expected=self._expected(self.side.other), got=self.state.name
             )
-        self._count(frame, _credit_of(message))
+        self._count_in(frame, _credit_of(message))
+        if isinstance(message, Window):
+            self.resize(message, RemoteProtocolError)
         if isinstance(message, Parcel):
             message = self._filled(message)
         if after is not self._state:
             self.state = after
-        return None if kind is Acknowledge else message
+        return None if kind in _HEARD_HERE else message
 
     def _filled(self, parcel: Parcel) -> Parcel:
         """Put in the descriptors that came beside it."""
@@ -361,21 +331,6 @@ class LinkProtocol:
         if message.incarnation > self.incarnation:
             raise RemoteProtocolError(f"{name}.incarnation", expected=f"{self.incarnation}", got=message.incarnation)
         return message.incarnation == self.incarnation
-
-    def _count(self, frame: Frame, credited: int) -> None:
-        """Check the header's counters and take the credit that they grant."""
-        if frame.sequence != (self._received + credited) % _WRAP:
-            raise RemoteProtocolError(
-                "frame sequence", expected=str((self._received + credited) % _WRAP), got=frame.sequence
-            )
-        finished = (frame.acked - (self._sent - len(self._unfinished))) % _WRAP
-        if finished > len(self._unfinished):
-            raise RemoteProtocolError("frame acked", expected=f"at most {self._sent % _WRAP}", got=frame.acked)
-        for _ in range(finished):
-            self._unfinished_bytes -= self._unfinished.popleft()
-        self._received += credited
-        if self._acknowledge_on_receipt:
-            self._finished = self._received
 
     def _refusal(self, kind: type[LinkMessage]) -> LocalProtocolError:
         name = KINDS.get(kind, kind.__qualname__)

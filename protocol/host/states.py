@@ -40,6 +40,7 @@ from .messages import (
     Tell,
     Tells,
     UnlinkRequest,
+    Window,
 )
 
 __all__ = ("CREDITED", "MESSAGE_TYPES", "ORDERED", "TRANSITIONS", "Moves", "Side", "State")
@@ -91,6 +92,7 @@ last words. All others are control and go ahead of them."""
 
 _TRAFFIC: Final[tuple[type[LinkMessage], ...]] = (
     Acknowledge,
+    Window,
     Tell,
     Tells,
     Ask,

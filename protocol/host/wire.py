@@ -46,6 +46,7 @@ from .messages import (
     Tell,
     Tells,
     UnlinkRequest,
+    Window,
 )
 
 __all__ = ("KINDS", "NUMBERS", "decode_link_message", "encode_link_message", "join_tells", "tell_head")
@@ -59,6 +60,7 @@ NUMBERS: Final[dict[type[LinkMessage], int]] = {
     Stop: 6,
     Exited: 7,
     Acknowledge: 8,
+    Window: 9,
     Tell: 16,
     Ask: 17,
     Reply: 18,

@@ -35,6 +35,7 @@ from regrow.protocol.host.messages import (
     Tell,
     Tells,
     UnlinkRequest,
+    Window,
 )
 from regrow.protocol.host.states import MESSAGE_TYPES
 from regrow.protocol.host.wire import KINDS, NUMBERS, decode_link_message, encode_link_message
@@ -52,6 +53,7 @@ SAMPLES: list[LinkMessage] = [
     Stop(Shutdown("too old")),
     Exited(NORMAL, {"uptime": 1.5}),
     Acknowledge(),
+    Window(512, 2**20),
     Tell("", b"body"),
     Tell("urn:ü", b""),
     Tells("urn:ü", (b"one", b"", b"three")),

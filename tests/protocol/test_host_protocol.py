@@ -29,6 +29,7 @@ from regrow.protocol.host.messages import (
     Stop,
     Tell,
     Tells,
+    Window,
 )
 from regrow.protocol.host.protocol import Carrying, Piece
 from regrow.protocol.host.states import CREDITED, MESSAGE_TYPES, ORDERED, TRANSITIONS
@@ -151,7 +152,7 @@ class TestTable:
                 assert end.state is state
                 assert end.failure is not None
             else:
-                assert end.receive_data(data) == ([] if kind is Acknowledge else [SAMPLES[kind]])
+                assert end.receive_data(data) == ([] if kind in (Acknowledge, Window) else [SAMPLES[kind]])
                 assert end.state is after
 
 
@@ -462,6 +463,50 @@ class TestCredit:
         with pytest.raises(LocalProtocolError, match="at most 1 unfinished, got 2"):
             pair.child.acknowledge(2)
 
+    def test_the_shell_may_say_how_many_still_wait(self) -> None:
+        pair = Pair(acknowledge_on_receipt=False, window_messages=4).start()
+        pair.down(*(Tell("", b"x") for _ in range(4)))
+        assert pair.child.has_unfinished
+        assert not pair.child.has_data_to_send
+        pair.child.finished_but(3)
+        assert not pair.child.has_data_to_send  # one of four is not worth a frame
+        pair.child.finished_but(1)
+        pair.child.finished_but(2)  # as counted a moment ago: what is finished stays so
+        assert pair.up() == []
+        assert (pair.parent.in_flight, pair.parent.has_room) == (1, True)
+        assert not pair.child.has_unfinished
+
+    def test_half_of_the_bytes_is_worth_a_frame_too(self) -> None:
+        pair = Pair(acknowledge_on_receipt=False, window_bytes=1000).start()
+        pair.down(Tell("", bytes(600)))
+        assert (pair.parent.has_credit, pair.parent.has_room) == (True, False)
+        assert pair.child.has_unfinished
+        pair.child.finished_but(0)
+        assert pair.up() == []
+        assert pair.parent.has_room
+        pair.down(Tell("", b"x"))
+        assert not pair.child.has_unfinished  # the bytes before are forgotten
+
+    def test_a_window_counts_from_the_frame_on_that_announces_it(self) -> None:
+        pair = Pair(acknowledge_on_receipt=False, window_messages=4).start()
+        pair.down(Tell("", b"x"), Tell("", b"x"))
+        assert pair.child.has_unfinished
+        assert pair.down(Window(6, 100)) == []
+        assert (pair.parent.has_credit, pair.child.has_unfinished) == (True, False)
+        pair.down(*(Tell("", b"x") for _ in range(4)))
+        assert not pair.parent.has_credit
+
+    @pytest.mark.parametrize("window", [Window(0, 1), Window(1, 0), Window(-1, 1), Window(1, 2**31)])
+    def test_a_window_that_makes_no_sense_changes_nothing(self, window: Window) -> None:
+        pair = Pair(window_messages=1).start()
+        with pytest.raises(LocalProtocolError, match=r"window\..*expected 1 to"):
+            pair.parent.send(window)
+        assert not pair.parent.has_data_to_send
+        with pytest.raises(RemoteProtocolError, match=r"window\..*expected 1 to"):
+            pair.child.receive_data(frame(window))
+        pair.parent.send(Tell("", b"x"))
+        assert not pair.parent.has_credit
+
     def test_counters_wrap(self) -> None:
         pair = Pair().start()
         for end, other in ((pair.parent, pair.child), (pair.child, pair.parent)):
@@ -544,7 +589,7 @@ class TestBrokenPeers:
                 pair.parent.receive_data(bytes(data[at:]))
 
 
-kinds = st.sampled_from([kind for kind in MESSAGE_TYPES if kind is not Acknowledge])
+kinds = st.sampled_from([kind for kind in MESSAGE_TYPES if kind not in (Acknowledge, Window)])
 
 
 @settings(max_examples=60, deadline=None)

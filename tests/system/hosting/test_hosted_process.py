@@ -84,7 +84,7 @@ def test_what_one_that_does_not_read_is_told_shares_frames(bench: Bench) -> None
     os.kill(ref.pid, signal.SIGSTOP)
     for number in range(20_000):
         ref.tell(Order("tell", (inbox_ref, number)))
-    waiting = process._link._protocol._ordered
+    waiting = process._link.protocol._ordered
     assert 0 < len(waiting) < 20_000 / 50
     os.kill(ref.pid, signal.SIGCONT)
     assert [inbox.get(timeout=WAIT) for _ in range(20_000)] == list(range(20_000))

@@ -1,0 +1,145 @@
+"""The pace of a link: whether the window of the other side is used up, who waits until half of it is free again, and
+when the other side is told how far this one is.
+
+The counting: `protocol/host/credit.py`. A message is finished with, there, when it has left the mailbox. Nobody says so
+of every one, which would cost as much as the rest: the mailboxes are looked at when half of a window has come, and
+then again and again as long as so much of it waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ..events import MailboxHigh, MailboxLow
+from ..futures import AskFuture
+from ..told import TOLD, Told
+
+if TYPE_CHECKING:
+    from ..ref import ActorRef
+    from ..system import ActorSystem
+    from .link_socket import LinkSocket
+    from .loop import IoLoop
+
+__all__ = ("Pace",)
+
+
+LOOK_SECONDS: Final = 0.001  # between looks at how many messages wait, while the other side may wait to hear of it
+LOOK_MAX_SECONDS: Final = 0.02  # the same if nothing moves
+
+
+class Pace:
+    """Runs in: any thread, but for `after_read`: the I/O thread. Never blocks.
+
+    `backlog` says how many messages of the other side still wait. MailboxHigh and MailboxLow, of `whom`, are published
+    when the window is used up, and when half of it is free again.
+    """
+
+    def __init__(
+        self,
+        link: LinkSocket,
+        loop: IoLoop,
+        system: ActorSystem,
+        *,
+        whom: Callable[[], ActorRef | None],
+        backlog: Callable[[], int],
+    ) -> None:
+        self._link = link
+        self._loop = loop
+        self._system = system
+        self._whom = whom
+        self._backlog = backlog
+        self._lock = threading.Lock()
+        self._waiters: list[AskFuture[None]] = []
+        self._closed = False
+        self._held_back = Told(self._room)
+        self._patience = LOOK_SECONDS
+        self._looks = False  # another look at the backlog is to come
+        self.saturated = False
+        link.after_read = self.after_read
+
+    # Ours, on their way to the other side.
+
+    @property
+    def outstanding(self) -> int:
+        """How many messages of ours the other side has not begun with, as far as it has said."""
+        return self._link.outstanding
+
+    def told(self) -> Told:
+        """What to give to who has just sent a message."""
+        if self.saturated:
+            return self._held_back
+        if self._link.has_credit:
+            return TOLD
+        return self._hold_back()
+
+    def full(self) -> bool:
+        """Whether somebody who can do without should not send now."""
+        return self.saturated or not self._link.has_credit
+
+    def look(self) -> None:
+        """See whether there is room again: after credit has come."""
+        if not self.saturated or not (self._link.has_room or self._closed):
+            return
+        with self._lock:
+            fallen, self.saturated = self.saturated, False
+            waiters, self._waiters = self._waiters, []
+        if fallen:
+            self._publish(MailboxLow)
+        for waiter in waiters:
+            waiter.try_set(None)
+
+    def close(self) -> None:
+        """The other side has gone: nobody waits for it any more."""
+        self._closed = True
+        self.look()
+
+    def _hold_back(self) -> Told:
+        with self._lock:
+            if self._closed:
+                return TOLD
+            risen, self.saturated = not self.saturated, True
+        if risen:
+            self._publish(MailboxHigh)
+        self.look()  # the credit that ends this may have come a moment ago
+        return self._held_back
+
+    def _room(self) -> AskFuture[None] | None:
+        with self._lock:
+            if not self.saturated:
+                return None
+            waiter: AskFuture[None] = AskFuture()
+            self._waiters.append(waiter)
+            return waiter
+
+    def _publish(self, event: type[MailboxHigh | MailboxLow]) -> None:
+        whom = self._whom()
+        if whom is not None:
+            self._system.bus.publish(event(whom, self._link.outstanding))
+
+    # Theirs, here.
+
+    def after_read(self) -> None:
+        """Take credit, and give it: after messages have come."""
+        self.look()
+        if self._link.protocol.has_unfinished:
+            self._settle()
+
+    def _settle(self) -> None:
+        protocol = self._link.protocol
+        before = protocol.unfinished
+        protocol.finished_but(self._backlog())
+        if not protocol.unfinished or self._looks or self._closed:
+            return
+        moved = protocol.unfinished < before
+        self._patience = LOOK_SECONDS if moved else min(2 * self._patience, LOOK_MAX_SECONDS)
+        self._looks = True
+        clock = self._system.clock
+        clock.call_at(clock.now() + self._patience, lambda: self._loop.call(self._look_again))
+
+    def _look_again(self) -> None:
+        self._looks = False
+        if not self._closed and self._link.protocol.has_unfinished:
+            self._settle()
+            self._link.write()
