@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from .system import ActorSystem as ActorSystem
     from .system import HostLink as HostLink
     from .timers import Timer as Timer
+    from .told import Told as Told
     from .trace import Trace as Trace
     from .trace import TraceRecord as TraceRecord
     from .typed import TypedProxy as TypedProxy
@@ -224,6 +225,7 @@ _HOMES: Final = {
     "SystemClosed": "errors",
     "Timer": "timers",
     "TimerHandle": "clock",
+    "Told": "told",
     "Trace": "trace",
     "TraceRecord": "trace",
     "TypedProxy": "typed",

@@ -442,3 +442,17 @@ def test_what_is_put_back_goes_first_in_its_order(maxsize: int | None) -> None:
     box.post("waits")
     box.put_back(["one", "two"])
     assert drain(box) == ["one", "two", "waits"]
+
+
+@pytest.mark.parametrize("overflow", [Overflow.FAIL, Overflow.BLOCK])
+def test_who_asks_first_is_neither_refused_nor_kept_waiting(system: ActorSystem, overflow: Overflow) -> None:
+    ref = system.spawn(Puppet, options=SpawnOptions(mailbox=MailboxOptions(2, overflow)))
+    hold = Hold()
+    assert ref.try_tell(hang(hold))
+    hold.wait_reached()
+    assert [ref.try_tell(number) for number in range(4)] == [True, True, False, False]
+    hold.release()
+    assert ref.tell("there is room").wait(0) if overflow is Overflow.BLOCK else True
+    ref.kill()
+    with pytest.raises(ActorDeadError):
+        ref.try_tell("too late")
