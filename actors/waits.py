@@ -34,22 +34,23 @@ def circle_of(future: AskFuture[Any], life: Life) -> list[str]:
     names: list[str] = []
     waits: AskFuture[Any] | None = future
     while waits is not None and not waits.done and len(names) <= LONGEST:
-        if waits.to is not None:
-            names.append(str(waits.to.ref))
+        to = waits.to  # once: who has the question in hand may be handing it on at this moment
+        if to is not None:
+            names.append(str(to.ref))
         if waits.until_start_of is not None:
             waits, found = _through_starts(waits.until_start_of, life, names)
             if found:
                 return names
         elif waits.until_end_of is not None:
-            if waits.to is not None and _ends_with(life, waits.until_end_of):
-                return [*names[:-1], *way_down(waits.until_end_of, life.ref, asked=waits.to.ref)]
+            if to is not None and _ends_with(life, waits.until_end_of):
+                return [*names[:-1], *way_down(waits.until_end_of, life.ref, asked=to.ref)]
             return []
-        elif waits.deferred or waits.to is None:
+        elif waits.deferred or to is None:
             return []
-        elif waits.to is life:
+        elif to is life:
             return names
         else:
-            waits = waits.to.waiting_for
+            waits = to.waiting_for
     return []
 
 
