@@ -26,7 +26,7 @@ __all__ = ("Pace",)
 
 
 LOOK_SECONDS: Final = 0.001  # between looks at how many messages wait, while the other side may wait to hear of it
-LOOK_MAX_SECONDS: Final = 0.02  # the same if nothing moves
+LOOK_MAX_SECONDS: Final = 0.02  # the same if nothing moves, or far too much waits
 
 
 class Pace:
@@ -132,8 +132,12 @@ class Pace:
         protocol.finished_but(self._backlog())
         if not protocol.unfinished or self._looks or self._closed:
             return
-        moved = protocol.unfinished < before
-        self._patience = LOOK_SECONDS if moved else min(2 * self._patience, LOOK_MAX_SECONDS)
+        if protocol.is_flooded:  # by somebody who does not wait for credit; it takes long until there is any
+            self._patience = LOOK_MAX_SECONDS
+        elif protocol.unfinished < before:
+            self._patience = LOOK_SECONDS
+        else:
+            self._patience = min(2 * self._patience, LOOK_MAX_SECONDS)
         self._looks = True
         clock = self._system.clock
         clock.call_at(clock.now() + self._patience, lambda: self._loop.call(self._look_again))

@@ -77,6 +77,11 @@ class Credit:
         return self._received - self._finished
 
     @property
+    def is_flooded(self) -> bool:
+        """Whether the peer has sent far more than the window."""
+        return self._received - self._finished > 2 * self._window_messages
+
+    @property
     def has_unfinished(self) -> bool:
         """Whether so much has come that was not yet finished with that the peer waits to hear of it."""
         untold = self._received - self._told
