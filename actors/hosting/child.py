@@ -257,6 +257,8 @@ class HostedMain:
         if self._give_up_at is not None:
             return self._abandon()
         with contextlib.suppress(ProtocolError):  # the host has broken off already: nobody is there to listen
+            if isinstance(self._system.host_link, Home):
+                self._system.host_link.send_logs()
             self._link.send(words)
             self._link.flush(FLUSH_SECONDS)
         self._black_box.state(BlackBoxState.EXITED)

@@ -11,19 +11,24 @@ from dataclasses import replace
 from types import CoroutineType
 from typing import Final
 
-from ...protocol.errors import ProtocolError
-from ...protocol.host.messages import Log, LogRecord
+from ...protocol.errors import CodecError
+from ...protocol.exits import Crash
+from ...protocol.host.log_lane import LogLane, pack_record
+from ...protocol.host.messages import LogRecord, Logs
 from ..crash_frames import OUR_FILES
 from ..events import LogReceived, OutputCaptured
 from ..life import Life
 from ..ref import ActorRef
 from .black_box import BlackBoxWriter
-from .errors import OutboxFull
 from .link_socket import LinkSocket
 
 __all__ = ("Home", "record_handling")
 
+LOGS_AT_ONCE: Final = 256  # so many are written by who logs, without waiting for the I/O thread
+TEXT_MAX_CHARS: Final = 64 * 1024  # of one record
+RECORD_MAX_BYTES: Final = 1024 * 1024  # a larger one is lost
 _TEXT_SHOWN: Final = 80
+_MAY_WAIT: Final = frozenset({"trace", "debug", "info", "success"})  # levels
 
 
 class Home:
@@ -33,8 +38,12 @@ class Home:
         self._parent = parent
         self._link = link
         self._black_box = black_box
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a __del__ may log while a record is being packed
         self._sequence = 0
+        self._lane = LogLane()
+        self._pid = os.getpid()
+        self._closed = False
+        link.log_lane = self._take_logs
 
     @property
     def parent(self) -> ActorRef:
@@ -43,16 +52,58 @@ class Home:
 
     def log(self, record: LogRecord) -> None:
         """Send a record home, numbered. One that is refused leaves a gap in the numbers, which home reports as lost."""
+        at_once = record.level.lower() not in _MAY_WAIT
+        self.say(
+            record.level,
+            record.text,
+            record.at,
+            record.context,
+            source=record.source,
+            exception=record.exception,
+            at_once=at_once,
+        )
+
+    def say(
+        self,
+        level: str,
+        text: str,
+        at: float,
+        context: dict[str, object],
+        *,
+        source: str = "",
+        exception: Crash | None = None,
+        at_once: bool = True,
+    ) -> None:
+        """Send what a record says: `at_once` is for what may be the last before a crash, all else goes soon."""
+        lane = self._lane
         with self._lock:
-            self._sequence += 1
-            self._black_box.logged(self._sequence)
-            numbered = replace(
-                record, sequence=self._sequence, pid=os.getpid(), incarnation=self._black_box.incarnation
-            )
+            self._sequence = sequence = self._sequence + 1
+            self._black_box.logged(sequence)
             try:
-                self._link.send(Log(numbered))
-            except (ProtocolError, OutboxFull):
+                packed = pack_record(
+                    sequence, level, text[:TEXT_MAX_CHARS], at, context, source=source, exception=exception
+                )
+            except CodecError:
                 return  # the number is used up: that is how the loss is known
+            if self._closed or len(packed) > RECORD_MAX_BYTES:
+                return
+            lane.add(packed)
+        self._link.write_logs(at_once=at_once or len(lane) % LOGS_AT_ONCE == 0)
+
+    def send_logs(self) -> None:
+        """Send all that waits; what is logged later is lost. For the end, before the last words.
+
+        Errors: LocalProtocolError if the link has ended.
+        """
+        with self._lock:
+            self._closed = True
+        while (logs := self._take_logs()) is not None:
+            self._link.send(logs)
+
+    def _take_logs(self) -> Logs | None:
+        """Runs in: whichever thread writes, with the link's lock, so nothing here may wait for that."""
+        with self._lock:
+            return self._lane.take(self._pid)
 
     def pass_on(self, event: object, *, at: float) -> None:
         """Send home what a process that was started here has logged, or printed at `at`, with its name in front."""

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
 from ...protocol.exits import KILLED, ExitReason, crash_of, is_abnormal
-from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Log, Ready, Stop
+from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Logs, Ready, Stop
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
 from ..errors import StartTimeout, SystemClosed
-from ..events import ActorStarted, DeadLetter, LogReceived
+from ..events import ActorStarted, DeadLetter
 from ..mailbox import Envelope
 from ..outcome import Ignored, Started, StartFailed
 from ..signals import Down, ExitReport
@@ -30,15 +30,15 @@ from .deadlines import remaining_ms
 from .death import Remains, report_of
 from .doorstep import Doorstep
 from .errors import LaunchFailed, LinkLost
-from .events import LogsLost
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
 from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
 from .link_socket import LinkSocket
+from .log_intake import LogIntake
 from .loop import READ, Interest, IoLoop
 from .os_process import ProcessEnd, exit_reason_of
 from .pace import Pace
 from .peer import Peer
-from .pipes import OutputPipes, give_to_log_sink
+from .pipes import OutputPipes
 from .remote_ref import Interest as Interests
 from .vitals import Vitals
 
@@ -86,7 +86,7 @@ class HostedProcess:
         self._timed_out: StartTimeout | None = None
         self._stop_reason: ExitReason | None = None
         self._stop_deadline: float | None = None
-        self._log_sequence = 0
+        self._logs = LogIntake(system, ref, self.incarnation)
         self.watch = LifeWatch(
             WatchedProcess(
                 ref=ref,
@@ -255,10 +255,8 @@ class HostedProcess:
                     self.doorstep.open(self.peer.refused)
             case Ready(info):
                 self._ready(self.peer.decode(info) if len(info) else None)
-            case Log(record):
-                self._log_sequence = record.sequence
-                self.system.bus.publish(LogReceived(self.ref, record))
-                give_to_log_sink(self.system, record, self.ref)
+            case Logs():
+                self._logs.take(message)
             case Exited() | InitFailed() | InitIgnored():
                 self._last_words = message
             case _:
@@ -349,9 +347,7 @@ class HostedProcess:
             process, self._process = self._process, None
         if process is not None:
             process.close()
-        if remains.recorded.log_sequence > self._log_sequence:
-            lost = remains.recorded.log_sequence - self._log_sequence
-            self.system.bus.publish(LogsLost(self.ref, self.incarnation, lost))
+        self._logs.end(remains.recorded.log_sequence)
         self.peer.close(reason, report)
         for body in self.doorstep.forget():
             self.system.bus.publish(DeadLetter(self.ref, self.peer.decode(body), f"it ended first: {reason}"))

@@ -18,14 +18,15 @@ from typing import Final
 
 from ...protocol.errors import LocalProtocolError, RemoteProtocolError
 from ...protocol.frames import Buffer
-from ...protocol.host.messages import Ask, LinkMessage, Log, Parcel, Tell
-from ...protocol.host.protocol import Carrying, LinkProtocol
+from ...protocol.host.messages import Ask, LinkMessage, Logs, Parcel, Tell
+from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import State
 from ...protocol.limits import DESCRIPTORS_MAX
 from ..clock import monotonic
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import wait_writable
+from .pieces import Pieces
 
 __all__ = ("OUTBOX_MAX_BYTES", "LinkSocket")
 
@@ -36,10 +37,10 @@ BURST_SECONDS: Final = 0.0002  # tells closer together than this are written tog
 BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
 BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
 _TELL_BYTES: Final = 64  # what a tell is counted for besides its body
-_VECTORS_MAX: Final = 64  # Linux allows 1,024 a call; more than this many no longer makes it faster
+LOG_FRAMES: Final = 8  # of them are written at once, then whoever waits for the lock gets it
 _BESIDE_BYTES: Final = socket.CMSG_SPACE(DESCRIPTORS_MAX * array("i").itemsize)
 _FLAGS: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # Linux; elsewhere they are made so one by one
-_BOUNDED: Final = (Tell, Ask, Log)
+_BOUNDED: Final = (Tell, Ask)
 
 
 class LinkSocket:
@@ -67,8 +68,7 @@ class LinkSocket:
         self._on_end = on_end
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()  # guards all below, and the protocol
-        # Taken from the protocol, not yet by the socket; with the descriptors that go with its first byte.
-        self._pieces: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._pieces = Pieces()  # taken from the protocol, not yet by the socket
         self._waiting_bytes = 0
         self._blocked = False  # the loop waits for the socket to be writable
         self._deferred = False  # the loop will write soon
@@ -76,6 +76,7 @@ class LinkSocket:
         self._wrote_at = 0.0  # monotonic seconds
         self._open = True
         self._ended = False  # on_end has been called
+        self.log_lane: Callable[[], Logs | None] | None = None  # gives what is written when nothing else is to be
 
     @property
     def waiting_bytes(self) -> int:
@@ -118,7 +119,7 @@ class LinkSocket:
     def send(self, message: LinkMessage, to: object = "") -> None:
         """Send, or keep for the loop to send; `to` is whom its errors name. Runs in: any thread; never blocks.
 
-        Errors: OutboxFull for a tell, an ask or a log record over the bound; CodecError, FrameTooLarge;
+        Errors: OutboxFull for a tell or an ask over the bound; CodecError, FrameTooLarge;
         LocalProtocolError if the link's state does not allow it (any more).
         """
         with self._lock:
@@ -173,6 +174,23 @@ class LinkSocket:
                 if not self._blocked:
                     self._write()
                     self._wrote_at = monotonic()
+
+    def write_logs(self, *, at_once: bool) -> None:
+        """Write what the log lane has, after all else: at once, or soon, with what is logged meanwhile."""
+        if self._blocked or (self._deferred and not at_once):
+            return
+        soon = not at_once and monotonic() - self._wrote_at < BURST_SECONDS
+        if soon or not self._lock.acquire(blocking=False):  # it may be held by this very thread: a __del__ may log
+            self._deferred = True  # first: the loop takes it back, maybe at once
+            self._loop.call(self._write_deferred)
+            return
+        try:
+            if self._open and not self._blocked:
+                self._take_tells()
+                self._write()
+                self._wrote_at = monotonic()
+        finally:
+            self._lock.release()
 
     def drain(self) -> None:
         """Read what is left of a peer that has died. Runs in: the loop's thread."""
@@ -292,21 +310,19 @@ class LinkSocket:
 
     def _write(self) -> None:
         # With the lock held.
+        log_frames = LOG_FRAMES
         while True:
             if not self._pieces:
                 fresh = self.protocol.data_to_send(_SLICE_BYTES)
                 if not fresh:
                     self._waiting_bytes = 0
+                    if self._take_logs(log_frames):
+                        log_frames -= 1
+                        continue
                     return
-                for piece in fresh:
-                    data, beside = (piece.data, piece.descriptors) if isinstance(piece, Carrying) else (piece, ())
-                    self._pieces.append((memoryview(data), beside))
-            descriptors = self._pieces[0][1]
+                self._pieces.add(fresh)
             try:
-                sent = self._sock.sendmsg(
-                    self._vectors(),
-                    [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))] if descriptors else [],
-                )
+                sent = self._pieces.send(self._sock)
             except BlockingIOError:
                 self._blocked = True
                 self._loop.call(self._await_room)
@@ -318,7 +334,18 @@ class LinkSocket:
                     self._loop.call(partial(self._end, error))
                 return
             self._waiting_bytes = max(0, self._waiting_bytes - sent)
-            self._consume(sent)
+
+    def _take_logs(self, frames: int) -> bool:
+        """Give the protocol the next of the log lane, which is the last that gets a turn. False: not now."""
+        if self.log_lane is None or not self.protocol.takes_logs:
+            return False
+        logs = self.log_lane() if frames else None
+        if logs is None:
+            self._deferred = self._deferred or (not frames and self._loop.call(self._write_deferred))
+            return False
+        self.protocol.send(logs)
+        self._waiting_bytes += len(logs.records)
+        return True
 
     def _write_deferred(self) -> None:
         with self._lock:
@@ -343,43 +370,15 @@ class LinkSocket:
                 return
             self._waiting_bytes += sum(map(len, bodies)) + _TELL_BYTES * len(bodies)
 
-    def _vectors(self) -> list[memoryview]:
-        """Give what goes with one call: up to the next piece that has descriptors of its own."""
-        vectors: list[memoryview] = []
-        for data, descriptors in self._pieces:
-            if vectors and (descriptors or len(vectors) >= _VECTORS_MAX):
-                break
-            vectors.append(data)
-        return vectors
-
-    def _consume(self, sent: int) -> None:
-        if sent and self._pieces[0][1]:
-            data, descriptors = self._pieces[0]
-            self._pieces[0] = data, ()
-            for descriptor in descriptors:
-                os.close(descriptor)  # it has one of its own now
-        while sent:
-            data, _ = self._pieces[0]
-            if sent < data.nbytes:
-                self._pieces[0] = data[sent:], ()
-                return
-            sent -= data.nbytes
-            self._pieces.popleft()
-        while self._pieces and not self._pieces[0][0].nbytes:
-            self._pieces.popleft()
-
     def _forget_all(self) -> None:
         """Write nothing of what waits: nobody will read it."""
         self._waiting_bytes = 0
         while True:
-            for _, descriptors in self._pieces:
-                for descriptor in descriptors:
-                    os.close(descriptor)
-            self._pieces.clear()
+            self._pieces.forget()
             fresh = self.protocol.data_to_send(_SLICE_BYTES)
             if not fresh:
                 break
-            self._pieces.extend((memoryview(b""), piece.descriptors) for piece in fresh if isinstance(piece, Carrying))
+            self._pieces.add(fresh)
 
     def _await_room(self) -> None:
         with self._lock:

@@ -29,8 +29,8 @@ __all__ = (
     "KillRequest",
     "LinkMessage",
     "LinkRequest",
-    "Log",
     "LogRecord",
+    "Logs",
     "MonitorRequest",
     "Parcel",
     "Ready",
@@ -252,7 +252,10 @@ class DownSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
-    """What somebody in the child logged, as data, for the user's own logger at home. `at` is UTC epoch seconds."""
+    """What somebody in the child logged, as data, for the user's own logger at home. `at` is UTC epoch seconds.
+
+    `dropped`: how many of its process were dropped just before it, because they were made faster than they were read.
+    """
 
     level: str
     text: str
@@ -263,13 +266,15 @@ class LogRecord:
     exception: Crash | None = None
     pid: int = 0
     incarnation: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """child -> parent: one log record."""
+class Logs:
+    """child -> parent: log records of this process, in this order, that share a frame (see `log_lane`)."""
 
-    record: LogRecord
+    pid: int
+    records: Buffer
 
 
 LinkMessage: TypeAlias = (
@@ -295,5 +300,5 @@ LinkMessage: TypeAlias = (
     | DemonitorRequest
     | ExitSignal
     | DownSignal
-    | Log
+    | Logs
 )

@@ -22,7 +22,7 @@ from ..limits import (
     WINDOW_MESSAGES,
 )
 from .credit import Credit
-from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Parcel, Tell, Tells, Window
+from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Logs, Parcel, Tell, Tells, Window
 from .states import CREDITED, ORDERED, TRANSITIONS, Side, State
 from .wire import KINDS, NUMBERS, decode_link_message, encode_link_message, join_tells, tell_head
 
@@ -161,6 +161,11 @@ class LinkProtocol(Credit):
     def takes_tells(self) -> bool:
         """Whether this state allows a Tell from this side."""
         return Tell in self._may_send and self._state is not State.ENDED
+
+    @property
+    def takes_logs(self) -> bool:
+        """Whether this state allows Logs from this side, and nothing else waits to be written."""
+        return not self._control and not self._ordered and Logs in self._may_send and self._state is not State.ENDED
 
     def tell(self, to: str, bodies: Sequence[Buffer]) -> None:
         """Send Tells to one actor, in this order; small ones share frames. Errors: as `send`."""

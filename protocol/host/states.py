@@ -30,7 +30,7 @@ from .messages import (
     KillRequest,
     LinkMessage,
     LinkRequest,
-    Log,
+    Logs,
     MonitorRequest,
     Parcel,
     Ready,
@@ -80,7 +80,7 @@ an answer that waits for credit could wait for itself. A Parcel takes what its m
 ORDERED: Final[frozenset[type[LinkMessage]]] = CREDITED | {
     Parcel,
     Reply,
-    Log,
+    Logs,
     ExitSignal,
     DownSignal,
     InitIgnored,
@@ -126,14 +126,14 @@ TRANSITIONS: Final[dict[Side, dict[State, Moves]]] = {
     },
     Side.CHILD: {
         State.NEW: {Hello: State.GREETED},
-        State.GREETED: {**_CHILD_ENDS, **_stay(State.GREETED, Log)},
+        State.GREETED: {**_CHILD_ENDS, **_stay(State.GREETED, Logs)},
         State.INITIALIZING: {
             Ready: State.ACTIVE,
             **_CHILD_ENDS,
-            **_stay(State.INITIALIZING, Hello, Log, *_TRAFFIC),
+            **_stay(State.INITIALIZING, Hello, Logs, *_TRAFFIC),
         },
-        State.ACTIVE: {Exited: State.ENDED, **_stay(State.ACTIVE, Log, *_TRAFFIC)},
-        State.STOPPING: {**_CHILD_ENDS, **_stay(State.STOPPING, Hello, Ready, Log, *_TRAFFIC)},
+        State.ACTIVE: {Exited: State.ENDED, **_stay(State.ACTIVE, Logs, *_TRAFFIC)},
+        State.STOPPING: {**_CHILD_ENDS, **_stay(State.STOPPING, Hello, Ready, Logs, *_TRAFFIC)},
         State.ENDED: {},
     },
 }

@@ -36,7 +36,7 @@ from .messages import (
     KillRequest,
     LinkMessage,
     LinkRequest,
-    Log,
+    Logs,
     MonitorRequest,
     Parcel,
     Ready,
@@ -64,7 +64,6 @@ NUMBERS: Final[dict[type[LinkMessage], int]] = {
     Tell: 16,
     Ask: 17,
     Reply: 18,
-    Log: 19,
     StopRequest: 24,
     KillRequest: 25,
     LinkRequest: 26,
@@ -74,6 +73,7 @@ NUMBERS: Final[dict[type[LinkMessage], int]] = {
     ExitSignal: 30,
     DownSignal: 31,
     Tells: 64,
+    Logs: 65,
     Parcel: 96,
 }
 """Frame types. 64 to 95 are for batches of the traffic, 96 to 127 for what descriptors travel beside."""

@@ -24,8 +24,7 @@ from regrow.protocol.host.messages import (
     KillRequest,
     LinkMessage,
     LinkRequest,
-    Log,
-    LogRecord,
+    Logs,
     MonitorRequest,
     Parcel,
     Ready,
@@ -72,20 +71,7 @@ SAMPLES: list[LinkMessage] = [
     DemonitorRequest(5),
     ExitSignal("urn:1", "urn:2", KILLED, 3),
     DownSignal(5, Signaled(9), 3),
-    Log(LogRecord(level="INFO", text="hello", at=1.5)),
-    Log(
-        LogRecord(
-            level="ERROR",
-            text="broke",
-            at=1.5,
-            context={"job": ("a", 1)},
-            sequence=9,
-            source="root",
-            exception=Crash("E", "t", "tb"),
-            pid=12,
-            incarnation=3,
-        )
-    ),
+    Logs(12, b"records"),
 ]
 
 
@@ -154,7 +140,7 @@ def test_type_numbers_are_unique_and_leave_room_for_batches() -> None:
         (NUMBERS[Hello], encode([]), "hello: expected a map of fields, got []"),
         (NUMBERS[Hello], encode({"pid": 1}), "hello.incarnation: expected a value"),
         (NUMBERS[Stop], encode({"reason": "normal"}), "stop.reason: expected Normal or Shutdown"),
-        (NUMBERS[Log], encode({"record": {"level": 1}}), "log.record.level: expected str, got 1"),
+        (NUMBERS[Logs], encode({"pid": "1", "records": b""}), "logs.pid: expected int, got '1'"),
         (NUMBERS[Tell], b"\x05", "tell: expected a whole head before the body"),
         (NUMBERS[Tell], b"\x05\x00abc", "tell: expected a whole head before the body"),
         (NUMBERS[Tell], b"\x01\x00\xff", "urn: expected UTF-8"),
@@ -179,8 +165,8 @@ def test_unknown_fields_are_ignored() -> None:
 
 def test_what_cannot_be_said_is_named() -> None:
     with pytest.raises(CodecError) as caught:
-        encode_link_message(Log(LogRecord(level="INFO", text="x", at=0.0, context={"job": [print]})))
-    assert caught.value.path == "log.record['context']['job'][0]"
+        encode_link_message(Exited(NORMAL, {"job": [print]}))
+    assert caught.value.path == "exited.report['job'][0]"
     with pytest.raises(LocalProtocolError, match="ask_id: expected 0 to 2"):
         encode_link_message(Ask("", 2**32, b""))
     with pytest.raises(LocalProtocolError, match="ask_id"):

@@ -21,8 +21,7 @@ from regrow.protocol.host.messages import (
     Hello,
     Init,
     LinkMessage,
-    Log,
-    LogRecord,
+    Logs,
     Parcel,
     Ready,
     Reply,
@@ -208,8 +207,8 @@ class TestLife:
     def test_a_child_that_goes_on_after_its_last_words_breaks_the_protocol(self) -> None:
         pair = Pair().start()
         pair.up(Exited(NORMAL))
-        with pytest.raises(RemoteProtocolError, match="'log': expected nothing from the child in this state"):
-            pair.parent.receive_data(frame(SAMPLES[Log]))
+        with pytest.raises(RemoteProtocolError, match="'logs': expected nothing from the child in this state"):
+            pair.parent.receive_data(frame(SAMPLES[Logs]))
 
     def test_each_side_says_only_its_own(self) -> None:
         pair = Pair().start()
@@ -221,7 +220,7 @@ class TestLife:
     def test_after_a_refusal_nothing_has_changed(self) -> None:
         pair = Pair().start()
         with pytest.raises(CodecError):
-            pair.child.send(Log(LogRecord(level="INFO", text="", at=0.0, context={"x": print})))
+            pair.child.send(Exited(NORMAL, {"x": print}))
         with pytest.raises(FrameTooLarge):
             pair.child.send(Tell("", bytes(FRAME_MAX_BYTES)))
         assert not pair.child.has_data_to_send
@@ -237,9 +236,17 @@ class TestLanes:
             Tell("", b"2"),
         ]
 
+    def test_logs_are_taken_when_nothing_else_waits(self) -> None:
+        pair = Pair().start()
+        assert pair.child.takes_logs
+        pair.child.send(Tell("", b"x"))
+        assert not pair.child.takes_logs
+        pair.up(Exited(NORMAL))
+        assert not pair.child.takes_logs
+
     def test_last_words_stay_last(self) -> None:
         pair = Pair().start()
-        said: list[LinkMessage] = [Reply(1, True, b"v"), SAMPLES[Log], Exited(NORMAL)]
+        said: list[LinkMessage] = [Reply(1, True, b"v"), SAMPLES[Logs], Exited(NORMAL)]
         assert pair.up(*said) == said
 
     @pytest.mark.parametrize("kind", sorted(ORDERED, key=str))
@@ -372,7 +379,7 @@ class TestLanes:
 class TestIncarnations:
     def test_frames_of_an_older_life_are_ignored(self) -> None:
         parent = LinkProtocol(Side.PARENT, incarnation=7)
-        assert parent.receive_data(frame(Hello(1, 6)) + frame(SAMPLES[Log]) + frame(Ready())) == []
+        assert parent.receive_data(frame(Hello(1, 6)) + frame(SAMPLES[Logs]) + frame(Ready())) == []
         assert parent.state is State.NEW
         assert parent.ignored_frames == 3
         assert parent.receive_data(frame(Hello(2, 7))) == [Hello(2, 7)]
@@ -415,7 +422,7 @@ class TestCredit:
 
     def test_replies_and_logs_need_no_credit(self) -> None:
         pair = Pair(window_messages=1).start()
-        pair.up(Reply(1, True, b""), SAMPLES[Log])
+        pair.up(Reply(1, True, b""), SAMPLES[Logs])
         assert pair.child.in_flight == 0
         assert pair.child.has_credit
 
@@ -455,10 +462,10 @@ class TestCredit:
     def test_the_shell_may_say_itself_when_a_message_is_finished(self) -> None:
         pair = Pair(acknowledge_on_receipt=False, window_messages=2).start()
         pair.down(Tell("", b"1"), Tell("", b"2"))
-        pair.up(SAMPLES[Log])
+        pair.up(SAMPLES[Logs])
         assert pair.parent.in_flight == 2
         pair.child.acknowledge()
-        pair.up(SAMPLES[Log])
+        pair.up(SAMPLES[Logs])
         assert pair.parent.in_flight == 1
         with pytest.raises(LocalProtocolError, match="at most 1 unfinished, got 2"):
             pair.child.acknowledge(2)
@@ -526,7 +533,7 @@ class TestCredit:
     def test_nobody_finishes_what_was_not_sent(self) -> None:
         pair = Pair().start()
         with pytest.raises(RemoteProtocolError, match="frame acked: expected at most 0, got 1"):
-            pair.parent.receive_data(frame(SAMPLES[Log], acked=1))
+            pair.parent.receive_data(frame(SAMPLES[Logs], acked=1))
 
 
 class TestBrokenPeers:
@@ -568,7 +575,8 @@ class TestBrokenPeers:
             stream = bytes_of(pair.child.data_to_send())
             pair.parent.receive_data(stream)
             pair.down(Init("m:T", b"", 7))
-            for message in rng.sample([Ready(), Tell("u", b"abc"), Ask("u", 3, b"x"), SAMPLES[Log], SAMPLES[Reply]], 4):
+            said = [Ready(), Tell("u", b"abc"), Ask("u", 3, b"x"), SAMPLES[Logs], SAMPLES[Reply]]
+            for message in rng.sample(said, 4):
                 with contextlib.suppress(LocalProtocolError):
                     pair.child.send(message)
             data = bytearray(bytes_of(pair.child.data_to_send()))
