@@ -33,6 +33,7 @@ from ...protocol.host.messages import (
     InitFailed,
     InitIgnored,
     LinkMessage,
+    LogLevels,
     Parcel,
     Ready,
     Stop,
@@ -59,7 +60,7 @@ from .import_path import importing_target, resolve
 from .limits import apply_limits
 from .link_socket import LinkSocket
 from .loop import IoLoop
-from .own_process import buffer_lines, flush_output, leave, show_name
+from .own_process import TermMask, buffer_lines, flush_output, leave, show_name
 from .pace import Pace
 from .peer import Peer
 from .pulse import CHILD_IO, Pulse, write_stacks_at_sigusr1
@@ -80,25 +81,6 @@ class _HostGone(Enum):
 
 class _Terminated(BaseException):
     """SIGTERM while the target is being imported."""
-
-
-class _TermMask(threading.local):
-    """Keeps SIGTERM from a fork until it has its default action there: CPython forgets what a handler of the parent's
-    catches in a child before its hooks have run, and a program that ends its child at once would wait for it for ever.
-
-    Runs in: whichever thread forks; the mask is the thread's, and its child has a copy.
-    """
-
-    _before: set[signal.Signals | int] | None = None
-
-    def hold(self) -> None:
-        """Block it."""
-        self._before = {*signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))}
-
-    def restore(self) -> None:
-        """Let what has come meanwhile be delivered, unless the user's code had blocked it."""
-        if self._before is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
 class HostedMain:
@@ -140,7 +122,7 @@ class HostedMain:
         """Have the process's signals and forks come to this main. Runs in: the main thread."""
         signal.signal(signal.SIGINT, _do_nothing)  # and not SIG_IGN, which programs started here would inherit
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        mask = _TermMask()
+        mask = TermMask()
         os.register_at_fork(before=mask.hold, after_in_parent=mask.restore, after_in_child=self._in_fork)
         os.register_at_fork(after_in_child=mask.restore)  # after the default action is back: then it acts
         if not faulthandler.is_enabled():
@@ -171,6 +153,9 @@ class HostedMain:
         beat = init.options.get("beat_seconds")
         self._beat_seconds = beat if isinstance(beat, float) else BEAT_SECONDS
         apply_limits(init.options)
+        parent = None if init.parent is None else self._peer.read(init.parent)
+        home = self._system.host_link = Home(parent or self._peer.remote("", "host"), self._link, self._black_box)
+        home.want(init.options.get("log_levels"))
         self._importing = True
         if init.target.partition(":")[0] not in sys.modules:
             importlib.invalidate_caches()  # a zygote may have looked into the directory before the file was there
@@ -182,8 +167,6 @@ class HostedMain:
         arguments = self._peer.decode(init.args)  # only now: the import has registered the records in it
         self._black_box.state(BlackBoxState.IMPORTED)
         args, kwargs = cast("tuple[tuple[object, ...], dict[str, object]]", arguments)
-        parent = None if init.parent is None else self._peer.read(init.parent)
-        self._system.host_link = Home(parent or self._peer.remote("", "host"), self._link, self._black_box)
         start = Start(target, args, kwargs)
         path = str(init.options.get("path", init.name))
         kind = actor_class_of(start)
@@ -202,7 +185,7 @@ class HostedMain:
                     self._held = None
                     return
             for message in held or ():
-                self._peer.receive(message)
+                self._give(message)
 
     def close(self) -> None:
         """End the I/O thread. For one that goes on after a life, which only a rehearsal does."""
@@ -291,7 +274,7 @@ class HostedMain:
                 if self._held is not None:
                     self._held.append(message)
                     return
-        self._peer.receive(message)
+        self._give(message)
         root = None if self._root is None else self._root.cell
         if isinstance(root, Life) and root.mailbox.in_hand is None and not root.mailbox.waiting():
             self._black_box.settled(self._received)
@@ -302,6 +285,13 @@ class HostedMain:
     def _whom(self) -> ActorRef | None:
         home = self._system.host_link
         return home.parent if isinstance(home, Home) else None
+
+    def _give(self, message: LinkMessage) -> None:
+        home = self._system.host_link
+        if isinstance(message, LogLevels) and isinstance(home, Home):
+            home.want(message.levels)
+        else:
+            self._peer.receive(message)
 
     def _link_ended(self, _error: Exception | None) -> None:
         self._peer.close(NOPROC)  # first: whoever is asked to end by that may look whether the host is there
@@ -341,6 +331,8 @@ class HostedMain:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._link.disown()
+        if isinstance(self._system.host_link, Home):
+            self._system.host_link.disown()
 
     def _broken(self, error: Exception) -> None:
         sys.excepthook(type(error), error, error.__traceback__)

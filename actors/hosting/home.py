@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from types import CoroutineType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ...protocol.errors import CodecError
+from ...protocol.errors import CodecError, RemoteProtocolError
 from ...protocol.exits import Crash
 from ...protocol.host.log_lane import LogLane, pack_record
 from ...protocol.host.messages import LogRecord, Logs
@@ -21,6 +21,9 @@ from ..life import Life
 from ..ref import ActorRef
 from .black_box import BlackBoxWriter
 from .link_socket import LinkSocket
+
+if TYPE_CHECKING:
+    from .log_route import LogRoute
 
 __all__ = ("Home", "record_handling")
 
@@ -42,7 +45,8 @@ class Home:
         self._sequence = 0
         self._lane = LogLane()
         self._pid = os.getpid()
-        self._closed = False
+        self._closed = self._disowned = False
+        self._route: LogRoute | None = None
         link.log_lane = self._take_logs
 
     @property
@@ -76,6 +80,8 @@ class Home:
     ) -> None:
         """Send what a record says: `at_once` is for what may be the last before a crash, all else goes soon."""
         lane = self._lane
+        if self._disowned:
+            return
         with self._lock:
             self._sequence = sequence = self._sequence + 1
             self._black_box.logged(sequence)
@@ -89,6 +95,26 @@ class Home:
                 return
             lane.add(packed)
         self._link.write_logs(at_once=at_once or len(lane) % LOGS_AT_ONCE == 0)
+
+    def want(self, levels: object) -> None:
+        """Send home what is logged with `logging` from these levels on, by the name of the logger; nothing if none."""
+        if self._route is None:
+            if not levels:
+                return
+            from .log_route import LogRoute  # only where it is wanted: it imports `logging`
+
+            self._route = LogRoute(self)
+        self._route.apply(_levels_of(levels))
+
+    def disown(self) -> None:
+        """Let go of the lane in a fork: what it logs goes to stderr, as in any process that was not told more.
+
+        Runs in: the only thread of the fork.
+        """
+        self._lock = threading.RLock()  # another thread may have held it when it forked
+        self._disowned = True
+        if self._route is not None:
+            self._route.apply({})
 
     def send_logs(self) -> None:
         """Send all that waits; what is logged later is lost. For the end, before the last words.
@@ -121,6 +147,15 @@ class Home:
     def in_hand(self, text: str) -> None:
         """Say better what the message in hand is: a function's name, a request's id. Only in the root's handler."""
         self._black_box.describe(text)
+
+
+def _levels_of(levels: object) -> dict[str, int]:
+    """Read what home wants. Errors: RemoteProtocolError for what are no levels by name."""
+    if levels is None:
+        return {}
+    if isinstance(levels, dict) and all(isinstance(name, str) and type(n) is int for name, n in levels.items()):
+        return levels
+    raise RemoteProtocolError("log levels", expected="numbers by the names of loggers", got=levels)
 
 
 def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:

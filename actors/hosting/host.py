@@ -5,6 +5,7 @@ One object a system, made on first use: an I/O thread, a zygote, and the lives t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -13,9 +14,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from ...protocol.errors import RegrowError
+from ...protocol.errors import LocalProtocolError, RegrowError
 from ...protocol.exits import crash_of
-from ...protocol.host.messages import Init
+from ...protocol.host.messages import Init, LogLevels
 from ..actor import Actor
 from ..child_spec import ChildSpec
 from ..errors import NameTaken, SystemClosed
@@ -32,6 +33,7 @@ from .hosted_process import HostedProcess
 from .hosted_ref import HostedRef
 from .import_path import ImportPath, import_in_progress, path_of, search_path
 from .launcher import Launcher, LaunchRequest
+from .log_levels import checked_level
 from .loop import IoLoop
 from .os_process import has_zygote
 from .peer import Peer
@@ -71,6 +73,7 @@ class Hosting:
         self._lock = threading.Lock()
         self._lives: weakref.WeakSet[HostedProcess] = weakref.WeakSet()
         self._closed = False
+        self._log_levels: dict[str, int] = {}  # numbers by the names of loggers
 
     @property
     def loop(self) -> IoLoop:
@@ -221,6 +224,41 @@ class Hosting:
         self._loop.call(life.listen)
         return hosted
 
+    def log_levels(self) -> dict[str, object]:
+        """Give the levels that `set_log_level` has set, as numbers, by the names of loggers. Runs in: any thread."""
+        with self._lock:
+            return dict(self._log_levels)
+
+    def set_log_level(self, level: str | int | None, logger: str = "") -> None:
+        """Have hosted processes send home what this logger of `logging` says from this level on; "" is the root.
+
+        Those that run hear of it at once, all others at their start. None: as if it had never been set. While no level
+        is set nothing of `logging` is sent. Errors: ValueError for a level that nobody knows.
+        """
+        number = None if level is None else checked_level(level)
+        with self._lock:
+            self._log_levels.pop(logger, None)
+            if number is not None:
+                self._log_levels[logger] = number
+            lives = tuple(self._lives)
+        levels = LogLevels(self.log_levels())
+        for life in lives:
+            with contextlib.suppress(LocalProtocolError):  # it has not been told what to become, and will be
+                life.peer.outlet.send(levels)
+
+    def route_logs(self, logger: object | None = None, *, level: str | int = "info") -> ActorRef:
+        """Hand what hosted processes log to this logger: of `logging`, loguru (None), structlog, or what has `.info`.
+
+        Gives the actor that does so, on a thread of its own with 10,000 records at most waiting for it; `shutdown()`
+        ends it. Errors: TypeError for what is no logger, ValueError for a level that nobody knows.
+        """
+        from ..roles.logger_proxy import LoggerProxy
+
+        checked_level(level)
+        proxy = self._system.spawn(LoggerProxy, logger)
+        self.set_log_level(level)
+        return proxy
+
     def close(self, timeout: float = 5.0) -> None:
         """Kill what still lives, then end the zygote and the I/O thread. Blocks up to `timeout` seconds."""
         with self._lock:
@@ -273,6 +311,7 @@ class Hosting:
                 "path": ref.path,
                 "dispatcher": spec.dispatcher,
                 "beat_seconds": beat_seconds(limits),
+                "log_levels": self.log_levels(),
             },
         )
 

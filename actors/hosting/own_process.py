@@ -11,9 +11,10 @@ import io
 import os
 import signal
 import sys
+import threading
 from typing import NoReturn
 
-__all__ = ("buffer_lines", "dump_stacks_on_request", "flush_output", "leave", "show_name")
+__all__ = ("TermMask", "buffer_lines", "dump_stacks_on_request", "flush_output", "leave", "show_name")
 
 
 def buffer_lines() -> None:
@@ -50,3 +51,22 @@ def flush_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
             stream.flush()
+
+
+class TermMask(threading.local):
+    """Keeps SIGTERM from a fork until it has its default action there: CPython forgets what a handler of the parent's
+    catches in a child before its hooks have run, and a program that ends its child at once would wait for it for ever.
+
+    Runs in: whichever thread forks; the mask is the thread's, and its child has a copy.
+    """
+
+    _before: set[signal.Signals | int] | None = None
+
+    def hold(self) -> None:
+        """Block it."""
+        self._before = {*signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))}
+
+    def restore(self) -> None:
+        """Let what has come meanwhile be delivered, unless the user's code had blocked it."""
+        if self._before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)

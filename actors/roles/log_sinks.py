@@ -126,9 +126,24 @@ class _StdlibSink:
 
     def __call__(self, record: LogRecord) -> None:
         number = level_number(record.level)
-        if not self._logger.isEnabledFor(number):
+        logger = self._logger
+        if logger is logger.root:  # then each goes to the logger of the name that it was logged with
+            logger = logging.getLogger(str(record.context.get("logger") or "") or None)
+        if not logger.isEnabledFor(number):
             return
-        made = self._logger.makeRecord(self._logger.name, number, record.source or "regrow", 0, record.text, (), None)
+        where, line = record.context.get("pathname"), record.context.get("lineno")
+        made = logger.makeRecord(
+            logger.name,
+            number,
+            where if isinstance(where, str) else record.source or "regrow",
+            line if isinstance(line, int) else 0,
+            record.text,
+            (),
+            None,
+            str(record.context.get("funcName") or "") or None,
+        )
+        made.process, made.processName = record.pid or made.process, record.source or made.processName
+        made.threadName = str(record.context.get("threadName") or made.threadName)
         made.created = record.at
         made.msecs = int((record.at % 1) * 1000)
         if record.exception is not None:
@@ -138,7 +153,7 @@ class _StdlibSink:
         for key, value in context.items():
             if not hasattr(made, key):  # never over one of logging's own attributes
                 setattr(made, key, value)
-        self._logger.handle(made)
+        logger.handle(made)
 
 
 class _MethodSink:

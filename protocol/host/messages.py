@@ -29,6 +29,7 @@ __all__ = (
     "KillRequest",
     "LinkMessage",
     "LinkRequest",
+    "LogLevels",
     "LogRecord",
     "Logs",
     "MonitorRequest",
@@ -270,6 +271,13 @@ class LogRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLevels:
+    """parent -> child: send home what is logged from these levels on, by logger; "" is the root. None: nothing."""
+
+    levels: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Logs:
     """child -> parent: log records of this process, in this order, that share a frame (see `log_lane`)."""
 
@@ -301,4 +309,5 @@ LinkMessage: TypeAlias = (
     | ExitSignal
     | DownSignal
     | Logs
+    | LogLevels
 )

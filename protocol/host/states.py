@@ -30,6 +30,7 @@ from .messages import (
     KillRequest,
     LinkMessage,
     LinkRequest,
+    LogLevels,
     Logs,
     MonitorRequest,
     Parcel,
@@ -119,10 +120,10 @@ TRANSITIONS: Final[dict[Side, dict[State, Moves]]] = {
     Side.PARENT: {
         State.NEW: {Init: State.INITIALIZING, Stop: State.STOPPING},
         State.GREETED: {Init: State.INITIALIZING, Stop: State.STOPPING},
-        State.INITIALIZING: {Stop: State.STOPPING, **_stay(State.INITIALIZING, *_TRAFFIC)},
-        State.ACTIVE: {Stop: State.STOPPING, **_stay(State.ACTIVE, *_TRAFFIC)},
-        State.STOPPING: _stay(State.STOPPING, Stop, *_TRAFFIC),
-        State.ENDED: _stay(State.ENDED, Init, Stop, *_TRAFFIC),
+        State.INITIALIZING: {Stop: State.STOPPING, **_stay(State.INITIALIZING, LogLevels, *_TRAFFIC)},
+        State.ACTIVE: {Stop: State.STOPPING, **_stay(State.ACTIVE, LogLevels, *_TRAFFIC)},
+        State.STOPPING: _stay(State.STOPPING, Stop, LogLevels, *_TRAFFIC),
+        State.ENDED: _stay(State.ENDED, Init, Stop, LogLevels, *_TRAFFIC),
     },
     Side.CHILD: {
         State.NEW: {Hello: State.GREETED},

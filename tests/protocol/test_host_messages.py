@@ -24,6 +24,7 @@ from regrow.protocol.host.messages import (
     KillRequest,
     LinkMessage,
     LinkRequest,
+    LogLevels,
     Logs,
     MonitorRequest,
     Parcel,
@@ -72,6 +73,7 @@ SAMPLES: list[LinkMessage] = [
     ExitSignal("urn:1", "urn:2", KILLED, 3),
     DownSignal(5, Signaled(9), 3),
     Logs(12, b"records"),
+    LogLevels({"": 20, "app.db": 10}),
 ]
 
 
