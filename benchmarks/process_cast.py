@@ -11,9 +11,11 @@ import pykka
 
 from benchmarks.process_blob import look
 from benchmarks.process_goods import Bin, Tally, small
+from benchmarks.process_logs import WORDS, say_by_logging
 from regrow.actors import Actor, Blob
+from regrow.protocol.host.messages import LogRecord
 
-__all__ = ("Bucket", "Counter", "Echo", "Listener", "Looker", "Sender")
+__all__ = ("Bucket", "Chronicler", "Counter", "Echo", "Listener", "Looker", "Sender")
 
 
 class Echo(Actor):
@@ -44,6 +46,20 @@ class Sender(Actor):
         count, to = message
         for number in range(count):
             to.tell(small(number))
+
+
+class Chronicler(Actor):
+    """Logs so much, by `logging` or as data, and ends."""
+
+    def on_receive(self, message: tuple[str, int]) -> None:
+        way, count = message
+        home = self.system.host_link
+        if way == "logs":
+            say_by_logging(count)
+        elif home is not None:
+            for number in range(count):
+                home.log(LogRecord(level="info", text=WORDS % number, at=0.0))
+        self.stop()
 
 
 class Listener(Actor):

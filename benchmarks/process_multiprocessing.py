@@ -20,7 +20,7 @@ from benchmarks.process_children import stay
 from benchmarks.process_goods import MEBIBYTE, expect, small
 from benchmarks.process_lives import WAIT, life_workloads
 
-__all__ = ("child_serving", "pipe_workloads", "queue_workloads", "start_workloads")
+__all__ = ("child_serving", "fresh_queue", "pipe_workloads", "queue_workloads", "start_tracker", "start_workloads")
 
 
 def start_workloads(method: str) -> Mapping[str, Workload]:
@@ -121,7 +121,7 @@ def _open_pipe() -> Iterator[Channel]:
 
 def pipe_workloads() -> Mapping[str, Workload]:
     """Give the workloads over a Pipe; a blob is a named SharedMemory."""
-    _start_tracker()
+    start_tracker()
     return {**channel_workloads(_open_pipe), "blob": _blob}
 
 
@@ -171,12 +171,12 @@ def _serve_queue(inbox: Queue[Any], outbox: Queue[Any]) -> None:
 
 @contextmanager
 def _open_queues() -> Iterator[Channel]:
-    with _queue() as down, _queue() as up, child_serving(_serve_queue, down, up):
+    with fresh_queue() as down, fresh_queue() as up, child_serving(_serve_queue, down, up):
         yield _QueueChannel(up, down)
 
 
 @contextmanager
-def _queue() -> Iterator[Queue[Any]]:
+def fresh_queue() -> Iterator[Queue[Any]]:
     queue: Queue[Any] = multiprocessing.get_context("spawn").Queue()
     try:
         yield queue
@@ -187,7 +187,7 @@ def _queue() -> Iterator[Queue[Any]]:
 
 def _page(count: int, _size: int) -> dict[str, float]:
     """How many wait in a queue."""
-    with _queue() as queue:
+    with fresh_queue() as queue:
         queue.put(small(0))
         began = clock()
         for _ in range(count):
@@ -200,11 +200,11 @@ def _page(count: int, _size: int) -> dict[str, float]:
 
 def queue_workloads() -> Mapping[str, Workload]:
     """Give the workloads over two Queues."""
-    _start_tracker()
+    start_tracker()
     opened: Callable[[], AbstractContextManager[Channel]] = _open_queues
     return {**channel_workloads(opened), "page": _page}
 
 
-def _start_tracker() -> None:
+def start_tracker() -> None:
     """It is started with the first spawn, and stays."""
     resource_tracker.ensure_running()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Literal, cast
 
 from benchmarks.actor_serving import Workload, last, middle
 from benchmarks.process_blob import filled
-from benchmarks.process_cast import Bucket, Counter, Echo, Listener, Looker, Sender
+from benchmarks.process_cast import Bucket, Chronicler, Counter, Echo, Listener, Looker, Sender
 from benchmarks.process_goods import KINDS, MEBIBYTE, expect, payloads, small, tallied
 from benchmarks.process_lives import WAIT, life_workloads
+from benchmarks.process_logs import tempo
 from benchmarks.process_plan import NOT_BUILT
 from benchmarks.restarts import measure_hosted
 from regrow.actors import Actor, ActorExited, ActorSystem, Blob, ChildSpec, Isolation, Start, Started
@@ -22,6 +24,8 @@ from regrow.actors.outcome import StartWaiter
 
 __all__ = ("hosted_workloads",)
 
+LOOK_SECONDS = 0.01  # between looks at a page
+BEAT_MS = 1000.0  # between beats, when all is well
 FULL_SECONDS = 0.0002  # until another look at an outbox that was full
 clock = time.perf_counter
 
@@ -229,6 +233,40 @@ def _blob(stage: _Stage, count: int, size: int) -> dict[str, float]:
     return {"p50": middle(times)}
 
 
+def _logs(stage: _Stage, count: int, way: str) -> dict[str, float]:
+    """Until the process has ended well, which is when all has come; meanwhile its page is looked at for beats."""
+    came = 0
+
+    def sink(_record: object, _ref: object) -> None:
+        nonlocal came
+        came += 1
+
+    logging.disable(logging.NOTSET)
+    stage.system.log_sink = sink
+    stage.system.hosting.set_log_level("info")
+    ref = stage.start(Chronicler)
+    stage.exits[ref.urn] = SimpleQueue()
+    began, worst, ended = clock(), 0.0, None
+    ref.tell((way, count))
+    while ended is None and clock() < began + WAIT:
+        page = ref.black_box
+        if page is not None and page.beat_ns:
+            worst = max(worst, (time.monotonic_ns() - page.beat_ns) / 1e6)
+        with contextlib.suppress(Empty):
+            ended, _ = stage.exits[ref.urn].get(timeout=LOOK_SECONDS)
+    logging.disable(logging.CRITICAL)
+    expect("it has ended", True, ended is not None)
+    return {**tempo(count, came, (ended or 0.0) - began), "late": max(0.0, worst - BEAT_MS)}
+
+
+def _logs_of_logging(stage: _Stage, count: int, _size: int) -> dict[str, float]:
+    return _logs(stage, count, "logs")
+
+
+def _log_records(stage: _Stage, count: int, _size: int) -> dict[str, float]:
+    return _logs(stage, count, "records")
+
+
 def _filled(blob: Blob) -> list[str]:
     with blob.memory() as memory:
         return filled(memory)
@@ -242,4 +280,6 @@ _WORKLOADS: Mapping[str, Callable[[_Stage, int, int], dict[str, float]]] = {
     "page": _page,
     "load": _load,
     "blob": _blob,
+    "logs": _logs_of_logging,
+    "log records": _log_records,
 }

@@ -31,6 +31,8 @@ PEERS: Final = (
     "mp forkserver",
     "mp Pipe",
     "mp Queue",
+    "QueueHandler",
+    "SocketHandler",
     "ProcessPoolExecutor",
     *PACKAGES,
     "node Worker",
@@ -51,7 +53,9 @@ BLOB: Final = Job("blob", 10, 100, size=1024, fixed=True)  # MiB
 QUICK_BLOB: Final = Job("blob", 10, 100, size=16, fixed=True)
 PAGE: Final = Job("page", 1_000, 1_000_000)
 LOAD: Final = Job("load", 1_000, 1_000_000)
-JOBS: Final = (CRASH, SUPERVISED, MEMORY, CROWD, TELL, BACK, ASK, PAYLOAD, BLOB, PAGE, LOAD)
+LOGS: Final = Job("logs", 2_000, 400_000)
+LANE: Final = Job("log records", 2_000, 400_000)
+JOBS: Final = (CRASH, SUPERVISED, MEMORY, CROWD, TELL, BACK, ASK, PAYLOAD, BLOB, PAGE, LOAD, LOGS, LANE)
 
 METRICS: Final = (
     Metric(CRASH, "p50", "killed -> replacement ready, p50", "ms", at_most=5.0),
@@ -71,6 +75,12 @@ METRICS: Final = (
     Metric(PAYLOAD, "GB/s", "1 MiB payloads, one way", "GB/s", "more", at_least=4.0),
     Metric(BLOB, "p50", "1 GiB handed over, p50", "ms", at_most=1.0),
     Metric(QUICK_BLOB, "p50", "16 MiB handed over, p50", "ms", at_most=1.0),
+    Metric(LOGS, "rate", "records of `logging`, child to parent", "/s", "more", at_least=100_000),
+    Metric(LOGS, "came", "  of them came", "%", "more"),
+    Metric(LOGS, "late", "  a beat comes late by, at worst", "ms", at_most=100.0),
+    Metric(LANE, "rate", "log records as data, child to parent", "/s", "more", at_least=100_000),
+    Metric(LANE, "came", "  of them came", "%", "more"),
+    Metric(LANE, "late", "  a beat comes late by, at worst", "ms", at_most=100.0),
     Metric(PAGE, "ns", "black box page read (Queue: qsize)", "ns"),
     Metric(LOAD, "ns", "ref.load()", "ns", at_most=1_000.0),
 )

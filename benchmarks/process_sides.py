@@ -39,6 +39,10 @@ def _workloads_of(side: str) -> Mapping[str, Workload]:
         from benchmarks import process_pools
 
         return process_pools.loky_workloads() if side == "loky" else process_pools.futures_workloads()
+    if side in {"QueueHandler", "SocketHandler"}:
+        from benchmarks import process_logs
+
+        return process_logs.side_workloads(side)
     if side == "bare":
         from benchmarks import process_bare
 

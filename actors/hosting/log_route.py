@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ("HomeHandler", "LogRoute")
 
 _USUAL: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_USUAL_COUNT: Final = len(logging.makeLogRecord({}).__dict__)
 _NAMES: Final = {number: name for name, number in LEVELS.items()}
 
 
@@ -33,7 +34,7 @@ class HomeHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take one, unless a filter refuses it."""
-        if not self.filter(record):
+        if self.filters and not self.filter(record):
             return False
         self.emit(record)
         return True
@@ -54,7 +55,7 @@ class HomeHandler(logging.Handler):
             "threadName": record.threadName,
         }
         said = record.__dict__
-        if not said.keys() <= _USUAL:
+        if len(said) > _USUAL_COUNT:  # a tenth of the cost of looking at each
             context.update((key, sayable(said[key])) for key in said.keys() - _USUAL)
         if record.stack_info:
             text += "\n" + record.stack_info

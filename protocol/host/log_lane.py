@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
-from ..codec import decode, encode
+from ..codec import decode, encode_with
 from ..errors import RemoteProtocolError
 from ..exits import Crash
 from ..frames import Buffer
@@ -64,7 +64,7 @@ def pack_record(
     exception: Crash | None = None,
 ) -> bytes:
     """Say one record. Errors: CodecError with the path of what cannot be said."""
-    return encode([sequence, level, text, at, context, source, exception], root="log")
+    return encode_with([sequence, level, text, at, context, source, exception], None, "log", full=True)
 
 
 def unpack_records(records: Buffer) -> list[PackedRecord]:
