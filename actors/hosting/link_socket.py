@@ -32,6 +32,7 @@ __all__ = ("OUTBOX_MAX_BYTES", "LinkSocket")
 
 OUTBOX_MAX_BYTES: Final = 64 * 1024 * 1024  # four frames of the largest size; more means that the peer is stuck
 RECEIVE_BYTES: Final = 256 * 1024
+RECEIVE_FIRST_BYTES: Final = 32 * 1024  # while little comes: larger buffers cost malloc three system calls each
 _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that control can still overtake
 BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
 BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
@@ -74,6 +75,7 @@ class LinkSocket:
         self._deferred = False  # the loop will write soon
         self._tells: deque[tuple[str, Buffer]] = deque()  # not yet given to the protocol; added to without the lock
         self._wrote_at = 0.0  # monotonic seconds
+        self._receive_bytes = RECEIVE_FIRST_BYTES
         self._open = True
         self._ended = False  # on_end has been called
         self.log_lane: Callable[[], Logs | None] | None = None  # gives what is written when nothing else is to be
@@ -254,8 +256,9 @@ class LinkSocket:
             if wanted is not None:
                 count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], _BESIDE_BYTES, _FLAGS)
             else:
-                data, beside, flags, _ = self._sock.recvmsg(RECEIVE_BYTES, _BESIDE_BYTES, _FLAGS)
+                data, beside, flags, _ = self._sock.recvmsg(self._receive_bytes, _BESIDE_BYTES, _FLAGS)
                 count = len(data)
+                self._receive_bytes = RECEIVE_BYTES if count >= RECEIVE_FIRST_BYTES else RECEIVE_FIRST_BYTES
         except BlockingIOError:
             return False
         except OSError:  # ECONNRESET and its like: it is gone, with words of ours unread
