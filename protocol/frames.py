@@ -14,7 +14,17 @@ from typing import Final, NamedTuple, TypeAlias
 from .errors import FrameTooLarge, GarbageReceived
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES, HEAD_KEPT_BYTES, INLINE_MAX_BYTES
 
-__all__ = ("MAGIC", "VERSION", "Buffer", "Frame", "FrameReader", "encode_frame", "frame_header")
+__all__ = (
+    "MAGIC",
+    "SPARED_MAX",
+    "SPARE_MAX_BYTES",
+    "VERSION",
+    "Buffer",
+    "Frame",
+    "FrameReader",
+    "encode_frame",
+    "frame_header",
+)
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -57,6 +67,10 @@ def encode_frame(frame: Frame) -> bytes:
     return frame_header(frame.type, length, frame.sequence, frame.acked) + payload
 
 
+SPARE_MAX_BYTES: Final = 2 * 1024 * 1024  # of a buffer that is kept for the next large payload
+SPARED_MAX: Final = 64  # pieces of small frames after which it is let go
+
+
 class FrameReader:
     """Cuts frames out of whatever pieces arrive.
 
@@ -65,13 +79,15 @@ class FrameReader:
     A reader that has failed stays failed: after garbage there is no way to know where a frame begins.
     """
 
-    __slots__ = ("_body", "_filled", "_max_bytes", "_rest", "failure")
+    __slots__ = ("_body", "_filled", "_max_bytes", "_rest", "_spare", "_spared", "failure")
 
     def __init__(self, max_bytes: int = FRAME_MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._rest = b""
-        self._body: tuple[bytearray, int, int, int] | None = None
+        self._body: tuple[memoryview, int, int, int] | None = None
         self._filled = 0
+        self._spare: bytearray | None = None  # a buffer that may be filled again
+        self._spared = 0  # pieces without anything large since it was
         self.failure: GarbageReceived | None = None
 
     @property
@@ -81,7 +97,7 @@ class FrameReader:
 
     def wanted(self) -> memoryview | None:
         """Give the unfilled rest of a large payload, to receive into it and then call `filled`. None: `feed`."""
-        return None if self._body is None else memoryview(self._body[0])[self._filled :]
+        return None if self._body is None else self._body[0][self._filled :]
 
     def filled(self, count: int) -> list[Frame]:
         """Say that `count` bytes were received into `wanted`; give the frame if that completes it."""
@@ -92,7 +108,10 @@ class FrameReader:
         if self._filled < len(body):
             return []
         self._body = None
-        return [Frame(number, memoryview(body), sequence, acked)]
+        if isinstance(body.obj, bytearray) and len(body.obj) <= SPARE_MAX_BYTES:
+            self._spare = body.obj
+            self._spared = 0
+        return [Frame(number, body, sequence, acked)]
 
     def feed(self, data: Buffer) -> list[Frame]:
         """Take what has arrived and give the frames that are complete now.
@@ -104,7 +123,7 @@ class FrameReader:
         frames: list[Frame] = []
         position = 0
         if self._body is not None:
-            room = memoryview(self._body[0])[self._filled :]
+            room = self._body[0][self._filled :]
             position = min(len(room), len(data))
             room[:position] = data[:position]
             frames = self.filled(position)
@@ -115,7 +134,25 @@ class FrameReader:
             self.failure = failure
             if not frames:
                 raise failure
+        if self._spare is not None:
+            self._spared += 1
+            if self._spared > SPARED_MAX:
+                self._spare = None
         return frames
+
+    def _buffer_of(self, size: int) -> bytearray:
+        """Give a buffer: the last one if nobody looks at it any more. In a fresh one each page has to be faulted in,
+        which takes several times as long as to receive into it.
+        """
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            try:
+                spare.append(spare.pop())
+            except BufferError:
+                return bytearray(size)  # somebody holds a view of the last payload
+            if size <= len(spare):
+                return spare
+        return bytearray(size)
 
     def _cut(self, chunk: bytes, position: int, frames: list[Frame]) -> GarbageReceived | None:
         size = len(chunk)
@@ -127,7 +164,7 @@ class FrameReader:
             end = begin + length
             if end > size:
                 if length >= INLINE_MAX_BYTES:
-                    body = bytearray(length)
+                    body = memoryview(self._buffer_of(length))[:length]
                     self._filled = size - begin
                     body[: self._filled] = memoryview(chunk)[begin:]
                     self._body = (body, number, sequence, acked)

@@ -37,6 +37,7 @@ _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that con
 BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
 BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
 BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
+_CHUNKS_MAX: Final = 8  # of something large, before others have their turn
 _TELL_BYTES: Final = 64  # what a tell is counted for besides its body
 LOG_FRAMES: Final = 8  # of them are written at once, then whoever waits for the lock gets it
 _BESIDE_BYTES: Final = socket.CMSG_SPACE(DESCRIPTORS_MAX * array("i").itemsize)
@@ -64,7 +65,7 @@ class LinkSocket:
         self._loop = loop
         self._sock = sock
         self.protocol: Final = protocol
-        self.after_read: Callable[[], None] = _nothing  # called in the loop's thread when messages have been taken
+        self.after_read: Callable[[], None] = lambda: None  # called in the loop's thread when messages have been taken
         self._on_message = on_message
         self._on_end = on_end
         self._limit_bytes = limit_bytes
@@ -72,6 +73,7 @@ class LinkSocket:
         self._pieces = Pieces()  # taken from the protocol, not yet by the socket
         self._waiting_bytes = 0
         self._blocked = False  # the loop waits for the socket to be writable
+        self._awaits_room = False  # the loop watches for room, and hears of it again if all of it was used
         self._deferred = False  # the loop will write soon
         self._tells: deque[tuple[str, Buffer]] = deque()  # not yet given to the protocol; added to without the lock
         self._wrote_at = 0.0  # monotonic seconds
@@ -241,10 +243,14 @@ class LinkSocket:
                 self._blocked = False
                 self._take_tells()
                 if self._open:
-                    self._loop.watch(self._interest(), READ)
                     self._write()
+                if self._open and not self._blocked:
+                    self._awaits_room = False
+                    self._loop.watch(self._interest(), READ)
         if events & READ and not self._ended:
-            self._read()
+            chunks = 1
+            while self._read() and chunks < _CHUNKS_MAX and self.protocol.reader.wanted() is not None:
+                chunks += 1  # the rest of something large is perhaps there already
 
     def _read(self) -> bool:
         """Take what is there once. False: nothing was, or nothing ever will."""
@@ -328,7 +334,8 @@ class LinkSocket:
                 sent = self._pieces.send(self._sock)
             except BlockingIOError:
                 self._blocked = True
-                self._loop.call(self._await_room)
+                if not self._awaits_room:
+                    self._loop.call(self._await_room)
                 return
             except OSError as error:
                 self._forget_all()
@@ -386,8 +393,5 @@ class LinkSocket:
     def _await_room(self) -> None:
         with self._lock:
             if self._open and self._blocked and not self._ended:
+                self._awaits_room = True
                 self._loop.watch(self._interest(), READ | WRITE)
-
-
-def _nothing() -> None:
-    """Nobody cares."""

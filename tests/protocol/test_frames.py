@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regrow.protocol.errors import FrameTooLarge, GarbageReceived
-from regrow.protocol.frames import MAGIC, VERSION, Frame, FrameReader, encode_frame, frame_header
+from regrow.protocol.frames import (
+    MAGIC,
+    SPARE_MAX_BYTES,
+    SPARED_MAX,
+    VERSION,
+    Frame,
+    FrameReader,
+    encode_frame,
+    frame_header,
+)
 from regrow.protocol.limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES, INLINE_MAX_BYTES
 
 counters = st.integers(0, 2**32 - 1)
@@ -83,6 +92,48 @@ def test_a_large_payload_can_be_received_in_place() -> None:
     assert received[0].payload == payload
     assert reader.wanted() is None
     assert reader.feed(encode_frame(Frame(1, b"after")))[0].payload == b"after"
+
+
+def large(fill: int, size: int = 2 * INLINE_MAX_BYTES) -> bytes:
+    return encode_frame(Frame(1, bytes([fill]) * size))
+
+
+def payload_of(reader: FrameReader, data: bytes) -> memoryview:
+    """Give the payload of a frame that comes in two pieces, as a large one does."""
+    assert reader.feed(data[:100]) == []
+    (frame,) = reader.feed(data[100:])
+    assert isinstance(frame.payload, memoryview)
+    return frame.payload
+
+
+def test_a_large_payload_that_somebody_looks_at_is_not_filled_again() -> None:
+    reader = FrameReader()
+    first = payload_of(reader, large(1))
+    part = first[7:9]
+    del first
+    second = payload_of(reader, large(2))
+    assert (bytes(part), second[0]) == (b"\1\1", 2)
+
+
+def test_the_buffer_of_a_large_payload_is_filled_again_when_nobody_looks_at_it() -> None:
+    reader = FrameReader()
+    buffers = [id(payload_of(reader, large(fill, 2 * INLINE_MAX_BYTES - 50 * fill)).obj) for fill in range(3)]
+    assert len(set(buffers)) == 1
+    assert payload_of(reader, large(7, 3 * INLINE_MAX_BYTES)) == bytes([7]) * 3 * INLINE_MAX_BYTES
+
+
+def test_a_buffer_is_let_go_when_only_little_comes() -> None:
+    reader = FrameReader()
+    payload_of(reader, large(1))
+    for _ in range(SPARED_MAX + 2):
+        reader.feed(encode_frame(Frame(1, b"small")))
+    assert reader._spare is None
+
+
+def test_a_very_large_buffer_is_not_kept() -> None:
+    reader = FrameReader()
+    payload_of(reader, large(1, SPARE_MAX_BYTES + 1))
+    assert reader._spare is None
 
 
 def test_filled_without_wanted_cannot_be() -> None:
