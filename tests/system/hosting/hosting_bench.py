@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable
 from typing import Literal, TypeVar, cast
 
@@ -15,6 +16,16 @@ from regrow.actors.outcome import StartWaiter
 WAIT = 10.0  # seconds; every wait of these tests ends with an event, this is only for when it does not come
 
 T = TypeVar("T")
+
+
+def settle(true: Callable[[], bool]) -> None:
+    """Wait until this is so, for what nobody announces."""
+    ticking = threading.Event()
+    for _ in range(int(WAIT / 0.01)):
+        if true():
+            return
+        ticking.wait(0.01)
+    raise AssertionError(f"expected it within {WAIT} s")
 
 
 class Events:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hosted_actors import Order
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, settle
 
 from regrow.actors import ActorExited, Blob, DeadLetter
 from regrow.actors.hosting import HostedRef
@@ -101,5 +101,5 @@ def test_a_killed_process_leaves_no_memory_and_no_descriptor(bench: Bench) -> No
         end = bench.events.wait(ActorExited, lambda event, ref=ref: event.ref is ref)  # type: ignore[misc]
         assert end.reason == KILLED
         counts.append(descriptors())
-    assert counts[1] <= counts[0]
+    settle(lambda: descriptors() <= counts[0])  # a launcher may be about to start
     assert set(Path("/dev/shm").iterdir()) == shm

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hosted_actors import Order, Puppet, puppet_start
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, settle
 
 from regrow.actors import (
     ActorDeadError,
@@ -40,15 +38,6 @@ from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, ExitStatus, Hang, Shutdown, Signaled
 from regrow.protocol.limits import FRAME_MAX_BYTES
 from regrow.protocol.remote_error import RemoteError
-
-
-def settle(true: Callable[[], bool]) -> None:
-    ticking = threading.Event()
-    for _ in range(int(WAIT / 0.01)):
-        if true():
-            return
-        ticking.wait(0.01)
-    raise AssertionError(f"expected it within {WAIT} s")
 
 
 def end_of(bench: Bench, ref: HostedRef) -> ActorExited:
