@@ -220,6 +220,8 @@ class Hosting:
             request.close()
             life.refuse(error)
             return hosted
+        if init.options["log_levels"] != self.log_levels():  # they have changed since it was told
+            self._send_log_levels(life)
         self._launcher(spec).launch(request, life.launched)
         self._loop.call(life.listen)
         return hosted
@@ -241,10 +243,12 @@ class Hosting:
             if number is not None:
                 self._log_levels[logger] = number
             lives = tuple(self._lives)
-        levels = LogLevels(self.log_levels())
         for life in lives:
-            with contextlib.suppress(LocalProtocolError):  # it has not been told what to become, and will be
-                life.peer.outlet.send(levels)
+            self._send_log_levels(life)
+
+    def _send_log_levels(self, life: HostedProcess) -> None:
+        with contextlib.suppress(LocalProtocolError):  # it has not been told what to become, and will be
+            life.peer.outlet.send(LogLevels(self.log_levels()))
 
     def route_logs(self, logger: object | None = None, *, level: str | int = "info") -> ActorRef:
         """Hand what hosted processes log to this logger: of `logging`, loguru (None), structlog, or what has `.info`.

@@ -31,6 +31,7 @@ _QUEUE_RECORDS: Final = 10_000
 """Records that wait for the user's logger; then the oldest is dropped and counted. A slow logger must not eat the
 memory."""
 
+_SAID_EVERY: Final = 10_000  # records at most, and when none waits: a line about those that were dropped
 _SOURCES: Final = 1024  # sources whose numbers are remembered; the one that was silent longest is forgotten first
 
 
@@ -99,6 +100,7 @@ class LoggerProxy(Actor):
         self._died_with: dict[str, int] = {}  # records that a process took with it, by its name
         self._dropped = 0
         self._failed = 0
+        self._handed = self._untold = 0  # of records dropped by anybody, those that the log does not say yet
         self._unsubscribe: list[Callable[[], None]] = []
 
     def on_start(self) -> None:
@@ -143,6 +145,7 @@ class LoggerProxy(Actor):
             if len(self._waiting) >= _QUEUE_RECORDS:
                 self._waiting.popleft()
                 self._dropped += 1
+                self._untold += 1
             self._waiting.append(record)
         if wake:
             try:
@@ -168,17 +171,28 @@ class LoggerProxy(Actor):
     def _hand_over(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting:
-                    return
-                record = self._waiting.popleft()
+                record = self._waiting.popleft() if self._waiting else None
+                if record is not None:
+                    self._untold += record.dropped
+                    self._handed += 1
+                said = record is None or self._handed % _SAID_EVERY == 0
+                untold, self._untold = (self._untold, 0) if said else (0, self._untold)
+            if untold:
+                text = f"{untold} log records were dropped: they came faster than they were read"
+                self._give(LogRecord(level="warning", text=text, at=self.system.clock.epoch(), source=self.name))
+            if record is None:
+                return
             self._gaps.came(record.source, record.pid, record.sequence)
-            try:
-                self._sink(record)
-            except Exception as error:  # noqa: BLE001 - the user's logger may raise anything
-                self._failed += 1
-                if self._failed == 1:
-                    text = f"the logger raised {error!r} and lost a record of {record.source}; said once"
-                    self.system.bus.publish(RoleLogged(self.name, "error", text, {}))
+            self._give(record)
+
+    def _give(self, record: LogRecord) -> None:
+        try:
+            self._sink(record)
+        except Exception as error:  # noqa: BLE001 - the user's logger may raise anything
+            self._failed += 1
+            if self._failed == 1:
+                text = f"the logger raised {error!r} and lost a record of {record.source}; said once"
+                self.system.bus.publish(RoleLogged(self.name, "error", text, {}))
 
     def _let_go(self) -> None:
         if self.system.log_sink == self._take:

@@ -220,3 +220,13 @@ def test_the_death_of_a_child_is_worth_a_line(system: ActorSystem) -> None:
     probe.ref.kill()
     proxy.ask(AskStatistics(), timeout=5)
     assert any("worker-part ended: killed" in line for line in lines.said)
+
+
+def test_records_that_were_dropped_on_the_way_are_said_in_a_line_of_their_own(system: ActorSystem) -> None:
+    lines = Lines()
+    proxy = system.spawn(LoggerProxy, lines)
+    sink = system.log_sink
+    assert sink is not None
+    sink(record(source="child", dropped=3), proxy)
+    proxy.ask(AskStatistics(), timeout=5)
+    assert any("3 log records were dropped" in line for line in lines.said)
