@@ -87,11 +87,27 @@ class Limits:
     `hang_limit`: that it may stand still for good: its threads wait for each other, or C code waits and holds the GIL.
     `busy_limit`: that C code may compute and hold the GIL; where there is a `deadline`, only that one counts.
     `deadline`: that its root may handle one message, whatever it does meanwhile.
+
+    The system refuses: `memory_bytes` of address space, `data_bytes` of memory that it may write to and shares with
+    nobody (MemoryError), more than `open_files` (OSError); after `cpu_seconds` of processor time SIGXCPU ends it.
+    The host looks at what is in memory of its own, once a second: with more than `resident_bytes` it is killed.
+
+    A process that is worn out is replaced by a new one behind the same ref, which is started first: with more than
+    `resident_soft_bytes` in memory, or `max_growth_bytes` more than when it was ready; after `max_messages` were sent
+    to its root; at the age of `max_age` seconds, and up to `max_age_variance` more, so that not all go at once.
     """
 
     nice: int = 0
     memory_bytes: int | None = None
+    data_bytes: int | None = None
+    resident_bytes: int | None = None
+    resident_soft_bytes: int | None = None
     open_files: int | None = None
+    cpu_seconds: float | None = None
+    max_messages: int | None = None
+    max_age: float | None = None
+    max_age_variance: float = 0.0
+    max_growth_bytes: int | None = None
     stopped_seconds: float | None = 10.0
     hang_limit: float | None = 60.0
     busy_limit: float | None = 600.0

@@ -31,6 +31,7 @@ from .decay import FailureDecay
 from .dynamic_spec import DynamicSpec
 from .errors import InvalidSpec, SpecProblem
 from .intensity import RestartIntensity
+from .limit_checks import limit_problems
 from .paths import ID_EXPECTED, is_id
 from .significance import AutoShutdown
 from .spec import SupervisorSpec
@@ -185,7 +186,7 @@ def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) ->
     elif limits != Limits() and spec.isolation is not Isolation.PROCESS:
         yield SpecProblem(f"{where}.limits", 'no limits without isolation="process"', repr(limits))
     else:
-        yield from _time_limits(f"{where}.limits", limits)
+        yield from limit_problems(f"{where}.limits", limits)
     if spec.launcher not in _LAUNCHERS:
         yield SpecProblem(f"{where}.launcher", f"one of {', '.join(map(repr, _LAUNCHERS))}", repr(spec.launcher))
     yield from dispatcher_problems(f"{where}.dispatcher", spec.dispatcher)
@@ -197,13 +198,6 @@ def _child_problems(spec: ChildSpec, where: str, auto_shutdown: AutoShutdown) ->
         yield SpecProblem(f"{where}.significant", "False for a permanent child, which never ends on its own", "True")
     if spec.significant and auto_shutdown is AutoShutdown.NEVER:
         yield SpecProblem(f"{where}.significant", 'False while the supervisor has auto_shutdown="never"', "True")
-
-
-def _time_limits(where: str, limits: Limits) -> Iterator[SpecProblem]:
-    for name in ("stopped_seconds", "hang_limit", "busy_limit", "deadline"):
-        value = getattr(limits, name)
-        if value is not None and (not _is_seconds(value) or value <= 0):
-            yield SpecProblem(f"{where}.{name}", "seconds > 0, or None for no limit", repr(value))
 
 
 def _start(where: str, start: object) -> Iterator[SpecProblem]:

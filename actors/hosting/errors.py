@@ -9,7 +9,15 @@ import shlex
 
 from ...protocol.errors import RegrowError
 
-__all__ = ("CommandNotReady", "HostingError", "LaunchFailed", "LinkLost", "NotImportable", "OutboxFull")
+__all__ = (
+    "CommandNotReady",
+    "HostingError",
+    "LaunchFailed",
+    "LimitExceeded",
+    "LinkLost",
+    "NotImportable",
+    "OutboxFull",
+)
 
 
 class HostingError(RegrowError):
@@ -37,6 +45,19 @@ class LaunchFailed(HostingError):
 
     def __str__(self) -> str:
         return f"cannot launch a process: {self.why}"
+
+
+class LimitExceeded(HostingError):
+    """A process was killed because it used more than one of its `Limits` allows."""
+
+    def __init__(self, limit: str, allowed: int, got: int) -> None:
+        super().__init__(limit, allowed, got)
+        self.limit = limit
+        self.allowed = allowed
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.limit}: {_mib(self.allowed)} are allowed, it had {_mib(self.got)}"
 
 
 class LinkLost(HostingError):
@@ -74,3 +95,7 @@ class CommandNotReady(HostingError):
 
     def __str__(self) -> str:
         return f"{shlex.join(self.argv)} is not ready: {self.why}"
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"

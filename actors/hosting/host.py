@@ -33,6 +33,7 @@ from .hosted_process import HostedProcess
 from .hosted_ref import HostedRef
 from .import_path import ImportPath, import_in_progress, path_of, search_path
 from .launcher import Launcher, LaunchRequest
+from .limits import options_of
 from .log_levels import checked_level
 from .loop import IoLoop
 from .os_process import has_zygote
@@ -307,9 +308,7 @@ class Hosting:
             urn=ref.urn,
             parent=None if parent is None else peer.say(parent),
             options={
-                "nice": limits.nice,
-                "memory_bytes": limits.memory_bytes,
-                "open_files": limits.open_files,
+                **options_of(limits),
                 "orphan_grace": self.orphan_grace,
                 "host_pid": os.getpid(),
                 "path": ref.path,

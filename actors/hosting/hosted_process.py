@@ -41,6 +41,7 @@ from .peer import Peer
 from .pipes import OutputPipes
 from .remote_ref import Interest as Interests
 from .vitals import Vitals
+from .wear import Wear, look_seconds
 
 if TYPE_CHECKING:
     from ..clock import TimerHandle
@@ -53,7 +54,6 @@ __all__ = ("HostedProcess",)
 TERM_AT: Final = 0.6  # of the time to stop: then SIGTERM, for one that no longer reads its socket
 SILENT_EXIT_SECONDS: Final = 2.0  # a process that has closed its socket has to be gone by then
 REAPER_SECONDS: Final = 1.0  # between looks at a zygote that owes the status of a dead process; it takes under 1 ms
-LOOK_SECONDS: Final = 5.0  # between looks at its memory
 
 
 class HostedProcess:
@@ -76,6 +76,7 @@ class HostedProcess:
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
         self.doorstep = Doorstep(self._link)
         self.vitals = Vitals()
+        self.wear = Wear(begun.limits, system.rng)
         self._lock = threading.Lock()  # guards the two below
         self._process: LaunchedProcess | None = None
         self._killing = False
@@ -232,10 +233,15 @@ class HostedProcess:
             self._look()
 
     def _look(self) -> None:
-        """Look at its memory, and again later."""
-        now = self.system.clock.now()
-        if self.pid is not None and self.vitals.look(self.pid, now) is not None:
-            self._arm("look", now + LOOK_SECONDS, self._look)
+        """Look at its memory, and again later; end it if that is too much."""
+        now, pid = self.system.clock.now(), self.pid
+        resident = None if pid is None else self.vitals.look(pid, now)
+        if resident is None:
+            return
+        exceeded = self.wear.exceeded(resident)
+        if exceeded is not None:
+            self._broke(exceeded)
+        self._arm("look", now + look_seconds(self._begun.limits), self._look)
 
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:

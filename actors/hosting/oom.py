@@ -11,16 +11,16 @@ Source: cgroup-v2.rst, memory.events and memory.events.local; cgroup-v1 memory.o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ..signals import OomVerdict
+from .kernel_facts import read_small
 
 __all__ = ("OomCount", "count_again", "judge_oom", "read_oom_count")
 
-_MACHINE: Final = Path("/proc/vmstat")
-_V2: Final = Path("/sys/fs/cgroup")
-_V1: Final = Path("/sys/fs/cgroup/memory")
+_MACHINE: Final = "/proc/vmstat"
+_V2: Final = "/sys/fs/cgroup"
+_V1: Final = "/sys/fs/cgroup/memory"
 _LARGE_SCORE: Final = 700
 """A process of no size has an oom_score of 666; here it has some 5 % of the memory of the machine."""
 
@@ -59,10 +59,12 @@ def judge_oom(before: OomCount | None, after: OomCount | None, *, killed: bool) 
 def read_oom_count(pid: int) -> OomCount | None:
     """Count for the memory group of a process that lives, or for the machine; None where nobody counts (macOS)."""
     group = _group_file(pid)
-    if group is not None:
-        return _in_group(str(group))
+    counted = None if group is None else _in_group(group)
+    if counted is not None:
+        return counted
     kills = _field(_MACHINE, "oom_kill")
-    return None if kills is None else OomCount(kills, score=_number(Path(f"/proc/{pid}/oom_score")))
+    score = None if kills is None else read_small(f"/proc/{pid}/oom_score")
+    return None if kills is None else OomCount(kills, score=None if score is None else int(score))
 
 
 def count_again(before: OomCount) -> OomCount | None:
@@ -74,44 +76,25 @@ def count_again(before: OomCount) -> OomCount | None:
 
 
 def _in_group(path: str) -> OomCount | None:
-    kills = _field(Path(path), "oom_kill")
+    kills = _field(path, "oom_kill")
     return None if kills is None else OomCount(kills, path)
 
 
-def _group_file(pid: int) -> Path | None:
-    """Find the file that counts for its memory group."""
-    try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text("utf-8").splitlines()
-    except OSError:
-        return None
-    for line in lines:
+def _group_file(pid: int) -> str | None:
+    """Give the file that counts for its memory group. The root of the machine has none, that of a container has."""
+    for line in (read_small(f"/proc/{pid}/cgroup") or "").splitlines():
         _, controllers, path = line.split(":", 2)
-        inside = path.lstrip("/")
+        inside = path.strip("/")
         if "memory" in controllers.split(","):
-            found = _V1 / inside / "memory.oom_control"
-        elif not controllers:  # version 2; the root of the machine has no such file, the root of a container has
-            found = _V2 / inside / "memory.events.local"
-        else:
-            continue
-        if found.exists():
-            return found
+            return f"{_V1}/{inside}/memory.oom_control"
+        if not controllers:  # version 2, which is said last
+            return f"{_V2}/{inside}/memory.events.local"
     return None
 
 
-def _field(path: Path, name: str) -> int | None:
-    try:
-        text = path.read_text("utf-8")
-    except OSError:
-        return None
-    for line in text.splitlines():
+def _field(path: str, name: str) -> int | None:
+    for line in (read_small(path) or "").splitlines():
         key, _, value = line.partition(" ")
         if key == name:
             return int(value)
     return None
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

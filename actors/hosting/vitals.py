@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ..signals import OomVerdict
+from .kernel_facts import read_small
 from .oom import OomCount, count_again, judge_oom, read_oom_count
 
 __all__ = ("Resident", "Vitals", "resident_of")
@@ -32,12 +32,11 @@ class Resident:
 
 def resident_of(pid: int) -> Resident | None:
     """Look; None if it has ended, or nobody says. Some 10 microseconds."""
-    try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_bytes().split()
-    except OSError:
+    pages = (read_small(f"/proc/{pid}/statm") or "").split()
+    if len(pages) < 3 or pages[1] == "0":  # nothing in memory: it waits to be reaped
         return None
-    total = int(resident) * _PAGE
-    return Resident(total, total - int(shared) * _PAGE) if total else None  # nothing: it waits to be reaped
+    total = int(pages[1]) * _PAGE
+    return Resident(total, total - int(pages[2]) * _PAGE)
 
 
 class Vitals:

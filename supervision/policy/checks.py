@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from .faults import Fault
 from .kind_checks import backoff_faults, intensity_faults
 from .kinds import laid_over
+from .limit_faults import limit_faults
 from .mistakes import KeyPath
 from .supervisors import KEYS, OF_SUPERVISORS, kinds_with
 
@@ -98,6 +99,7 @@ def _child(path: KeyPath, child: Table, delays: Table) -> Iterator[Fault]:
         yield Fault((*path, "significant"), expected, True)
     if child.get("isolation", "thread") == "thread" and "command" not in child:
         yield from _strangers(path, child, _OF_PROCESSES, 'isolation = "process" beside it')
+    yield from limit_faults((*path, "limits"), child.get("limits"), whole=True)
     yield from backoff_faults((*path, "backoff"), child.get("backoff"), delays)
     yield from backoff_faults((*path, "child_backoff"), child.get("child_backoff"), delays)
 
@@ -196,6 +198,7 @@ def _settings(path: KeyPath, table: object) -> Iterator[Fault]:
     yield from _env(path, table)
     yield from backoff_faults((*path, "backoff"), table.get("backoff"), None)
     yield from intensity_faults((*path, "intensity"), table.get("intensity"), None)
+    yield from limit_faults((*path, "limits"), table.get("limits"), whole=False)
     if table.get("isolation") == "thread" and "limits" in table:
         yield Fault((*path, "limits"), 'isolation = "process" for limits', table["limits"])
 

@@ -112,7 +112,15 @@ class LimitsModel(_Table):
 
     nice: int | None = Field(None, ge=-20, le=19)
     memory_bytes: Size | None = None
+    data_bytes: Size | None = None
+    resident_bytes: Size | None = None
+    resident_soft_bytes: Size | None = None
     open_files: int | None = Field(None, ge=1)
+    cpu_seconds: TimeLimit | None = None
+    max_messages: int | None = Field(None, ge=1)
+    max_age: TimeLimit | None = None
+    max_age_variance: Duration | None = None
+    max_growth_bytes: Size | None = None
     stopped_seconds: TimeLimit | None = None
     hang_limit: TimeLimit | None = None
     busy_limit: TimeLimit | None = None

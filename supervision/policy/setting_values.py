@@ -30,7 +30,7 @@ Values = Iterator[tuple[KeyPath, object]]
 _SECONDS: Final = frozenset(
     {
         *("shutdown", "start_timeout", "ready_timeout", "max_seconds", "decay"),
-        *("stopped_seconds", "hang_limit", "busy_limit", "deadline"),
+        *("stopped_seconds", "hang_limit", "busy_limit", "deadline", "cpu_seconds", "max_age", "max_age_variance"),
         *("initial", "base", "cap", "reset_after", "seconds", "min_backoff", "max_backoff"),
     }
 )

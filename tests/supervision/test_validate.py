@@ -58,11 +58,7 @@ def test_a_good_spec_has_no_problems() -> None:
         (ChildSpec(id="a", start=None), "child ('a').start: expected a Start, got None"),  # type: ignore[arg-type]
         (
             child("a", limits=Limits(nice=3)),
-            (
-                "child ('a').limits: expected no limits without isolation=\"process\", got "
-                "Limits(nice=3, memory_bytes=None, open_files=None, stopped_seconds=10.0, hang_limit=60.0, "
-                "busy_limit=600.0, deadline=None)"
-            ),
+            f"child ('a').limits: expected no limits without isolation=\"process\", got {Limits(nice=3)}",
         ),
         *(
             (

@@ -44,9 +44,9 @@ def test_an_end_by_anything_but_a_foreign_sigkill_is_not_for_want_of_memory() ->
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that is taken for the kernel's; what `/proc/PID/cgroup` says is the real thing."""
-    monkeypatch.setattr(oom, "_V1", tmp_path / "v1")
-    monkeypatch.setattr(oom, "_V2", tmp_path / "v2")
-    monkeypatch.setattr(oom, "_MACHINE", tmp_path / "vmstat")
+    monkeypatch.setattr(oom, "_V1", str(tmp_path / "v1"))
+    monkeypatch.setattr(oom, "_V2", str(tmp_path / "v2"))
+    monkeypatch.setattr(oom, "_MACHINE", str(tmp_path / "vmstat"))
     return tmp_path
 
 

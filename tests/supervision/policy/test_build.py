@@ -62,6 +62,20 @@ limits = { memory_bytes = "1GiB", nice = 5, open_files = 64, hang_limit = "2m", 
 shutdown = "infinity"
 
 [[tree.child]]
+id = "leaky"
+start = "shop.model:Leaky"
+isolation = "process"
+[tree.child.limits]
+data_bytes = "2GiB"
+resident_bytes = "1GiB"
+resident_soft_bytes = "512MiB"
+cpu_seconds = "1h"
+max_messages = 1000
+max_age = "1d"
+max_age_variance = "1h"
+max_growth_bytes = "100MiB"
+
+[[tree.child]]
 id = "pool"
 type = "supervisor"
 dispatcher = "asyncio"
@@ -115,6 +129,16 @@ def test_every_key_becomes_its_field() -> None:
         dispatcher="pool",
         limits=Limits(memory_bytes=2**30, nice=5, open_files=64, hang_limit=120.0, busy_limit=None, deadline=30.0),
         shutdown=Infinity(),
+    )
+    assert child_of(spec, "leaky").limits == Limits(
+        data_bytes=2**31,
+        resident_bytes=2**30,
+        resident_soft_bytes=2**29,
+        cpu_seconds=3600.0,
+        max_messages=1000,
+        max_age=86_400.0,
+        max_age_variance=3600.0,
+        max_growth_bytes=100 * 2**20,
     )
 
 
@@ -234,7 +258,8 @@ def test_a_policy_is_a_value() -> None:
     assert [(line, start) for _, line, start in policy.starts()] == [
         (11, "shop.db:Database"),
         (23, "shop.model:Model"),
-        (41, "shop.pool:Reader"),
+        (32, "shop.model:Leaky"),
+        (55, "shop.pool:Reader"),
     ]
 
 
@@ -302,6 +327,8 @@ def test_programs_move_to_a_process_with_their_supervisor() -> None:
         Limits(),
         Limits(stopped_seconds=None, hang_limit=None, busy_limit=None, deadline=None),
         Limits(nice=3, stopped_seconds=1.0, hang_limit=2.0, busy_limit=3.0, deadline=4.0),
+        Limits(data_bytes=1, resident_bytes=3, resident_soft_bytes=2, open_files=9, cpu_seconds=60.0),
+        Limits(max_messages=5, max_age=60.0, max_age_variance=5.0, max_growth_bytes=7),
     ],
 )
 def test_limits_are_the_same_after_they_were_written_as_plain_tables(limits: Limits) -> None:

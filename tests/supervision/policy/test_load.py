@@ -247,6 +247,22 @@ def nested(levels: int) -> str:
             'p.toml:5: tree.child[0].limits.hang_limit: expected "infinity" or more than zero, as a duration',
         ),
         (
+            'isolation = "process"\nlimits = { resident_bytes = "1MiB", resident_soft_bytes = "1MiB" }',
+            "p.toml:5: tree.child[0].limits.resident_soft_bytes: expected less than resident_bytes = '1MiB', at which",
+        ),
+        (
+            'isolation = "process"\nlimits = { max_age_variance = "5m" }',
+            'p.toml:5: tree.child[0].limits.max_age_variance: expected `max_age` beside it, got "5m"',
+        ),
+        (
+            'isolation = "process"\nlimits = { data_bytes = 0 }',
+            "p.toml:5: tree.child[0].limits.data_bytes: expected a size of more than zero, got 0",
+        ),
+        (
+            'isolation = "process"\nlimits = { max_messages = 0 }',
+            "p.toml:5: tree.child[0].limits.max_messages: expected",
+        ),
+        (
             'isolation = "process"\nlimits = { hang_limt = 3 }',
             'p.toml:5: tree.child[0].limits.hang_limt: expected a known key, got "hang_limt"; did you mean hang_',
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import signal
 import socket
@@ -68,6 +69,21 @@ class Doomed(Actor):
     def grow(self, size: int) -> int:
         """Take memory, write to it, and keep it."""
         self.kept = [b"x" * (1 << 20) for _ in range(size >> 20)]
+        return size
+
+    def grow_and_wait(self, size: int) -> None:
+        self.grow(size)
+        time.sleep(FOR_LONG)
+
+    def map_shared(self, size: int) -> int:
+        """Map what others could map as well, as a blob is, and do not touch it."""
+        self.kept = mmap.mmap(-1, size)
+        return size
+
+    def fill_shared(self, size: int) -> int:
+        shared = self.kept = mmap.mmap(-1, size)
+        for at in range(0, size, 4096):
+            shared[at] = 1
         return size
 
     def open_files(self, count: int) -> int:
