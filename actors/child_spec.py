@@ -95,6 +95,8 @@ class Limits:
     A process that is worn out is replaced by a new one behind the same ref, which is started first: with more than
     `resident_soft_bytes` in memory, or `max_growth_bytes` more than when it was ready; after `max_messages` were sent
     to its root; at the age of `max_age` seconds, and up to `max_age_variance` more, so that not all go at once.
+
+    A message that `deaths_before_quarantine` processes have died of is refused at its sender; 0: never.
     """
 
     nice: int = 0
@@ -108,6 +110,7 @@ class Limits:
     max_age: float | None = None
     max_age_variance: float = 0.0
     max_growth_bytes: int | None = None
+    deaths_before_quarantine: int = 3
     stopped_seconds: float | None = 10.0
     hang_limit: float | None = 60.0
     busy_limit: float | None = 600.0

@@ -42,6 +42,7 @@ class ExitReport:
 
     pid: int | None = None
     incarnation: int | None = None
+    begun_as: int | None = None  # the incarnation that was begun, if this one has taken its place as planned
     status: int | None = None  # that the process has exited with
     signal: str | None = None  # that has ended it, by its name: "SIGSEGV"
     core_dumped: bool = False

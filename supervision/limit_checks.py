@@ -34,6 +34,9 @@ def limit_problems(where: str, limits: Limits) -> Iterator[SpecProblem]:
         value = getattr(limits, name)
         if value is not None and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
             yield SpecProblem(f"{where}.{name}", "an integer > 0, or None for no limit", repr(value))
+    deaths: object = limits.deaths_before_quarantine
+    if isinstance(deaths, bool) or not isinstance(deaths, int) or deaths < 0:
+        yield SpecProblem(f"{where}.deaths_before_quarantine", "an integer >= 0, 0 for never", repr(deaths))
     yield from _together(where, limits)
 
 

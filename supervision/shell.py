@@ -260,11 +260,12 @@ class SupervisorShell(Actor):
 
     def _child_exited(self, message: Exit) -> None:
         sender = message.sender
-        if sender is None or (sender.urn, message.incarnation) not in self._lives:
+        if sender is None or message.report is None:
+            return  # a child may send an exit signal, which is not its own end: that one comes with a report
+        begun = self._lives.pop((sender.urn, message.report.begun_as or message.incarnation), None)
+        if begun is None:
             return  # somebody that is not our child, as OTP ignores exits of unknown processes
-        if message.report is None:
-            return  # the child has sent an exit signal, which is not its own end: that one comes with a report
-        child_id, life = self._lives.pop((sender.urn, message.incarnation))
+        child_id, life = begun
         self._feed(ev.LifeEnded(child_id, life, message.reason, message.report, abandoned=_runs_on(sender)))
 
     def _find_spec(self, start: Start) -> None:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from .errors import CommandNotReady as CommandNotReady
     from .errors import HostingError as HostingError
     from .errors import LaunchFailed as LaunchFailed
+    from .errors import LimitExceeded as LimitExceeded
+    from .errors import LinkLost as LinkLost
     from .errors import NotImportable as NotImportable
     from .errors import OutboxFull as OutboxFull
+    from .errors import Quarantined as Quarantined
     from .events import CommandEnded as CommandEnded
     from .events import HangEnded as HangEnded
     from .events import HangRecovered as HangRecovered
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from .events import HostingFault as HostingFault
     from .events import HostingWarning as HostingWarning
     from .events import LogsLost as LogsLost
+    from .events import MessageQuarantined as MessageQuarantined
+    from .events import ProcessReplaced as ProcessReplaced
+    from .events import ReplacementFailed as ReplacementFailed
     from .events import StacksDumped as StacksDumped
     from .host import Hosting as Hosting
     from .hosted_ref import HostedRef as HostedRef
@@ -60,15 +66,21 @@ _HOMES: Final = {
     "HostingStatistics": "statistics",
     "HostingWarning": "events",
     "LaunchFailed": "errors",
+    "LimitExceeded": "errors",
     "LineReady": "readiness",
+    "LinkLost": "errors",
     "LogsLost": "events",
+    "MessageQuarantined": "events",
     "NotImportable": "errors",
     "NotifyReady": "readiness",
     "OutboxFull": "errors",
     "PortReady": "readiness",
+    "ProcessReplaced": "events",
+    "Quarantined": "errors",
     "Readiness": "readiness",
     "Recorded": "black_box",
     "RemoteRef": "remote_ref",
+    "ReplacementFailed": "events",
     "StacksDumped": "events",
     "Verdict": "verdicts",
     "path_of": "import_path",

@@ -69,12 +69,14 @@ class _Word:
     CLOCK_THREAD = 15
     HANDLED = 16  # messages that were done with when the root put its last one down
     SETTLED = 17  # and when some came while the root had nothing to do
+    DIGEST = 18  # of the message that was taken last, 0 if nobody wants to know
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the page said at one moment. `in_hand` says what another thread works on, else the message that the root
-    handles, and is None when there is neither.
+    handles, and is None when there is neither. `digest`: of the message that was taken last; 0: it is not known, or not
+    what is worked on.
     """
 
     incarnation: int
@@ -90,6 +92,7 @@ class Recorded:
     beat_ns: int
     loop_beats: int
     in_hand: str | None
+    digest: int = 0
 
     @property
     def in_flight(self) -> int:
@@ -132,6 +135,7 @@ class BlackBox:
             return self._last
         message = words[_Word.MESSAGE]
         state = words[_Word.STATE]
+        work = self._text(_WORK_TEXT)
         return Recorded(
             incarnation=words[_Word.INCARNATION],
             state=BlackBoxState(state) if state in BlackBoxState._value2member_map_ else BlackBoxState.EMPTY,
@@ -145,7 +149,8 @@ class BlackBox:
             beats=words[_Word.BEATS],
             beat_ns=words[_Word.BEAT_NS],
             loop_beats=words[_Word.LOOP_BEATS],
-            in_hand=self._text(_WORK_TEXT) or (self._text(_MESSAGE_TEXT) if message else None),
+            in_hand=work or (self._text(_MESSAGE_TEXT) if message else None),
+            digest=0 if work else words[_Word.DIGEST],
         )
 
     def handled(self) -> int:
@@ -236,6 +241,10 @@ class BlackBoxWriter:
         words[_Word.STARTED] += 1
         words[_Word.MESSAGE_NS] = now_ns
         words[_Word.MESSAGE] = number
+
+    def digest(self, digest: int) -> None:
+        """Note by what the message that is taken next will be known again."""
+        self._words[_Word.DIGEST] = digest
 
     def describe(self, text: str) -> None:
         """Replace the text of the message in hand."""

@@ -54,6 +54,7 @@ from ..signals import ExitReport
 from ..system import ActorSystem
 from .black_box import BlackBoxState, BlackBoxWriter
 from .deadlines import deadline_of
+from .digests import Digests
 from .exec_launcher import restore_python_path
 from .home import Home, record_handling
 from .import_path import importing_target, resolve
@@ -156,6 +157,8 @@ class HostedMain:
         parent = None if init.parent is None else self._peer.read(init.parent)
         home = self._system.host_link = Home(parent or self._peer.remote("", "host"), self._link, self._black_box)
         home.want(init.options.get("log_levels"))
+        if init.options.get("digests"):
+            self._peer.digests = Digests()
         self._importing = True
         if init.target.partition(":")[0] not in sys.modules:
             importlib.invalidate_caches()  # a zygote may have looked into the directory before the file was there
@@ -312,7 +315,7 @@ class HostedMain:
             self._events.put(outcome)
             return
         self._started = True
-        record_handling(outcome.ref, self._black_box)
+        record_handling(outcome.ref, self._black_box, self._peer.digests)
         self._black_box.state(BlackBoxState.READY)
         info = b"" if outcome.info is None else self._peer.encode(outcome.info)
         with contextlib.suppress(LocalProtocolError):  # told to stop while it started: then nobody waits for this

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...protocol.host.messages import Init
-from ..child_spec import Limits
+from ..child_spec import ChildSpec, Limits
 from ..outcome import StartOutcome
-from .black_box import BlackBox
+from .black_box import BlackBox, create_page
+from .import_path import ImportPath, search_path
+from .launcher import LaunchRequest
 
 if TYPE_CHECKING:
     from ..ref import ActorRef
 
-__all__ = ("Conception", "ProcessState")
+__all__ = ("Conception", "ProcessState", "conceive")
 
 
 class ProcessState(Enum):
@@ -30,7 +34,10 @@ class ProcessState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conception:
-    """All that one life is begun with. The descriptors belong to the life from then on."""
+    """All that one life is begun with. The descriptors belong to the life from then on.
+
+    `waits_for`: of an heir, the urn whose messages it gets only when the process before it has ended.
+    """
 
     init: Init
     sock: socket.socket
@@ -41,3 +48,55 @@ class Conception:
     limits: Limits
     parent: ActorRef | None
     on_outcome: Callable[[StartOutcome], None]
+    waits_for: str | None = None
+
+
+def conceive(
+    spec: ChildSpec,
+    init: Init,
+    named: ImportPath,
+    parent: ActorRef | None,
+    on_outcome: Callable[[StartOutcome], None],
+    *,
+    waits_for: str | None,
+) -> tuple[Conception, LaunchRequest]:
+    """Open all that lies between the two processes. Errors: OSError; then nothing is left open."""
+    opened: list[int] = []
+    try:
+        page = create_page(init.incarnation)
+        opened.append(page)
+        stdout, stdout_child = os.pipe()
+        opened += (stdout, stdout_child)
+        stderr, stderr_child = os.pipe()
+        opened += (stderr, stderr_child)
+        cwd = str(Path.cwd())
+        ours, theirs = socket.socketpair()
+    except OSError:
+        for fd in opened:
+            os.close(fd)
+        raise
+    begun = Conception(
+        init=init,
+        sock=ours,
+        stdout_fd=stdout,
+        stderr_fd=stderr,
+        black_box=BlackBox(page),
+        start_timeout=spec.start_timeout,
+        limits=spec.limits,
+        parent=parent,
+        on_outcome=on_outcome,
+        waits_for=waits_for,
+    )
+    request = LaunchRequest(
+        name=init.name,
+        socket_fd=theirs.detach(),
+        black_box_fd=page,
+        stdout_fd=stdout_child,
+        stderr_fd=stderr_child,
+        path=tuple(search_path(named.entry)),
+        cwd=cwd,
+        env=dict(os.environ),
+        orphan_grace=float(init.options["orphan_grace"]),  # type: ignore[arg-type]
+        module="" if named.entry else named.target.partition(":")[0],  # a script may do anything when it is imported
+    )
+    return begun, request

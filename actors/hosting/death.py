@@ -9,30 +9,51 @@ import os
 import signal
 from dataclasses import dataclass
 
-from ...protocol.exits import Crash, ExitReason, Signaled
+from ...protocol.exits import KILLED, Crash, ExitReason, Hang, Signaled, crash_of
 from ...protocol.host.messages import Exited, InitFailed, InitIgnored
 from ..signals import ExitReport
 from .black_box import Recorded
 from .last_words import stacks_in, traceback_at_the_end
-from .os_process import ProcessEnd
+from .os_process import ProcessEnd, exit_reason_of
 from .vitals import Vitals
 
-__all__ = ("Remains", "report_of", "signal_name")
+__all__ = ("Remains", "reason_of", "report_of", "signal_name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remains:
-    """What is left of a process. `words`: its last ones; `stacks`: that it wrote down when it was asked to."""
+    """What is left of a process. `words`: its last ones; `stacks`: that it wrote down when it was asked to.
+
+    `begun_as`: the incarnation that its child was begun with, of one that may have been replaced; `error`: why it was
+    killed by its host, or never launched, `killed`: so it was, for no reason that is known here; `asked`: it was asked
+    to end for this reason.
+    """
 
     pid: int | None
     incarnation: int
+    begun_as: int | None
     end: ProcessEnd
     words: Exited | InitFailed | InitIgnored | None
+    error: Exception | None
+    hang: Hang | None
+    killed: bool
+    asked: ExitReason | None
     recorded: Recorded
     stderr: tuple[str, ...]
     stacks: str | None
     vitals: Vitals
     started_at: float | None
+
+
+def reason_of(remains: Remains) -> ExitReason:
+    """Say why it ended: as it says itself, as its host knows, as the kernel says."""
+    if isinstance(remains.words, Exited | InitFailed):
+        return remains.words.reason
+    if remains.error is not None:
+        return crash_of(remains.error)
+    if remains.hang is not None:
+        return remains.hang
+    return KILLED if remains.killed else exit_reason_of(remains.end, remains.asked)
 
 
 def report_of(remains: Remains, reason: ExitReason, now: float) -> ExitReport:
@@ -48,6 +69,7 @@ def report_of(remains: Remains, reason: ExitReason, now: float) -> ExitReport:
     return ExitReport(
         pid=remains.pid,
         incarnation=remains.incarnation,
+        begun_as=None if remains.begun_as == remains.incarnation else remains.begun_as,
         status=None if status is None or signo is not None else os.WEXITSTATUS(status),
         signal=None if signo is None else signal_name(signo),
         core_dumped=status is not None and os.WCOREDUMP(status),

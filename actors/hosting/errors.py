@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-from ...protocol.errors import RegrowError
+from ...protocol.errors import LocalProtocolError, RegrowError
 
 __all__ = (
     "CommandNotReady",
@@ -17,6 +17,7 @@ __all__ = (
     "LinkLost",
     "NotImportable",
     "OutboxFull",
+    "Quarantined",
 )
 
 
@@ -83,6 +84,20 @@ class OutboxFull(HostingError):
 
     def __str__(self) -> str:
         return f"outbox of {self.to} is full: {self.waiting_bytes} bytes wait, the limit is {self.limit_bytes}"
+
+
+class Quarantined(HostingError, LocalProtocolError):
+    """A message was refused because too many processes have died with it in hand; `Quarantine.release` lets it in."""
+
+    def __init__(self, to: object, in_hand: str, digest: int, deaths: int) -> None:
+        super().__init__(str(to))
+        self.to = str(to)
+        self.in_hand = in_hand
+        self.digest = digest
+        self.deaths = deaths
+
+    def __str__(self) -> str:
+        return f"{self.in_hand} ({self.digest:016x}) is quarantined: {self.deaths} processes of {self.to} died of it"
 
 
 class CommandNotReady(HostingError):

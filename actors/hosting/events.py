@@ -9,6 +9,7 @@ from ...protocol.exits import ExitReason
 
 if TYPE_CHECKING:
     from ..ref import ActorRef
+    from ..signals import ExitReport
 
 __all__ = (
     "CommandEnded",
@@ -18,6 +19,9 @@ __all__ = (
     "HostingFault",
     "HostingWarning",
     "LogsLost",
+    "MessageQuarantined",
+    "ProcessReplaced",
+    "ReplacementFailed",
     "StacksDumped",
 )
 
@@ -44,6 +48,49 @@ class LogsLost:
     ref: ActorRef
     incarnation: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQuarantined:
+    """So many processes have died with the same message in hand that it is refused from now on.
+
+    `in_hand`: what it is, in words; `digest`: of its bytes, by which it is known; `reports`: of the deaths.
+    """
+
+    ref: ActorRef
+    in_hand: str
+    digest: int
+    reports: tuple[ExitReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReplaced:
+    """A process that was worn out has ended, and the one that was started before takes messages in its place.
+
+    `incarnation`: of the new one; `why`: the limit that the old one had reached; `old`: its incarnation, with the
+    `reason` and the `report` of its end: `normal`, unless it died of what it still had to finish.
+    """
+
+    ref: ActorRef
+    incarnation: int
+    why: str
+    old: int
+    reason: ExitReason
+    report: ExitReport
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementFailed:
+    """A process that is worn out stays, because the one that was to replace it did not become ready.
+
+    `incarnation`: of the one that stays; `why`: the limit that it has reached.
+    """
+
+    ref: ActorRef
+    incarnation: int
+    why: str
+    reason: ExitReason
+    report: ExitReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

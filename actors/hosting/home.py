@@ -20,6 +20,7 @@ from ..events import LogReceived, OutputCaptured
 from ..life import Life
 from ..ref import ActorRef
 from .black_box import BlackBoxWriter
+from .digests import Digests
 from .link_socket import LinkSocket
 
 if TYPE_CHECKING:
@@ -158,8 +159,8 @@ def _levels_of(levels: object) -> dict[str, int]:
     raise RemoteProtocolError("log levels", expected="numbers by the names of loggers", got=levels)
 
 
-def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:
-    """Have every message that the root handles noted before, and crossed out after."""
+def record_handling(root: ActorRef, black_box: BlackBoxWriter, digests: Digests | None = None) -> None:
+    """Have every message that the root handles noted before, and crossed out after; with digests if there are any."""
     life = root.cell
     if not isinstance(life, Life) or life.actor is None:
         return
@@ -168,6 +169,8 @@ def record_handling(root: ActorRef, black_box: BlackBoxWriter) -> None:
     numbers = itertools.count(1)
 
     def on_receive(message: object) -> object:
+        if digests is not None:
+            black_box.digest(digests.taken(message))
         black_box.take(next(numbers), _text_of(message), time.monotonic_ns())
         try:
             answer = receive(message)

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from ...protocol.errors import LocalProtocolError, RegrowError
-from ...protocol.exits import crash_of
+from ...protocol.exits import ExitReason, crash_of
 from ...protocol.host.messages import Init, LogLevels
 from ..actor import Actor
 from ..child_spec import ChildSpec
 from ..errors import NameTaken, SystemClosed
 from ..lineage import path_below
 from ..outcome import StartFailed, StartOutcome
-from .black_box import BlackBox, create_page
-from .conception import Conception
+from .conception import conceive
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
 from .exec_launcher import DirectProcess, ExecLauncher
@@ -31,20 +29,24 @@ from .hang import beat_seconds
 from .hang_watch import HangWatch
 from .hosted_process import HostedProcess
 from .hosted_ref import HostedRef
-from .import_path import ImportPath, import_in_progress, path_of, search_path
+from .import_path import ImportPath, import_in_progress, path_of
 from .launcher import Launcher, LaunchRequest
 from .limits import options_of
 from .log_levels import checked_level
 from .loop import IoLoop
 from .os_process import has_zygote
 from .peer import Peer
+from .quarantine import Quarantine, Sieve
 from .spares import SPARES_MAX
 from .statistics import HostingStatistics, private_bytes
+from .succession import Succession
 from .verdicts import Verdict
+from .wear import wears_out
 from .zygote_launcher import ZygoteLauncher
 
 if TYPE_CHECKING:
     from ..ref import ActorRef
+    from ..signals import ExitReport
     from ..system import ActorSystem
 
 __all__ = ("Hosting",)
@@ -75,6 +77,7 @@ class Hosting:
         self._lives: weakref.WeakSet[HostedProcess] = weakref.WeakSet()
         self._closed = False
         self._log_levels: dict[str, int] = {}  # numbers by the names of loggers
+        self.quarantine = Quarantine(system.bus.publish)
 
     @property
     def loop(self) -> IoLoop:
@@ -161,6 +164,14 @@ class Hosting:
         if self._zygote is not None:
             self._zygote.kill_if_stopped()
 
+    def note_death(self, life: HostedProcess, reason: ExitReason, report: ExitReport, digest: int) -> None:
+        """Hear what one that has died had in hand. Runs in: the loop."""
+        deaths = life.limits.deaths_before_quarantine
+        held = self.quarantine.died(life.ref, reason, report, digest=digest, deaths=deaths)
+        present = life.ref.process  # another one, if it was replaced while it had this to finish
+        if held is not None and present is not None and present is not life:
+            present.peer.outlet = Sieve(self.quarantine, life.ref, present.peer, present.doorstep)
+
     def prepare_guard(self) -> None:
         """Be able to guard at once: to be called before a process is started that has to be guarded."""
         if self._zygote is not None:
@@ -189,24 +200,14 @@ class Hosting:
         if self._system.relations.is_living(hosted):
             raise ValueError(f"begin: expected a ref whose last life has ended, got {hosted}, alive")
         incarnation = hosted.incarnation + 1
-        peer = Peer(self._system, hosted=hosted)
-        opened: list[int] = []
         try:
-            if self._system.closed:
-                raise SystemClosed(self._system.name)
-            named = self._named(spec)
-            init = self._init(spec, peer, named, incarnation, hosted, parent)
-            begun, request = _conceive(spec, init, named, parent, on_outcome, opened)
+            life, request = self._conceive(spec, parent, hosted, incarnation, on_outcome)
         except (RegrowError, OSError) as error:
-            for fd in opened:
-                os.close(fd)
             on_outcome(StartFailed(hosted, incarnation, crash_of(error), None, error))
             return hosted
-        life = HostedProcess(self._system, self._loop, hosted, peer, begun)
-        peer.outlet = life.doorstep
+        if wears_out(spec.limits):
+            life.succession = Succession(life, partial(self._begin_heir, life, spec, parent))
         hosted.bind(life)
-        with self._lock:
-            self._lives.add(life)
         try:
             self._system.enroll(hosted, name=spec.name, root=parent is None)
         except (SystemClosed, NameTaken) as error:
@@ -215,17 +216,58 @@ class Hosting:
             return hosted
         if parent is not None:
             self._system.relations.tie(hosted, parent)
+        self._launch(life, spec, request)
+        return hosted
+
+    def _begin_heir(
+        self,
+        first: HostedProcess,
+        spec: ChildSpec,
+        parent: ActorRef | None,
+        incarnation: int,
+        on_outcome: Callable[[StartOutcome], None],
+    ) -> HostedProcess:
+        """Begin another process of a child that lives. Errors: RegrowError, OSError. Runs in: the I/O thread."""
+        heir, request = self._conceive(spec, parent, first.ref, incarnation, on_outcome, waits_for=first.ref.urn)
+        heir.succession = first.succession
+        self._launch(heir, spec, request)
+        return heir
+
+    def _launch(self, life: HostedProcess, spec: ChildSpec, request: LaunchRequest) -> None:
         try:
             life.begin()
         except (RegrowError, OSError) as error:
             request.close()
             life.refuse(error)
-            return hosted
-        if init.options["log_levels"] != self.log_levels():  # they have changed since it was told
+            return
+        if life.options["log_levels"] != self.log_levels():  # they have changed since it was told
             self._send_log_levels(life)
         self._launcher(spec).launch(request, life.launched)
         self._loop.call(life.listen)
-        return hosted
+
+    def _conceive(
+        self,
+        spec: ChildSpec,
+        parent: ActorRef | None,
+        ref: HostedRef,
+        incarnation: int,
+        on_outcome: Callable[[StartOutcome], None],
+        waits_for: str | None = None,
+    ) -> tuple[HostedProcess, LaunchRequest]:
+        """Make all that one process needs on this side. Errors: RegrowError, OSError; then nothing is left open."""
+        if self._system.closed:
+            raise SystemClosed(self._system.name)
+        peer = Peer(self._system, hosted=ref)
+        named = self._named(spec)
+        init = self._init(spec, peer, named, incarnation, ref, parent)
+        begun, request = conceive(spec, init, named, parent, on_outcome, waits_for=waits_for)
+        life = HostedProcess(self._system, self._loop, ref, peer, begun)
+        peer.outlet = life.doorstep
+        if self.quarantine.holds(ref.urn):
+            peer.outlet = Sieve(self.quarantine, ref, peer, life.doorstep)
+        with self._lock:
+            self._lives.add(life)
+        return life, request
 
     def log_levels(self) -> dict[str, object]:
         """Give the levels that `set_log_level` has set, as numbers, by the names of loggers. Runs in: any thread."""
@@ -315,6 +357,7 @@ class Hosting:
                 "dispatcher": spec.dispatcher,
                 "beat_seconds": beat_seconds(limits),
                 "log_levels": self.log_levels(),
+                "digests": self.quarantine.suspects(ref),
             },
         )
 
@@ -324,46 +367,3 @@ class Hosting:
 
     def _warn(self, text: str) -> None:
         self._system.bus.publish(HostingWarning(text))
-
-
-def _conceive(
-    spec: ChildSpec,
-    init: Init,
-    named: ImportPath,
-    parent: ActorRef | None,
-    on_outcome: Callable[[StartOutcome], None],
-    opened: list[int],
-) -> tuple[Conception, LaunchRequest]:
-    """Open all that lies between the two processes. `opened` has what must be closed if this raises."""
-    page = create_page(init.incarnation)
-    opened.append(page)
-    stdout, stdout_child = os.pipe()
-    opened += (stdout, stdout_child)
-    stderr, stderr_child = os.pipe()
-    opened += (stderr, stderr_child)
-    cwd = str(Path.cwd())
-    ours, theirs = socket.socketpair()
-    begun = Conception(
-        init=init,
-        sock=ours,
-        stdout_fd=stdout,
-        stderr_fd=stderr,
-        black_box=BlackBox(page),
-        start_timeout=spec.start_timeout,
-        limits=spec.limits,
-        parent=parent,
-        on_outcome=on_outcome,
-    )
-    request = LaunchRequest(
-        name=init.name,
-        socket_fd=theirs.detach(),
-        black_box_fd=page,
-        stdout_fd=stdout_child,
-        stderr_fd=stderr_child,
-        path=tuple(search_path(named.entry)),
-        cwd=cwd,
-        env=dict(os.environ),
-        orphan_grace=float(init.options["orphan_grace"]),  # type: ignore[arg-type]
-        module="" if named.entry else named.target.partition(":")[0],  # a script may do anything when it is imported
-    )
-    return begun, request

@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import LocalProtocolError
-from ...protocol.exits import KILLED, ExitReason, crash_of, is_abnormal
+from ...protocol.exits import ExitReason, is_abnormal
 from ...protocol.host.messages import Exited, Hello, InitFailed, InitIgnored, LinkMessage, Logs, Ready, Stop
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import Side
@@ -24,10 +24,11 @@ from ..events import ActorStarted, DeadLetter
 from ..mailbox import Envelope
 from ..outcome import Ignored, Started, StartFailed
 from ..signals import Down, ExitReport
+from .alarms import Alarms
 from .black_box import Recorded
 from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
-from .death import Remains, report_of
+from .death import Remains, reason_of, report_of
 from .doorstep import Doorstep
 from .errors import LaunchFailed, LinkLost
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
@@ -35,16 +36,15 @@ from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
 from .link_socket import LinkSocket
 from .log_intake import LogIntake
 from .loop import READ, Interest, IoLoop
-from .os_process import ProcessEnd, exit_reason_of
+from .os_process import ProcessEnd
 from .pace import Pace
 from .peer import Peer
 from .pipes import OutputPipes
 from .remote_ref import Interest as Interests
-from .vitals import Vitals
-from .wear import Wear, look_seconds
+from .succession import Succession
+from .upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from ..clock import TimerHandle
     from ..ref import ActorRef
     from ..system import ActorSystem
     from .hosted_ref import HostedRef
@@ -65,6 +65,8 @@ class HostedProcess:
         self.peer = peer
         self.incarnation = begun.init.incarnation
         self.parent = begun.parent
+        self.limits = begun.limits
+        self.options = begun.init.options  # that it is told to begin with
         self.state = ProcessState.STARTING
         self.stopped = threading.Event()  # set when the exit has been announced
         self.interest = Interests()
@@ -74,14 +76,14 @@ class HostedProcess:
         self._link = LinkSocket(loop, begun.sock, protocol, on_message=self._receive, on_end=self._link_ended)
         self.pace = peer.pace = Pace(self._link, loop, system, whom=lambda: ref, backlog=peer.backlog)
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
-        self.doorstep = Doorstep(self._link)
-        self.vitals = Vitals()
-        self.wear = Wear(begun.limits, system.rng)
+        self.doorstep = Doorstep(self._link, peer.refused, begun.waits_for)
+        self.succession: Succession | None = None  # set before it begins, for one that is replaced when it is worn out
         self._lock = threading.Lock()  # guards the two below
         self._process: LaunchedProcess | None = None
         self._killing = False
         self._started_at: float | None = None
-        self._timers: dict[str, TimerHandle] = {}
+        self.alarms = Alarms(system.clock, loop)
+        self.upkeep = Upkeep(self, self._broke)
         self._last_words: Exited | InitFailed | InitIgnored | None = None
         self._fault: Exception | None = None  # it broke the protocol, or we made a mistake about it
         self._timed_out: StartTimeout | None = None
@@ -92,14 +94,14 @@ class HostedProcess:
             WatchedProcess(
                 ref=ref,
                 incarnation=self.incarnation,
-                limits=begun.limits,
+                limits=self.limits,
                 black_box=begun.black_box,
                 publish=system.bus.publish,
                 clock=system.clock,
                 pid=lambda: self.pid,
                 signal=self._signal,
                 kill=self.kill,
-                arm=self._arm,
+                arm=self.alarms.set,
             )
         )
 
@@ -138,6 +140,13 @@ class HostedProcess:
 
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
+        if self.succession is None:
+            self.post(envelope)
+        else:
+            self.succession.put(envelope)
+
+    def post(self, envelope: Envelope) -> None:
+        """Send a message to this very process."""
         if not self.alive:
             raise self.peer.dead(self.ref)
         self.peer.post(self.ref, envelope)
@@ -173,6 +182,8 @@ class HostedProcess:
             process = self._process
         if process is not None:
             slay(process)
+        if self.succession is not None:
+            self.succession.killed(self)
 
     def linked(self, peer: ActorRef) -> None:
         """Have the root linked to `peer`, unless it asked for that itself."""
@@ -202,7 +213,7 @@ class HostedProcess:
         if self.state is not ProcessState.DEAD:
             self._link.start()
             self._pipes.start(self._broke)
-            self._arm("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
+            self.alarms.set("start", self.system.clock.now() + self._begun.start_timeout, self._start_timed_out)
 
     def launched(self, outcome: LaunchOutcome) -> None:
         """Take the process, or hear that there is none. Runs in: any thread."""
@@ -230,18 +241,7 @@ class HostedProcess:
             slay(outcome)
         else:
             self.system.hosting.hang_watch.add(self.watch)
-            self._look()
-
-    def _look(self) -> None:
-        """Look at its memory, and again later; end it if that is too much."""
-        now, pid = self.system.clock.now(), self.pid
-        resident = None if pid is None else self.vitals.look(pid, now)
-        if resident is None:
-            return
-        exceeded = self.wear.exceeded(resident)
-        if exceeded is not None:
-            self._broke(exceeded)
-        self._arm("look", now + look_seconds(self._begun.limits), self._look)
+            self.upkeep.look()
 
     def _start_timed_out(self) -> None:
         if self.state is ProcessState.STARTING:
@@ -258,7 +258,7 @@ class HostedProcess:
         match message:
             case Hello():
                 if self._stop_reason is None:  # else it has been told to stop already, and will
-                    self.doorstep.open(self.peer.refused)
+                    self.doorstep.open()
             case Ready(info):
                 self._ready(self.peer.decode(info) if len(info) else None)
             case Logs():
@@ -269,12 +269,16 @@ class HostedProcess:
                 self.peer.receive(message)
 
     def _ready(self, info: object) -> None:
-        self._disarm("start")
+        self.alarms.drop("start")
         self._started_at = self.system.clock.now()
         if self.state is ProcessState.STARTING:
             self.state = ProcessState.READY
-        self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
+        if self._begun.waits_for is None:
+            self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
+        self.upkeep.ready(self._started_at)
         self._begun.on_outcome(Started(self.ref, self.incarnation, info))
+        if self.succession is not None:
+            self.succession.check()
 
     # Stop.
 
@@ -286,12 +290,14 @@ class HostedProcess:
         self._stop_reason = self._stop_reason or reason
         with contextlib.suppress(LocalProtocolError):  # it has said its last words already
             self._link.send(Stop(reason, remaining_ms(self.system, deadline)))
+        if self.succession is not None:
+            self.succession.stopping(self, reason, deadline)
         if deadline is None or (self._stop_deadline is not None and deadline >= self._stop_deadline):
             return
         self._stop_deadline = deadline
         now = self.system.clock.now()
-        self._arm("term", now + TERM_AT * max(0.0, deadline - now), lambda: self._signal(signal.SIGTERM))
-        self._arm("kill", max(now, deadline - DUMP_GRACE_SECONDS), self.watch.dump_then_kill)
+        self.alarms.set("term", now + TERM_AT * max(0.0, deadline - now), lambda: self._signal(signal.SIGTERM))
+        self.alarms.set("kill", max(now, deadline - DUMP_GRACE_SECONDS), self.watch.dump_then_kill)
 
     def _signal(self, signo: int) -> None:
         if self._process is not None:
@@ -302,7 +308,7 @@ class HostedProcess:
             self._broke(error)
         elif self.state is not ProcessState.DEAD:
             lost = LinkLost(self.ref, SILENT_EXIT_SECONDS)
-            self._arm("silent", self.system.clock.now() + SILENT_EXIT_SECONDS, lambda: self._broke(lost))
+            self.alarms.set("silent", self.system.clock.now() + SILENT_EXIT_SECONDS, lambda: self._broke(lost))
 
     def _broke(self, error: Exception) -> None:
         """It cannot be talked to any more: end it."""
@@ -317,11 +323,11 @@ class HostedProcess:
         self._pipes.drain()
         process.reap(self._reaped)
         if self.state is not ProcessState.DEAD:
-            self._arm("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
+            self.alarms.set("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
 
     def _reaper_is_late(self) -> None:
         self.system.hosting.replace_stopped_zygote()
-        self._arm("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
+        self.alarms.set("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
 
     def _reaped(self, end: ProcessEnd) -> None:
         self._pipes.drain()  # whoever held them open has been swept
@@ -332,23 +338,28 @@ class HostedProcess:
             return
         was_ready = self._started_at is not None
         self.state = ProcessState.DEAD
-        for name in tuple(self._timers):
-            self._disarm(name)
+        self.alarms.close()
         self._link.close()
         self.system.hosting.hang_watch.remove(self.watch)
-        reason, pid = self._reason_of(end), self.pid
         remains = Remains(
-            pid=pid,
+            pid=self.pid,
             incarnation=self.incarnation,
+            begun_as=None if self.succession is None else self.succession.begun_as,
             end=end,
             words=self._last_words,
+            error=self._fault or self._timed_out,
+            hang=self.watch.hang,
+            killed=self._killing,
+            asked=self._stop_reason,
             stacks=self.watch.stacks(),
             recorded=self._begun.black_box.close(),
             stderr=self._pipes.close(),
-            vitals=self.vitals,
+            vitals=self.upkeep.vitals,
             started_at=self._started_at,
         )
+        reason = reason_of(remains)
         report = report_of(remains, reason, self.system.clock.now())
+        self.system.hosting.note_death(self, reason, report, remains.recorded.digest)
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
@@ -357,7 +368,11 @@ class HostedProcess:
         self.peer.close(reason, report)
         for body in self.doorstep.forget():
             self.system.bus.publish(DeadLetter(self.ref, self.peer.decode(body), f"it ended first: {reason}"))
-        self._announce(reason, report, was_ready=was_ready)
+        if self.succession is None:
+            self._announce(reason, report, was_ready=was_ready)
+        else:
+            announce = partial(self._announce, reason, report, was_ready=was_ready)
+            self.succession.ended(self, reason, report, announce)
 
     def _announce(self, reason: ExitReason, report: ExitReport, *, was_ready: bool) -> None:
         parent = self._begun.parent
@@ -373,30 +388,3 @@ class HostedProcess:
         else:
             error = self._timed_out or self._fault
             self._begun.on_outcome(StartFailed(self.ref, self.incarnation, reason, report, error))
-
-    def _reason_of(self, end: ProcessEnd) -> ExitReason:
-        words = self._last_words
-        if isinstance(words, Exited | InitFailed):
-            return words.reason
-        if self._fault is not None:
-            return crash_of(self._fault)
-        if self._timed_out is not None:
-            return crash_of(self._timed_out)
-        if self.watch.hang is not None:
-            return self.watch.hang
-        if self._killing:
-            return KILLED
-        return exit_reason_of(end, self._stop_reason)
-
-    def _arm(self, name: str, when: float, action: Callable[[], None]) -> None:  # fires on the clock's thread
-        self._disarm(name)
-        self._timers[name] = self.system.clock.call_at(when, lambda: self._loop.call(lambda: self._due(action)))
-
-    def _disarm(self, name: str) -> None:
-        timer = self._timers.pop(name, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _due(self, action: Callable[[], None]) -> None:
-        if self.state is not ProcessState.DEAD:
-            action()

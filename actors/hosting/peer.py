@@ -45,6 +45,7 @@ from ..ref import ActorRef
 from ..signals import ExitReport
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
+from .digests import Digests
 from .errors import OutboxFull
 from .pace import Pace
 from .remembered import remember
@@ -83,6 +84,7 @@ class Peer:
 
     outlet: Outlet  # set before anything is sent
     pace: Pace  # as well
+    digests: Digests | None = None  # set where messages have to be known again
 
     def __init__(self, system: ActorSystem, *, hosted: ActorRef | None = None) -> None:
         self.system = system
@@ -270,11 +272,12 @@ class Peer:
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         read = self.read if arrival is None else arrival.read
+        decoding = decode if self.digests is None else self.digests.decode
         if ref is not None:
             self._fed[ref] = None
         for body in bodies:
             try:
-                message = decode(body, refs=read) if len(body) else ActorStop()
+                message = decoding(body, refs=read) if len(body) else ActorStop()
                 if ref is not None:
                     ref.tell(message)
                     continue
@@ -292,7 +295,9 @@ class Peer:
             if ref is None:
                 raise ActorDeadError(to, NOPROC)
             self._fed[ref] = None
-            message = ActorStop() if not len(body) else self.decode(body, arrival)
+            read = self.read if arrival is None else arrival.read
+            decoding = decode if self.digests is None else self.digests.decode
+            message = decoding(body, refs=read) if len(body) else ActorStop()
             known = answered_aside(ref, message)
             if known is not None:
                 self._answer(ask_id, True, known)

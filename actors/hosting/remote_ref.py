@@ -53,6 +53,11 @@ class Interest:
             self._mirrored.discard(peer)
             return not told
 
+    def linked_ones(self) -> tuple[ActorRef, ...]:
+        """Give those who are linked."""
+        with self._lock:
+            return tuple(self._linked)
+
     def died(self, peer: ActorRef) -> bool:
         """Note the end of somebody; say whether it was linked."""
         with self._lock:

@@ -140,6 +140,12 @@ def _hang(event: Any, level: str, text: str) -> Line:
     return Line(level=level, text=f"{event.ref.name} {text}", subject=event.ref.urn, context=context)
 
 
+def _process_replaced(event: hosting.ProcessReplaced) -> Line:
+    clean = not is_abnormal(event.reason)
+    how = "" if clean else f"; the old one has died of what it had to finish: {_short(event.reason)}"
+    return _actor(event, "INFO" if clean else "WARNING", f"has a new process ({event.why}){how}")
+
+
 def _seconds(event: Any) -> str:
     return format_duration(round(event.seconds, 1))
 
@@ -200,5 +206,15 @@ _LINES: Final[dict[type[object], Callable[[Any], Line]]] = {
     hosting.HangEnded: _hang_ended,
     hosting.HangRecovered: lambda event: _actor(event, "INFO", f"gets on again, after {_seconds(event)}"),
     hosting.StacksDumped: lambda event: _actor(event, "INFO", f"is here:\n{event.stacks.rstrip()}"),
+    hosting.ProcessReplaced: _process_replaced,
+    hosting.ReplacementFailed: lambda event: _actor(
+        event, "WARNING", f"is worn out ({event.why}) and stays: another did not become ready: {_short(event.reason)}"
+    ),
+    hosting.MessageQuarantined: lambda event: Line(
+        level="ERROR",
+        text=f"{event.ref.name} gets {event.in_hand} no more: {len(event.reports)} of its processes died of it",
+        subject=event.ref.urn,
+        context={"event": "MessageQuarantined", "in_hand": event.in_hand, "digest": f"{event.digest:016x}"},
+    ),
     hosting.CommandEnded: lambda event: _actor(event, "DEBUG", f"(pid {event.pid}) ended: {_short(event.reason)}"),
 }

@@ -121,6 +121,7 @@ class LimitsModel(_Table):
     max_age: TimeLimit | None = None
     max_age_variance: Duration | None = None
     max_growth_bytes: Size | None = None
+    deaths_before_quarantine: int | None = Field(None, ge=0)
     stopped_seconds: TimeLimit | None = None
     hang_limit: TimeLimit | None = None
     busy_limit: TimeLimit | None = None

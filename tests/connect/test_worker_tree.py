@@ -14,7 +14,7 @@ from regrow.supervision import SupervisorSpec
 
 
 def pool_of(system: ActorSystem, options: TreeOptions) -> SupervisorSpec:
-    plan = ExecutorPlan(ExecutorSettings(capacity=2), {"f": FunctionTarget(name="f", target="m:f")})
+    plan = ExecutorPlan(settings=ExecutorSettings(capacity=2), functions={"f": FunctionTarget(name="f", target="m:f")})
     (pool,) = (child for child in worker_tree(plan, None, options, system).children if child.id == POOL)
     start = cast("Start", pool.start.target())  # type: ignore[operator]
     return cast("SupervisorSpec", start.args[0])

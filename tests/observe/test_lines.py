@@ -31,6 +31,8 @@ VALUES: dict[str, object] = {
     "expected": False,
     "record": LogRecord(level="info", text="hello", at=0.0, source="part"),
     "error": ValueError("no"),
+    "digest": 0xF00D,
+    "reports": (),
 }
 
 

@@ -28,6 +28,7 @@ def test_limits_that_are_right_have_no_problem() -> None:
             max_age=1,
             max_age_variance=0.5,
             max_growth_bytes=1,
+            deaths_before_quarantine=0,
         )
         == []
     )
@@ -54,6 +55,13 @@ def test_sizes_and_counts_are_positive_integers(name: str, value: object) -> Non
 @pytest.mark.parametrize("value", [20, -21, 1.5, "5", True])
 def test_niceness_is_within_its_bounds(value: object) -> None:
     assert problems(nice=value) == [f"limits.nice: an integer from -20 to 19, {value!r}"]
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, None, False])
+def test_deaths_are_counted_in_whole_numbers(value: object) -> None:
+    assert problems(deaths_before_quarantine=value) == [
+        f"limits.deaths_before_quarantine: an integer >= 0, 0 for never, {value!r}"
+    ]
 
 
 def test_limits_that_make_no_sense_together_are_named() -> None:

@@ -32,6 +32,7 @@ class Doomed(Actor):
     """Does what it is told."""
 
     stops_for = 0.0
+    fatal_bytes = False
     kept: object = None
 
     def on_stop_request(self, reason: ExitReason) -> None:
@@ -41,7 +42,25 @@ class Doomed(Actor):
     def on_receive(self, message: object) -> object:
         if isinstance(message, Order):
             return getattr(self, message.what)(message.value)
+        if isinstance(message, bytes) and self.fatal_bytes:
+            os._exit(8)
         return message
+
+    def dies_of_bytes(self, value: bool) -> None:
+        self.fatal_bytes = value
+
+    def echo_back(self, value: object) -> object:
+        return value
+
+    def raise_error(self, text: str) -> None:
+        raise ValueError(text)
+
+    def ask_other(self, value: tuple[ActorRef, object]) -> object:
+        return value[0].ask(value[1], timeout=5)
+
+    def kill_self(self, signo: int) -> None:
+        os.kill(os.getpid(), signo)
+        time.sleep(FOR_LONG)
 
     def pid(self, _value: object) -> int:
         return os.getpid()

@@ -106,7 +106,7 @@ class Bench:
     def look(self, ref: HostedRef) -> None:
         """Have its memory looked at now, and wait for that."""
         assert ref.process is not None
-        assert self.system.hosting.loop.run(ref.process._look, WAIT)
+        assert self.system.hosting.loop.run(ref.process.upkeep.look, WAIT)
 
     def mailbox(self, *, trap: bool = False) -> tuple[ActorRef, queue.SimpleQueue[object]]:
         inbox: queue.SimpleQueue[object] = queue.SimpleQueue()

@@ -1,0 +1,200 @@
+"""Who has died of what, and what is refused: counting, forgetting, releasing; no process is needed for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from regrow.actors import Actor, ActorRef, ActorSystem, DeadLetter, ExitReport
+from regrow.actors.hosting import quarantine
+from regrow.actors.hosting.digests import Digests, digest_of
+from regrow.actors.hosting.errors import Quarantined
+from regrow.actors.hosting.events import MessageQuarantined
+from regrow.actors.hosting.peer import Peer
+from regrow.actors.hosting.quarantine import Quarantine, Sieve
+from regrow.protocol.codec import encode
+from regrow.protocol.errors import LocalProtocolError
+from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitReason, ExitStatus, Hang, Signaled
+from regrow.protocol.host.messages import Ask, KillRequest, LinkMessage, Tell
+
+SEGV = Signaled(11)
+POISON = 0xBAD
+
+
+@pytest.fixture
+def system() -> Iterator[ActorSystem]:
+    with ActorSystem("test") as system:
+        yield system
+
+
+class Story:
+    """Deaths of the processes of one child."""
+
+    def __init__(self, system: ActorSystem, name: str = "child") -> None:
+        self.published: list[object] = []
+        self.quarantine = Quarantine(self.published.append)
+        self.ref: ActorRef = ActorRef(system, name=name, actor_class=Actor)
+
+    def dies(
+        self, digest: int = POISON, *, words: str | None = "Order", reason: ExitReason = SEGV, deaths: int = 3
+    ) -> bool:
+        report = ExitReport(in_hand=words, stderr_tail=("line",) * 500)
+        return self.quarantine.died(self.ref, reason, report, digest=digest, deaths=deaths) is not None
+
+
+@pytest.fixture
+def story(system: ActorSystem) -> Story:
+    return Story(system)
+
+
+def test_the_third_death_with_the_same_message_in_hand_puts_it_into_quarantine(story: Story) -> None:
+    assert [story.dies() for _ in range(3)] == [False, False, True]
+    event, letter = story.published
+    assert isinstance(event, MessageQuarantined)
+    assert (event.ref, event.in_hand, event.digest, len(event.reports)) == (story.ref, "Order", POISON, 3)
+    assert isinstance(letter, DeadLetter)
+    assert letter.why == "quarantined: 3 processes have died of it"
+    (held,) = story.quarantine.held()
+    assert (held.ref, held.digest) == (story.ref, POISON)
+    assert all(len(report.stderr_tail) == 50 for report in held.reports)
+
+
+def test_the_first_death_counts_though_nobody_had_written_down_the_digest(story: Story) -> None:
+    assert not story.quarantine.suspects(story.ref)
+    assert not story.dies(0)
+    assert story.quarantine.suspects(story.ref)
+    assert [story.dies(), story.dies()] == [False, True]
+
+
+def test_a_first_death_of_another_type_does_not_count(story: Story) -> None:
+    story.dies(0, words="Another")
+    assert [story.dies() for _ in range(3)] == [False, False, True]
+
+
+def test_without_digests_nothing_is_refused(story: Story) -> None:
+    assert not any(story.dies(0) for _ in range(10))
+
+
+def test_deaths_of_other_messages_and_of_other_children_are_counted_apart(story: Story, system: ActorSystem) -> None:
+    other: ActorRef = ActorRef(system, name="other", actor_class=Actor)
+    report = ExitReport(in_hand="Order")
+    for digest in (1, 2, 3, 4, 5):
+        assert not story.dies(digest)
+        assert story.quarantine.died(other, SEGV, report, digest=1, deaths=9) is None
+    assert [story.dies(1), story.dies(1)] == [False, True]
+
+
+@pytest.mark.parametrize("reason", [NORMAL, SHUTDOWN, KILLED])
+def test_ends_that_were_wanted_do_not_count(story: Story, reason: ExitReason) -> None:
+    assert not any(story.dies(reason=reason) for _ in range(5))
+
+
+@pytest.mark.parametrize("reason", [SEGV, Crash("E", "x"), ExitStatus(0), Hang("deadline")])
+def test_ends_that_were_not_wanted_count(story: Story, reason: ExitReason) -> None:
+    assert [story.dies(reason=reason) for _ in range(3)] == [False, False, True]
+
+
+def test_a_death_without_a_message_in_hand_does_not_count(story: Story) -> None:
+    assert not any(story.dies(words=None) for _ in range(5))
+
+
+@pytest.mark.parametrize(("deaths", "expected"), [(1, [True]), (2, [False, True]), (0, [False] * 5)])
+def test_how_many_deaths_it_takes_is_a_limit(story: Story, deaths: int, expected: list[bool]) -> None:
+    assert [story.dies(deaths=deaths) for _ in expected] == expected
+
+
+def test_what_is_refused_is_released_one_by_one_or_altogether(story: Story) -> None:
+    for digest in (1, 2, 3):
+        story.dies(digest, deaths=1)
+    urn = story.ref.urn
+    assert story.quarantine.holds(urn)
+    assert story.quarantine.release(story.ref, 2) == 1
+    assert story.quarantine.release(story.ref, 2) == 0
+    assert story.quarantine.refused(urn, 2) is None
+    assert story.quarantine.refused(urn, 1) is not None
+    assert story.quarantine.release(story.ref) == 2
+    assert not story.quarantine.holds(urn)
+
+
+def test_the_tables_are_bounded(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "SUSPECTS_MAX", 10)
+    monkeypatch.setattr(quarantine, "HELD_MAX", 5)
+    for digest in range(1, 100):
+        story.dies(digest)
+    assert len(story.quarantine._suspects) == 10
+    for digest in range(1, 100):
+        story.dies(digest, deaths=1)
+    assert [held.digest for held in story.quarantine.held()] == [95, 96, 97, 98, 99]
+
+
+class Passed:
+    """An outlet that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.passed: list[object] = []
+
+    def send(self, message: LinkMessage, to: object = "") -> None:
+        self.passed.append(message)
+
+    def tell(self, urn: str, body: object, to: object) -> None:
+        self.passed.append((urn, body))
+
+    def tell_raw(self, urn: str, said: tuple[bytes, object], to: object) -> None:
+        self.passed.append((urn, said))
+
+
+def test_the_sieve_refuses_that_message_to_that_actor_alone(story: Story, system: ActorSystem) -> None:
+    letters: list[DeadLetter] = []
+    system.bus.subscribe(letters.append, DeadLetter)  # type: ignore[arg-type]
+    urn, poison, food = story.ref.urn, encode("poison"), encode("food")
+    story.dies(digest_of(poison), deaths=1)
+    passed = Passed()
+    sieve = Sieve(story.quarantine, story.ref, Peer(system, hosted=story.ref), passed)
+    for send in (
+        lambda body: sieve.tell(urn, body, story.ref),
+        lambda body: sieve.tell_raw(urn, (body[:3], body[3:]), story.ref),
+        lambda body: sieve.send(Tell(urn, body), story.ref),
+        lambda body: sieve.send(Ask(urn, 1, body), story.ref),
+    ):
+        with pytest.raises(
+            Quarantined, match=r"Order .* is quarantined: 1 processes of .*child.* died of it"
+        ) as caught:
+            send(poison)
+        assert isinstance(caught.value, LocalProtocolError)
+        send(food)
+    assert [letter.message for letter in letters] == ["poison"] * 3  # who asks gets the error
+    sieve.tell("urn:another", poison, "another")
+    sieve.send(KillRequest(urn), story.ref)
+    assert len(passed.passed) == 6
+    story.quarantine.release(story.ref)
+    sieve.tell(urn, poison, story.ref)
+    assert passed.passed[-1] == (urn, poison)
+
+
+def no_refs(token: object) -> object:
+    raise AssertionError(f"no refs in here, got {token}")
+
+
+def test_a_message_is_known_by_its_bytes_from_arrival_to_handling() -> None:
+    digests = Digests()
+    body = encode({"a": [1, 2]})
+    first, second = digests.decode(body, refs=no_refs), digests.decode(body, refs=no_refs)
+    assert first == second
+    assert digests.taken(first) == digests.taken(second) == digest_of(body)
+    assert digests.taken(first) == 0  # handled once
+    assert digests.taken({"a": [1, 2]}) == 0  # it came from elsewhere
+
+
+def test_a_message_that_is_the_same_object_twice_is_known_twice() -> None:
+    digests, body = Digests(), encode(7)
+    first, second = digests.decode(body, refs=no_refs), digests.decode(body, refs=no_refs)
+    assert first is second
+    assert [digests.taken(first) for _ in range(3)] == [digest_of(body), digest_of(body), 0]
+
+
+def test_of_messages_that_nobody_handles_not_all_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regrow.actors.hosting.digests._WAITING_MAX", 5)
+    digests = Digests()
+    messages = [digests.decode(encode([number]), refs=no_refs) for number in range(9)]
+    assert [digests.taken(message) != 0 for message in messages] == [False] * 4 + [True] * 5
