@@ -74,9 +74,11 @@ class HostedProcess:
         self._loop = loop
         protocol = LinkProtocol(Side.PARENT, incarnation=self.incarnation, acknowledge_on_receipt=False)
         self._link = LinkSocket(loop, begun.sock, protocol, on_message=self._receive, on_end=self._link_ended)
-        self.pace = peer.pace = Pace(self._link, loop, system, whom=lambda: ref, backlog=peer.backlog)
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
-        self.doorstep = Doorstep(self._link, peer.refused, begun.waits_for)
+        self.doorstep = doorstep = Doorstep(self._link, peer.refused, begun.waits_for)
+        self.pace = peer.pace = Pace(
+            self._link, loop, system, whom=lambda: ref, backlog=peer.backlog, kept=lambda: doorstep.kept
+        )
         self.succession: Succession | None = None  # set before it begins, for one that is replaced when it is worn out
         self._lock = threading.Lock()  # guards the two below
         self._process: LaunchedProcess | None = None

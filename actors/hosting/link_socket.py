@@ -97,15 +97,13 @@ class LinkSocket:
         """Tells and asks that the peer has not finished with, as far as it has said."""
         return self.protocol.outstanding + len(self._tells)
 
-    @property
-    def has_credit(self) -> bool:
-        """Whether the window of the peer has room for another message."""
-        return self.protocol.has_credit_for(1 + len(self._tells), self._waiting_bytes)
+    def has_credit_beside(self, kept: int) -> bool:
+        """Whether the window of the peer has room for another message, and for so many that are not given to it yet."""
+        return self.protocol.has_credit_for(1 + kept + len(self._tells), self._waiting_bytes)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether half of the window of the peer is free."""
-        return self.protocol.has_room_beside(len(self._tells), self._waiting_bytes)
+    def has_room_beside(self, kept: int) -> bool:
+        """Whether half of the window of the peer is free, with so many that are not given to it yet."""
+        return self.protocol.has_room_beside(kept + len(self._tells), self._waiting_bytes)
 
     def write(self) -> None:
         """Write what the protocol has to say by itself. Runs in: any thread; never blocks."""

@@ -32,8 +32,8 @@ LOOK_MAX_SECONDS: Final = 0.02  # the same if nothing moves, or far too much wai
 class Pace:
     """Runs in: any thread, but for `after_read`: the I/O thread. Never blocks.
 
-    `backlog` says how many messages of the other side still wait. MailboxHigh and MailboxLow, of `whom`, are published
-    when the window is used up, and when half of it is free again.
+    `backlog` says how many messages of the other side still wait, `kept` how many of ours that the link has not got.
+    MailboxHigh and MailboxLow, of `whom`, are published when the window is used up, and when half of it is free again.
     """
 
     def __init__(
@@ -44,14 +44,16 @@ class Pace:
         *,
         whom: Callable[[], ActorRef | None],
         backlog: Callable[[], int],
+        kept: Callable[[], int] = lambda: 0,
     ) -> None:
         self._link = link
         self._loop = loop
         self._system = system
         self._whom = whom
         self._backlog = backlog
+        self._kept = kept
         self._lock = threading.Lock()
-        self._waiters: list[AskFuture[None]] = []
+        self._room_again: AskFuture[None] = AskFuture()  # for all who wait now
         self._closed = False
         self._held_back = Told(self._room)
         self._patience = LOOK_SECONDS
@@ -64,31 +66,30 @@ class Pace:
     @property
     def outstanding(self) -> int:
         """How many messages of ours the other side has not begun with, as far as it has said."""
-        return self._link.outstanding
+        return self._link.outstanding + self._kept()
 
     def told(self) -> Told:
         """What to give to who has just sent a message."""
         if self.saturated:
             return self._held_back
-        if self._link.has_credit:
+        if self._link.has_credit_beside(self._kept()):
             return TOLD
         return self._hold_back()
 
     def full(self) -> bool:
         """Whether somebody who can do without should not send now."""
-        return self.saturated or not self._link.has_credit
+        return self.saturated or not self._link.has_credit_beside(self._kept())
 
     def look(self) -> None:
         """See whether there is room again: after credit has come."""
-        if not self.saturated or not (self._link.has_room or self._closed):
+        if not self.saturated or not (self._closed or self._link.has_room_beside(self._kept())):
             return
         with self._lock:
             fallen, self.saturated = self.saturated, False
-            waiters, self._waiters = self._waiters, []
+            room, self._room_again = self._room_again, AskFuture()
         if fallen:
             self._publish(MailboxLow)
-        for waiter in waiters:
-            waiter.try_set(None)
+        room.try_set(None)
 
     def close(self) -> None:
         """The other side has gone: nobody waits for it any more."""
@@ -107,16 +108,12 @@ class Pace:
 
     def _room(self) -> AskFuture[None] | None:
         with self._lock:
-            if not self.saturated:
-                return None
-            waiter: AskFuture[None] = AskFuture()
-            self._waiters.append(waiter)
-            return waiter
+            return self._room_again if self.saturated else None
 
     def _publish(self, event: type[MailboxHigh | MailboxLow]) -> None:
         whom = self._whom()
         if whom is not None:
-            self._system.bus.publish(event(whom, self._link.outstanding))
+            self._system.bus.publish(event(whom, self.outstanding))
 
     # Theirs, here.
 
