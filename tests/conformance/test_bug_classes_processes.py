@@ -69,7 +69,8 @@ def test_b_53_nobody_forks_a_process_with_threads_and_nothing_runs_between_fork_
             if isinstance(node, ast.Attribute) and node.attr in {"fork", "forkpty"}:
                 forking.append(path.name)
             assert not (isinstance(node, ast.keyword) and node.arg == "preexec_fn"), path
-    assert set(forking) <= {"zygote.py"}  # a process of its own, that never has a second thread
+    # The zygote is a process of its own that never has a second thread; the others try imports in its forks.
+    assert set(forking) <= {"zygote.py", "zygote_imports.py", "sharing.py"}
 
 
 @case("B-54")

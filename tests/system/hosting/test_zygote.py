@@ -242,6 +242,7 @@ def test_a_spare_that_somebody_has_stopped_is_not_used(zygote_bench: Bench) -> N
     zygote_bench.start()
     spare = spare_of(zygote_bench)
     os.kill(spare, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[0] == "T")  # not at once
     assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
     until(lambda: not Path(f"/proc/{spare}").exists())
 
