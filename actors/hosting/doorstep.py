@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import ProtocolError
 from ...protocol.host.messages import Ask, LinkMessage, Parcel, Tell
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .link_socket import LinkSocket
 
 __all__ = ("Doorstep",)
+
+_EACH_BYTES: Final = 256  # what a message takes here besides its body, about
 
 
 class Doorstep:
@@ -81,7 +83,8 @@ class Doorstep:
         return [message.body for message, _ in waiting if isinstance(message, Tell)]
 
     def _keeps(self, message: LinkMessage, to: object) -> bool:
-        size = len(message.body) if isinstance(message, Tell | Ask) else 0
+        carried = message.message if isinstance(message, Parcel) else message
+        size = _EACH_BYTES + len(carried.body) if isinstance(carried, Tell | Ask) else 0
         with self._lock:
             if self._clear or (self._open and not self._has_to_wait(message)):
                 return False
