@@ -272,7 +272,7 @@ class Peer:
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         read = self.read if arrival is None else arrival.read
-        decoding = decode if self.digests is None else self.digests.decode
+        decoding = decode if self.digests is None or arrival is not None else self.digests.decode
         if ref is not None:
             self._fed[ref] = None
         for body in bodies:
@@ -296,7 +296,7 @@ class Peer:
                 raise ActorDeadError(to, NOPROC)
             self._fed[ref] = None
             read = self.read if arrival is None else arrival.read
-            decoding = decode if self.digests is None else self.digests.decode
+            decoding = decode if self.digests is None or arrival is not None else self.digests.decode
             message = decoding(body, refs=read) if len(body) else ActorStop()
             known = answered_aside(ref, message)
             if known is not None:

@@ -10,7 +10,7 @@ from dying_actors import Doomed
 from hosted_actors import Order
 from hosting_bench import WAIT, Bench
 
-from regrow.actors import ActorDeadError, ActorExited, ActorRef, DeadLetter, Limits
+from regrow.actors import ActorDeadError, ActorExited, ActorRef, Blob, DeadLetter, Limits
 from regrow.actors.hosting import MessageQuarantined, ProcessReplaced, Quarantined
 from regrow.protocol.exits import ExitStatus
 from regrow.protocol.remote_error import RemoteError
@@ -77,6 +77,16 @@ def test_other_messages_of_the_same_type_are_not_refused(bench: Bench) -> None:
         die_of(bench, ref, Order("os_exit", code))
     assert bench.system.hosting.quarantine.held() == ()
     assert ref.ask(Order("pid"), timeout=WAIT)
+    handle.stop(timeout=WAIT)
+
+
+def test_a_message_with_a_blob_in_it_is_never_refused(bench: Bench) -> None:
+    handle, ref = start(bench, deaths_before_quarantine=1)
+    for _ in range(3):
+        with Blob(b"abc") as blob:
+            die_of(bench, ref, Order("raise_error", blob))
+    assert bench.system.hosting.quarantine.held() == ()
+    assert not [event for event in bench.events.all() if isinstance(event, MessageQuarantined)]
     handle.stop(timeout=WAIT)
 
 
