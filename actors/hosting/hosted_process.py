@@ -102,7 +102,7 @@ class HostedProcess:
                 clock=system.clock,
                 pid=lambda: self.pid,
                 signal=self._signal,
-                kill=self.kill,
+                kill=self.slay,
                 arm=self.alarms.set,
             )
         )
@@ -175,17 +175,22 @@ class HostedProcess:
 
     def stop_request(self, reason: ExitReason, deadline: float | None) -> None:
         """Walk the ladder: STOP, SIGTERM at 60 % of the time, SIGKILL to the group at the deadline."""
-        self._loop.call(lambda: self._stop(reason, deadline))
+        self._loop.call(lambda: (self if self.succession is None else self.succession.active).stop(reason, deadline))
 
     def kill(self) -> None:
-        """SIGKILL to its group; the exit is announced soon after."""
+        """SIGKILL to its group; the exit is announced soon after. So end its heir, and the one that it replaces."""
+        if self.succession is None:
+            self.slay()
+        else:
+            self.succession.kill()
+
+    def slay(self) -> None:
+        """SIGKILL to the group of this very process. Runs in: any thread."""
         with self._lock:
             self._killing = True
             process = self._process
         if process is not None:
             slay(process)
-        if self.succession is not None:
-            self.succession.killed(self)
 
     def linked(self, peer: ActorRef) -> None:
         """Have the root linked to `peer`, unless it asked for that itself."""
@@ -284,7 +289,8 @@ class HostedProcess:
 
     # Stop.
 
-    def _stop(self, reason: ExitReason, deadline: float | None) -> None:
+    def stop(self, reason: ExitReason, deadline: float | None) -> None:
+        """Stop this very process."""
         if self.state is ProcessState.DEAD:
             return
         if self.state is ProcessState.READY:
@@ -315,7 +321,7 @@ class HostedProcess:
     def _broke(self, error: Exception) -> None:
         """It cannot be talked to any more: end it."""
         self._fault = self._fault or error
-        self.kill()
+        self.slay()
 
     # Death.
 

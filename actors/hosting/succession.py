@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import RegrowError
@@ -27,6 +26,7 @@ from ..outcome import StartOutcome
 from ..pykka_seam import ActorStop
 from ..signals import ExitReport
 from .conception import ProcessState
+from .errors import OutboxFull
 from .events import ProcessReplaced, ReplacementFailed
 
 if TYPE_CHECKING:
@@ -35,19 +35,20 @@ if TYPE_CHECKING:
 __all__ = ("Conceive", "Succession")
 
 RETRY_SECONDS: Final = 30.0  # after an heir that did not become ready
+TAKE_OVER_SECONDS: Final = 0.1  # between tries, while the outbox of the one before is full
 
 Conceive = Callable[[int, Callable[[StartOutcome], None]], "HostedProcess"]
 """Begin another process of the same child, with this incarnation; its outcome comes as that of any start."""
 
 
 class Succession:
-    """The processes of one life of a child. Runs in: the I/O thread, but for `put` and `killed`."""
+    """The processes of one life of a child. Runs in: the I/O thread, but for `put` and `kill`."""
 
     def __init__(self, first: HostedProcess, conceive: Conceive) -> None:
         self.active = first  # who gets what is sent to the ref
         self.begun_as: Final = first.incarnation
         self._conceive = conceive
-        self._lock = threading.Lock()  # guards `active` and `_ending` against those who send
+        self._lock = threading.Lock()  # guards the three below and `active` against those who send, and who kill
         self._heir: HostedProcess | None = None  # starts
         self._retired: HostedProcess | None = None  # finishes what it was sent
         self._ending = False  # the child is to end: nobody takes over any more
@@ -83,15 +84,18 @@ class Succession:
             return
         self._ending = True
         if self._heir is not None:
-            self._heir.kill()
+            self._heir.slay()
         if self._retired is not None:
-            self._retired.stop_request(reason, deadline)
+            self._retired.stop(reason, deadline)
 
-    def killed(self, life: HostedProcess) -> None:
-        """Hear that a process was killed. Runs in: any thread."""
-        for other in (self._heir, self._retired):
-            if life is self.active and other is not None and other is not life:
-                other.kill()
+    def kill(self) -> None:
+        """End the child: kill all that it has. Runs in: any thread."""
+        with self._lock:
+            self._ending = True
+            lives = (self.active, self._heir, self._retired)
+        for life in lives:
+            if life is not None:
+                life.slay()
 
     def ended(self, life: HostedProcess, reason: ExitReason, report: ExitReport, announce: Callable[[], None]) -> None:
         """Hear of the end of a process; `announce` makes it the end of the child."""
@@ -104,11 +108,11 @@ class Succession:
             life.stopped.set()
         elif self._retired is not None:  # which gets the time that the child has to end
             self._announce = announce
-            self._retired.stop_request(reason, life.system.clock.now() + life.system.hosting.orphan_grace)
+            self._retired.stop(reason, life.system.clock.now() + life.system.hosting.orphan_grace)
         else:
             self._ending = True
             if self._heir is not None:
-                self._heir.kill()
+                self._heir.slay()
             announce()
 
     # The replacement.
@@ -129,12 +133,17 @@ class Succession:
             raise AssertionError("an heir that nobody has conceived is ready")
         with self._lock:
             if self._ending or old.state is not ProcessState.READY:
-                heir.kill()
+                heir.slay()
                 return
+            try:
+                old.post(Envelope(ActorStop()))  # the last that it gets
+            except OutboxFull:  # it reads nothing at the moment; if it never does, it is killed for that
+                heir.alarms.later("take over", TAKE_OVER_SECONDS, self._take_over)
+                return
+            except ActorDeadError:
+                pass  # it dies at this moment: then it has finished
             self._heir, self._retired, self.active = None, old, heir
             heir.ref.bind(heir)
-            with suppress(ActorDeadError):  # it dies at this moment: then it has finished
-                old.post(Envelope(ActorStop()))  # the last that it gets
         for peer in old.interest.linked_ones():
             heir.linked(peer)
         self.check()

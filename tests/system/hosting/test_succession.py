@@ -24,7 +24,8 @@ from regrow.actors import (
     Exit,
     Limits,
 )
-from regrow.actors.hosting import HostedRef, ProcessReplaced, ReplacementFailed
+from regrow.actors.hosting import HostedRef, OutboxFull, ProcessReplaced, ReplacementFailed
+from regrow.actors.hosting.conception import ProcessState
 from regrow.actors.hosting.succession import RETRY_SECONDS
 from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitStatus, Shutdown, Signaled
 from regrow.supervision import ChildStarted, RestartIntensity, RestartScheduled, SupervisorHandle, SupervisorSpec
@@ -357,6 +358,47 @@ def test_a_stop_or_kill_ends_all_of_them(bench: Bench, folder: str, how: str, wh
     wait_gone(other)
     assert not ref.is_alive()
     assert len([e for e in bench.events.all() if isinstance(e, ActorExited) and e.ref is ref]) == 1
+
+
+@pytest.mark.parametrize("how", ["shutdown", "kill"])
+def test_who_ends_the_child_at_the_moment_of_a_replacement_ends_it_all_the_same(
+    bench: Bench, folder: str, how: str
+) -> None:
+    ref = start(bench, folder, max_messages=1)
+    before = ref.process  # whom somebody has found behind the ref, and does not turn to yet
+    assert before is not None
+    ref.tell(Order("block", 60.0))
+    wait_until(lambda: ref.incarnation == 2)
+    pids = (before.pid or 0, ref.pid or 0)
+    if how == "kill":
+        before.kill()
+    else:
+        before.stop_request(SHUTDOWN, bench.system.clock.now() + 1.0)
+    assert bench.events.wait(ActorExited, lambda event: event.ref is ref).reason in {KILLED, SHUTDOWN}
+    for pid in pids:
+        wait_gone(pid)
+
+
+def test_one_that_reads_nothing_is_replaced_when_it_reads_again(bench: Bench, folder: str) -> None:
+    ref = start(bench, folder, max_age=3600.0)
+    first, loop = ref.pid or 0, bench.system.hosting.loop
+    os.kill(first, signal.SIGSTOP)
+    for size in (8 * MIB, MIB, 64 * 1024, 1024, 0):  # until not even the word to end has room
+        with pytest.raises(OutboxFull):
+            while True:
+                ref.tell(b"x" * size)
+    succession = ref.process.succession if ref.process is not None else None
+    assert succession is not None
+    assert loop.run(lambda: succession._replace("max_age"), WAIT)
+    heir = succession._heir
+    assert heir is not None
+    wait_until(lambda: heir.state is ProcessState.READY)
+    assert loop.run(lambda: None, WAIT)  # what follows from that has been done
+    assert ref.pid == first
+    os.kill(first, signal.SIGCONT)
+    event = replaced(bench)
+    assert (event.old, event.reason) == (1, NORMAL)
+    assert ref.ask(Order("pid"), timeout=WAIT) == heir.pid
 
 
 def test_pykkas_stop_is_not_taken_for_a_replacement(bench: Bench, folder: str) -> None:
