@@ -124,8 +124,7 @@ class Home:
         """
         with self._lock:
             self._closed = True
-        while (logs := self._take_logs()) is not None:
-            self._link.send(logs)
+        self._link.send_logs()
 
     def _take_logs(self) -> Logs | None:
         """Runs in: whichever thread writes, with the link's lock, so nothing here may wait for that."""

@@ -37,7 +37,6 @@ _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that con
 BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
 BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
 BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
-_CHUNKS_MAX: Final = 8  # of something large, before others have their turn
 _TELL_BYTES: Final = 64  # what a tell is counted for besides its body
 LOG_FRAMES: Final = 8  # of them are written at once, then whoever waits for the lock gets it
 _BESIDE_BYTES: Final = socket.CMSG_SPACE(DESCRIPTORS_MAX * array("i").itemsize)
@@ -98,7 +97,7 @@ class LinkSocket:
         return self.protocol.outstanding + len(self._tells)
 
     def has_credit_beside(self, kept: int) -> bool:
-        """Whether the window of the peer has room for another message, and for so many that are not given to it yet."""
+        """Whether the window of the peer has room for one more, beside so many that are not given to it yet."""
         return self.protocol.has_credit_for(1 + kept + len(self._tells), self._waiting_bytes)
 
     def has_room_beside(self, kept: int) -> bool:
@@ -194,6 +193,14 @@ class LinkSocket:
         finally:
             self._lock.release()
 
+    def send_logs(self) -> None:
+        """Send all that the log lane has. Errors: LocalProtocolError if the link's state does not allow it any more."""
+        with self._lock:  # all the while: who writes meanwhile would take from the lane, too, and send it first
+            while self.log_lane and (logs := self.log_lane()):
+                self.protocol.send(logs)
+            if self._open and not self._blocked:
+                self._write()
+
     def drain(self) -> None:
         """Read what is left of a peer that has died. Runs in: the loop's thread."""
         while not self._ended and self._read():
@@ -246,9 +253,7 @@ class LinkSocket:
                     self._awaits_room = False
                     self._loop.watch(self._interest(), READ)
         if events & READ and not self._ended:
-            chunks = 1
-            while self._read() and chunks < _CHUNKS_MAX and self.protocol.reader.wanted() is not None:
-                chunks += 1  # the rest of something large is perhaps there already
+            self._read()
 
     def _read(self) -> bool:
         """Take what is there once. False: nothing was, or nothing ever will."""
