@@ -59,7 +59,7 @@ class HostedRef(ActorRef[Actor]):
     def resize_window(self, messages: int, size_bytes: int) -> None:
         """Have another window: what may be unfinished on either side before the other is told that there is no room.
 
-        For this life only; `Limits` is for all. Errors: LocalProtocolError for numbers that make none; ActorDeadError.
+        For this life only. Errors: LocalProtocolError for numbers that make none; ActorDeadError.
         """
         process = self.process
         if process is None or not process.alive:

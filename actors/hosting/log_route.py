@@ -9,8 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from ...protocol.exits import Crash, crash_of
-from ..roles.log_sender import LEVELS, sayable
+from ..roles.log_sender import LEVELS, said_by, sayable
 
 if TYPE_CHECKING:
     from .home import Home
@@ -41,11 +40,10 @@ class HomeHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one. Faults of its formatting are logging's own business (`handleError`)."""
-        try:
-            text = record.getMessage()
-        except Exception:  # noqa: BLE001 - arguments that do not fit the message
-            self.handleError(record)
+        spoken = said_by(self, record)
+        if spoken is None:
             return
+        text, crash = spoken
         number = record.levelno
         context: dict[str, object] = {
             "logger": record.name,
@@ -64,7 +62,7 @@ class HomeHandler(logging.Handler):
             text,
             record.created,
             context,
-            exception=_crash_in(record),
+            exception=crash,
             at_once=number >= logging.WARNING,
         )
 
@@ -100,8 +98,3 @@ def _level_below(number: int) -> str:
     ('warning', 'trace')
     """
     return _NAMES[max((known for known in _NAMES if known <= number), default=LEVELS["trace"])]
-
-
-def _crash_in(record: logging.LogRecord) -> Crash | None:
-    error = record.exc_info[1] if record.exc_info else None
-    return None if error is None else crash_of(error)

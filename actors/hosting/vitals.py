@@ -1,6 +1,6 @@
 """What was seen of a hosted process while it lived: its memory, and what the kernel had counted by then.
 
-What lives here: looking, and what the last look said. What must not: what is done about it (`limits_watch.py`).
+What lives here: looking, and what the last look said. What must not: what is done about it (`upkeep.py`).
 Where there is no /proc (macOS) nothing is seen.
 Source: proc_pid_statm(5).
 """

@@ -9,14 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...protocol.codec import encode
 from ...protocol.errors import CodecError
-from ...protocol.exits import Crash
+from ...protocol.exits import Crash, crash_of
 from ...protocol.host.messages import LogRecord
 
-__all__ = ("LEVELS", "LogSender", "SenderStatistics", "level_number", "refuse_record", "sayable")
+if TYPE_CHECKING:
+    import logging
+
+__all__ = ("LEVELS", "LogSender", "SenderStatistics", "level_number", "refuse_record", "said_by", "sayable")
 
 LEVELS: Final = {"trace": 5, "debug": 10, "info": 20, "success": 25, "warning": 30, "error": 40, "critical": 50}
 """Level names and their numbers, as loguru and the standard library rank them."""
@@ -102,6 +105,17 @@ def level_number(level: str) -> int:
     True
     """
     return LEVELS.get(level.lower(), LEVELS["info"])
+
+
+def said_by(handler: logging.Handler, record: logging.LogRecord) -> tuple[str, Crash | None] | None:
+    """Give what a record of `logging` says; None if its arguments do not fit, which is its own business."""
+    try:
+        text = record.getMessage()
+    except Exception:  # noqa: BLE001 - arguments that do not fit the message
+        handler.handleError(record)
+        return None
+    error = record.exc_info[1] if record.exc_info else None
+    return text, None if error is None else crash_of(error)
 
 
 def sayable(value: object) -> object:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ...protocol.exits import Crash, crash_of
 from .invocation import current_or_none
-from .log_sender import LEVELS
+from .log_sender import LEVELS, said_by
 
 __all__ = ("LogSink", "Logger", "StdlibHandler", "logger", "set_process_sink")
 
@@ -75,16 +75,13 @@ class StdlibHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand one record on. Faults of its formatting are logging's own business (`handleError`)."""
-        try:
-            text = record.getMessage()
-        except Exception:  # noqa: BLE001 - arguments that do not fit the message
-            self.handleError(record)
+        said = said_by(self, record)
+        if said is None:
             return
+        text, crash = said
         level = record.levelname.lower()
-        error = record.exc_info[1] if record.exc_info else None
-        sink = self._target._sink
         context = {"logger": record.name, **self._target._context}
-        sink(level if level in LEVELS else "info", text, context, crash_of(error) if error is not None else None)
+        self._target._sink(level if level in LEVELS else "info", text, context, crash)
 
 
 def _format(message: object, args: tuple[object, ...]) -> str:

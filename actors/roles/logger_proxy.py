@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...protocol.exits import is_abnormal
@@ -137,7 +137,7 @@ class LoggerProxy(Actor):
 
     def _take(self, record: LogRecord, ref: ActorRef) -> None:
         """Runs in: any thread, the host's loop mostly. Never blocks."""
-        self._enqueue(record if record.source else _from(record, ref.name))
+        self._enqueue(record if record.source else replace(record, source=ref.name))
 
     def _enqueue(self, record: LogRecord) -> None:
         with self._lock:
@@ -238,17 +238,3 @@ class LogForwarder(Actor):
                 self._sender.log(event.level, event.text, {"role": event.source, **event.context})
             case ActorExited() if is_abnormal(event.reason):
                 self._sender.log("error", f"{event.ref.name} ended: {event.reason}", {"role": event.ref.name})
-
-
-def _from(record: LogRecord, source: str) -> LogRecord:
-    return LogRecord(
-        level=record.level,
-        text=record.text,
-        at=record.at,
-        context=record.context,
-        sequence=record.sequence,
-        source=source,
-        exception=record.exception,
-        pid=record.pid,
-        incarnation=record.incarnation,
-    )

@@ -58,7 +58,7 @@ class Credit:
 
     def has_credit_for(self, count: int, waiting_bytes: int = 0) -> bool:
         """Whether so many more fit, while so many bytes wait to be written."""
-        fits = len(self._unfinished) + self._waiting + count <= self._window_messages
+        fits = self.outstanding + count <= self._window_messages
         return fits and self._unfinished_bytes + waiting_bytes < self._window_bytes
 
     @property
@@ -79,22 +79,17 @@ class Credit:
     @property
     def is_flooded(self) -> bool:
         """Whether the peer has sent far more than the window."""
-        return self._received - self._finished > 2 * self._window_messages
+        return self.unfinished > 2 * self._window_messages
 
     @property
     def has_unfinished(self) -> bool:
         """Whether so much has come that was not yet finished with that the peer waits to hear of it."""
-        untold = self._received - self._told
-        if untold >= max(1, self._window_messages // 2):
-            return True
-        return untold > 0 and self._received_bytes >= self._window_bytes // 2
+        return self._is_much(self._received - self._told)
 
     def acknowledge(self, count: int = 1) -> None:
         """Say that `count` tells and asks of the peer have been finished with. The next frame tells the peer."""
         if self._finished + count > self._received:
-            raise LocalProtocolError(
-                "acknowledge", expected=f"at most {self._received - self._finished} unfinished", got=count
-            )
+            raise LocalProtocolError("acknowledge", expected=f"at most {self.unfinished} unfinished", got=count)
         self._finished += count
 
     def finished_but(self, waiting: int) -> None:
@@ -124,7 +119,10 @@ class Credit:
     @property
     def _is_owed(self) -> bool:
         """Whether so much was finished with that the peer may wait to hear of it."""
-        untold = self._finished - self._told
+        return self._is_much(self._finished - self._told)
+
+    def _is_much(self, untold: int) -> bool:
+        """Whether so many that the peer was not told of are half of a window, by their number or their bytes."""
         if untold >= max(1, self._window_messages // 2):
             return True
         return untold > 0 and self._received_bytes >= self._window_bytes // 2

@@ -8,13 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hosted_actors import Order
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, settle
 
 from regrow.actors import ActorExited, StartFailed
 from regrow.actors.hosting import HostedRef, HostingStatistics, HostingWarning
@@ -31,13 +29,6 @@ class Who(Actor):
     def on_receive(self, message):
         return IMPORTED_BY, os.getpid(), VERSION
 """
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not what():
-        assert time.monotonic() < deadline, "it never was so"
-        time.sleep(0.005)
 
 
 def now(bench: Bench) -> HostingStatistics:
@@ -69,7 +60,7 @@ def test_the_module_of_a_target_is_imported_once_for_all_that_follow(zygote_benc
     target = write(folder, "shared_by_all")
     imported_by, pid, _ = who(zygote_bench.start(target=target))
     assert imported_by == pid
-    until(lambda: "shared_by_all" in now(zygote_bench).shared)
+    settle(lambda: "shared_by_all" in now(zygote_bench).shared)
     imported_by, pid, _ = who(zygote_bench.start(target=target))
     assert imported_by == zygote_bench.system.hosting.zygote_pid != pid
 
@@ -132,11 +123,11 @@ def test_a_preloaded_module_that_starts_a_thread_costs_its_zygote_but_no_start(
     zygote = zygote_bench.system.hosting.zygote_pid
     zygote_bench.system.hosting.preload("rude_preload")
     assert "rude" in zygote_bench.events.wait(HostingWarning).text
-    until(lambda: zygote_bench.system.hosting.zygote_pid not in (None, zygote))
+    settle(lambda: zygote_bench.system.hosting.zygote_pid not in (None, zygote))
     assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
     first.tell(Order("os_exit", 3))  # the one that has been replaced still sees its forks to the end
     assert zygote_bench.events.wait(ActorExited).reason == ExitStatus(3)
-    until(lambda: now(zygote_bench).zygotes == 1)
+    settle(lambda: now(zygote_bench).zygotes == 1)
     warnings = [event for event in zygote_bench.events.all() if isinstance(event, HostingWarning)]
     assert len(warnings) == 1, warnings
 
@@ -147,7 +138,7 @@ def test_a_preloaded_module_that_starts_a_thread_costs_its_zygote_but_no_start(
 def test_code_that_has_changed_on_disk_is_taken_after_a_reload(zygote_bench: Bench, folder: Path) -> None:
     bench, target = zygote_bench, write(folder, "changing")
     first = bench.start(target=target)
-    until(lambda: "changing" in now(bench).shared)
+    settle(lambda: "changing" in now(bench).shared)
     write(folder, "changing", version=2)
     assert who(bench.start(target=target))[2] == 1  # the same code for all, until somebody says otherwise
     zygote = bench.system.hosting.zygote_pid
@@ -165,7 +156,7 @@ def test_what_was_refused_may_be_shared_after_a_reload(zygote_bench: Bench, fold
     write(folder, "mended")
     bench.system.hosting.reload()
     bench.start(target=target)
-    until(lambda: now(bench).shared == ("mended",))
+    settle(lambda: now(bench).shared == ("mended",))
     assert now(bench).unshared == ()
 
 
@@ -176,17 +167,17 @@ def test_a_zygote_that_was_replaced_ends_with_its_last_fork(zygote_bench: Bench)
         bench.system.hosting.reload()
     refs[0].tell(Order("os_exit", 7))
     assert bench.events.wait(ActorExited).reason == ExitStatus(7)
-    until(lambda: now(bench).zygotes == 2)  # the one between them had only a spare
+    settle(lambda: now(bench).zygotes == 2)  # the one between them had only a spare
     for ref in refs[1:]:
         ref.stop(timeout=WAIT)
-    until(lambda: now(bench).zygotes == 1)
+    settle(lambda: now(bench).zygotes == 1)
 
 
 # Spares.
 
 
 def spare_of(bench: Bench) -> int:
-    until(lambda: len(now(bench).spares) == 1)
+    settle(lambda: len(now(bench).spares) == 1)
     return now(bench).spares[0]
 
 
@@ -224,7 +215,7 @@ def test_a_spare_that_dies_is_replaced(zygote_bench: Bench) -> None:
     zygote_bench.start()
     spare = spare_of(zygote_bench)
     os.kill(spare, signal.SIGKILL)
-    until(lambda: now(zygote_bench).spares not in ((), (spare,)))
+    settle(lambda: now(zygote_bench).spares not in ((), (spare,)))
     assert now(zygote_bench).spares_lost == 1
 
 
@@ -232,7 +223,7 @@ def test_spares_that_die_again_and_again_are_no_longer_made(zygote_bench: Bench)
     zygote_bench.start()
     for lost in range(1, LOST_MAX + 1):
         os.kill(spare_of(zygote_bench), signal.SIGKILL)
-        until(lambda lost=lost: now(zygote_bench).spares_lost == lost)  # type: ignore[misc]
+        settle(lambda lost=lost: now(zygote_bench).spares_lost == lost)  # type: ignore[misc]
     assert "spare" in zygote_bench.events.wait(HostingWarning).text
     assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
     assert now(zygote_bench).spares == ()
@@ -242,9 +233,9 @@ def test_a_spare_that_somebody_has_stopped_is_not_used(zygote_bench: Bench) -> N
     zygote_bench.start()
     spare = spare_of(zygote_bench)
     os.kill(spare, signal.SIGSTOP)
-    until(lambda: Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[0] == "T")  # not at once
+    settle(lambda: Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[0] == "T")  # not at once
     assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
-    until(lambda: not Path(f"/proc/{spare}").exists())
+    settle(lambda: not Path(f"/proc/{spare}").exists())
 
 
 def test_a_spare_is_not_used_after_its_zygote_has_died(zygote_bench: Bench) -> None:
@@ -264,9 +255,9 @@ def test_there_are_as_many_as_are_wanted(zygote_bench: Bench) -> None:
     assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
     assert now(zygote_bench).spares == ()
     hosting.spares = 3
-    until(lambda: len(now(zygote_bench).spares) == 3)
+    settle(lambda: len(now(zygote_bench).spares) == 3)
     hosting.spares = 1
-    until(lambda: len(now(zygote_bench).spares) == 1)
+    settle(lambda: len(now(zygote_bench).spares) == 1)
     for wrong in (-1, SPARES_MAX + 1, True):
         with pytest.raises(ValueError, match=r"Hosting\.spares: expected an integer from 0 to 16"):
             hosting.spares = wrong
@@ -287,7 +278,7 @@ def test_a_system_that_ends_leaves_no_spare() -> None:
     bench = Bench("zygote")
     bench.system.hosting.spares = 3
     bench.start()
-    until(lambda: len(now(bench).spares) == 3)
+    settle(lambda: len(now(bench).spares) == 3)
     pids = [*now(bench).spares, bench.system.hosting.zygote_pid]
     assert bench.system.shutdown() == ()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
