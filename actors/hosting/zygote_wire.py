@@ -57,13 +57,18 @@ def transmit(sock: socket.socket, kind: str, *fields: object, fds: Sequence[int]
 
 
 def receive(sock: socket.socket) -> tuple[str, list[object], list[int]] | None:
-    """Read one packet: kind, fields, descriptors (close-on-exec). None: the peer is gone."""
+    """Read one packet: kind, fields, descriptors (close-on-exec). None: the peer is gone, and so is all it has sent.
+
+    Errors: BlockingIOError: there is nothing yet.
+    """
     room = socket.CMSG_SPACE(DESCRIPTORS_MAX * 4)
     flags = socket.MSG_CMSG_CLOEXEC if hasattr(socket, "MSG_CMSG_CLOEXEC") else 0
     try:
         data, rights, _, _ = sock.recvmsg(PACKET_MAX_BYTES, room, flags)
     except ConnectionResetError:
-        return None
+        # It closed before it had read all of ours. Linux says that once, ahead of what it sent us before: a process
+        # put under our guard in its last moment.
+        data, rights, _, _ = sock.recvmsg(PACKET_MAX_BYTES, room, flags)
     fds = array.array("i")
     for _, kind, content in rights:
         if kind == socket.SCM_RIGHTS:
