@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, cast
 
@@ -21,9 +21,12 @@ from benchmarks.restarts import measure_hosted
 from regrow.actors import Actor, ActorExited, ActorSystem, Blob, ChildSpec, Isolation, Start, Started
 from regrow.actors.hosting import HostedRef, OutboxFull
 from regrow.actors.outcome import StartWaiter
+from regrow.protocol.codec import encode
 
 __all__ = ("hosted_workloads",)
 
+PROCESSES = 8  # that get the same
+ROW_BYTES = 9  # of a float, said
 LOOK_SECONDS = 0.01  # between looks at a page
 BEAT_MS = 1000.0  # between beats, when all is well
 FULL_SECONDS = 0.0002  # until another look at an outbox that was full
@@ -192,6 +195,39 @@ def _tell_when_there_is_room(ref: HostedRef, message: object) -> None:
             return
 
 
+def _broadcast(stage: _Stage, count: int, size: int) -> dict[str, float]:
+    """Many small values to all processes: by a broadcast, told to each, and only encoded."""
+    rows = [float(number) for number in range(size * MEBIBYTE // ROW_BYTES)]
+    refs = [stage.start(Echo) for _ in range(PROCESSES)]
+    together, each, encoded = [], [], []
+    sent = 0
+    for _ in range(count):
+        began = clock()
+        sent += stage.system.hosting.broadcast(refs, rows).sent
+        together.append((clock() - began) * 1e3)
+        _settle(refs)
+        began = clock()
+        for ref in refs:
+            ref.tell(rows)
+        each.append((clock() - began) * 1e3)
+        _settle(refs)
+        began = clock()
+        encode(rows)
+        encoded.append((clock() - began) * 1e3)
+    expect("told", count * PROCESSES, sent)
+    return {
+        "ms": middle(together),
+        "each": middle(each),
+        "encoding": middle(encoded),
+        "seconds": (sum(together) + sum(each)) / 1e3,
+    }
+
+
+def _settle(refs: Sequence[HostedRef]) -> None:
+    for ref in refs:
+        expect("answer", 1, ref.ask(1, timeout=WAIT))
+
+
 def _page(stage: _Stage, count: int, _size: int) -> dict[str, float]:
     """What it has written down, read without asking it."""
     ref = stage.start(Echo)
@@ -277,6 +313,7 @@ _WORKLOADS: Mapping[str, Callable[[_Stage, int, int], dict[str, float]]] = {
     "tell back": _tell_back,
     "ask": _ask,
     "payload": _payload,
+    "broadcast": _broadcast,
     "page": _page,
     "load": _load,
     "blob": _blob,

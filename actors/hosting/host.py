@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,6 +21,7 @@ from ..child_spec import ChildSpec
 from ..errors import NameTaken, SystemClosed
 from ..lineage import path_below
 from ..outcome import StartFailed, StartOutcome
+from .broadcasting import tell_all
 from .conception import conceive
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
@@ -45,6 +46,7 @@ from .wear import wears_out
 from .zygote_launcher import ZygoteLauncher
 
 if TYPE_CHECKING:
+    from ..broadcast import Broadcast
     from ..ref import ActorRef
     from ..signals import ExitReport
     from ..system import ActorSystem
@@ -305,6 +307,17 @@ class Hosting:
         proxy = self._system.spawn(LoggerProxy, logger)
         self.set_log_level(level)
         return proxy
+
+    def broadcast(self, refs: Iterable[ActorRef], message: object) -> Broadcast:
+        """Tell all of them the same. It is encoded once, however many processes get it; a local actor gets the object.
+
+        Gives how many took it, and who did not: who is dead, or whose outbox is full, keeps nobody else from getting
+        it, and a DeadLetter tells of it. Among all that the caller tells one of them it keeps its order.
+        Runs in: any thread; waits only for mailboxes that let senders wait.
+        Errors, before anybody is told: CodecError, also for a Blob or a socket in it, which only one can have;
+        FrameTooLarge.
+        """
+        return tell_all(refs, message)
 
     def close(self, timeout: float = 5.0) -> None:
         """Kill what still lives, then end the zygote and the I/O thread. Blocks up to `timeout` seconds."""

@@ -46,6 +46,7 @@ from ..signals import ExitReport
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .digests import Digests
+from .encoded import MINE, YOURS, Encoded
 from .errors import OutboxFull
 from .pace import Pace
 from .remembered import remember
@@ -58,8 +59,6 @@ if TYPE_CHECKING:
 
 __all__ = ("Outlet", "Peer")
 
-_MINE: Final = "mine"  # the actor lives on the sender's side, or is reached through it
-_YOURS: Final = "yours"
 _POISON: Final = b""  # the body of pykka's stop message; no encoded value is empty
 
 
@@ -108,17 +107,17 @@ class Peer:
                 raise HasDescriptors
             return None
         if value is self._hosted or (isinstance(value, RemoteRef) and value.peer is self):
-            return RefToken(value.urn, value.name, _YOURS)
+            return RefToken(value.urn, value.name, YOURS)
         if isinstance(value, RemoteRef):
             with self._lock:
                 remember(self._forwarded, value.urn, value)
-        return RefToken(value.urn, value.name, _MINE)
+        return RefToken(value.urn, value.name, MINE)
 
     def read(self, token: RefToken | DescriptorToken) -> ActorRef:
         """Make a ref of a token. Errors: RemoteProtocolError for a descriptor, as none came with this message."""
         if isinstance(token, DescriptorToken):
             raise RemoteProtocolError("descriptor", expected="none in this message", got=token)
-        if token.origin == _YOURS:
+        if token.origin == YOURS:
             found = self.local(token.urn)
             return found or ActorRef(self.system, name=token.name or token.urn, actor_class=Actor, urn=token.urn)
         return self.remote(token.urn, token.name)
@@ -156,12 +155,21 @@ class Peer:
                 self._ask(ref, future, _POISON if stopping else self.encode(said), stopping=stopping)
             elif type(said) is bytes and len(said) >= INLINE_MAX_BYTES:
                 self.outlet.tell_raw(ref.urn, encode_bytes(said), ref)
+            elif type(said) is Encoded:
+                self._post_encoded(ref, said)
             else:
                 self.outlet.tell(ref.urn, _POISON if type(said) is ActorStop else self.encode(said), ref)
         except HasDescriptors:
             self._post_parcel(ref, said, future)
         except LocalProtocolError as error:
             self._refused(ref, error)
+
+    def _post_encoded(self, ref: ActorRef, said: Encoded) -> None:
+        head, body = said.said_to(self)
+        if head:
+            self.outlet.tell_raw(ref.urn, (head, body), ref)
+        else:
+            self.outlet.tell(ref.urn, body, ref)
 
     def _post_parcel(self, ref: ActorRef, said: object, future: AskFuture[Any] | None) -> None:
         with Departure(self.say) as departure:

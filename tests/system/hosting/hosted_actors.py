@@ -154,6 +154,9 @@ class Puppet(Actor):
     def do_tell(self, value: tuple[ActorRef, object]) -> None:
         value[0].tell(value[1])
 
+    def do_broadcast(self, value: tuple[list[ActorRef], object]) -> int:
+        return self.system.hosting.broadcast(*value).sent
+
     def do_ask(self, value: tuple[ActorRef, object]) -> object:
         return value[0].ask(value[1], timeout=5)
 

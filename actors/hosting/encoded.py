@@ -1,0 +1,60 @@
+"""A message for several processes, said once: the same bytes go into every link.
+
+What lives here: the bytes, and for whom they hold. What must not: who gets them (`../broadcast.py`), the links.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ...protocol.codec import encode, encode_bytes
+from ...protocol.errors import FrameTooLarge
+from ...protocol.ext import Refusal
+from ...protocol.limits import FRAME_MAX_BYTES, INLINE_MAX_BYTES
+from ...protocol.ref_token import RefToken
+from ..ref import ActorRef
+from .carried import travels_by_descriptor
+
+if TYPE_CHECKING:
+    from ...protocol.frames import Buffer
+    from .peer import Peer
+
+__all__ = ("MINE", "YOURS", "Encoded")
+
+MINE: Final = "mine"  # the actor lives on the sender's side, or is reached through it
+YOURS: Final = "yours"
+
+
+class Encoded:
+    """Stands for a message in an envelope. Runs in: any thread; made in that of the sender.
+
+    Errors: CodecError with the path of what cannot be said, or belongs to one receiver only; FrameTooLarge.
+    """
+
+    __slots__ = ("_refs", "_said", "message")
+
+    def __init__(self, message: object) -> None:
+        self.message = message
+        self._refs: dict[ActorRef, None] = {}
+        if type(message) is bytes and len(message) >= INLINE_MAX_BYTES:
+            self._said: tuple[bytes, Buffer] = encode_bytes(message)
+        else:
+            self._said = (b"", encode(message, refs=self._say))
+        size = len(self._said[1])
+        if size > FRAME_MAX_BYTES:
+            raise FrameTooLarge("message for several", expected=f"at most {FRAME_MAX_BYTES} bytes", got=size)
+
+    def said_to(self, peer: Peer) -> tuple[bytes, Buffer]:
+        """Give the message as this process has to hear it, in two pieces: anew if a ref in it is one of its own."""
+        tokens = [peer.say(ref) for ref in self._refs]  # of all: the peer has to know whom it may be asked for
+        if any(token is not None and token.origin != MINE for token in tokens):
+            return b"", peer.encode(self.message)
+        return self._said
+
+    def _say(self, value: object) -> RefToken | None:
+        if isinstance(value, ActorRef):
+            self._refs[value] = None
+            return RefToken(value.urn, value.name, MINE)
+        if travels_by_descriptor(value):
+            raise Refusal("data that several can get (a blob or a socket is handed over, so only one can have it)")
+        return None
