@@ -13,6 +13,8 @@ SHELL := bash
 PYTHON ?=
 VENV ?= .venv
 ARGS ?=
+# Tests wait more than they compute, so there is one more than there are processors.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
@@ -22,6 +24,7 @@ MANIFESTS := pyproject.toml setup.py
 BENCHMARKS ?= heartbeat recovery supervision actors processes timers importing
 SOAK_ROUNDS ?= 10
 SOAK_SECONDS ?= 300
+SOAK_KILLS ?= 10000
 STATE_MACHINES := tests/supervision/test_core_stateful.py
 
 .PHONY: help demo test compat lint types bench docs soak mutate clean
@@ -33,8 +36,8 @@ help: ## say what can be made (this)
 demo: $(STAMP)/core ## see it work: a worker, a gateway, and what happens when things die
 	@$(BIN)/regrow demo $(ARGS)
 
-test: $(STAMP)/test ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)/test ## run the tests, WORKERS at a time; ARGS="-n0 --pdb" for one after the other
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 compat: $(STAMP)/test ## run pykka's own tests with our actors in the place of its own; they come from PyPI
 	@.ci/compat $(VENV) $(ARGS)
@@ -58,8 +61,9 @@ bench: $(STAMP)/core ## measure; ARGS="--json" for machines, BENCHMARKS="actors"
 docs: $(STAMP)/docs ## build the documentation into site/; any warning is an error
 	$(BIN)/zensical build --clean --strict
 
-soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, end actors at random for SOAK_SECONDS, and the tests of real processes SOAK_ROUNDS times
+soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, end actors at random for SOAK_SECONDS and SOAK_KILLS processes, and the tests of real processes SOAK_ROUNDS times
 	@$(BIN)/python -m benchmarks.actors_soak --seconds $(SOAK_SECONDS)
+	@$(BIN)/python -m benchmarks.processes_soak --kills $(SOAK_KILLS)
 	@$(BIN)/python -m pytest $(STATE_MACHINES) --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 -q
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \

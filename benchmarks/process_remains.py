@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from benchmarks.actor_serving import Workload
 
-__all__ = ("MARK", "leaving_nothing", "living", "settled")
+__all__ = ("MARK", "descriptors", "leaving_nothing", "living", "settled")
 
 MARK = "REGROW_BENCHMARK_RUN"  # in the environment of every process of one run, whoever its parent is by now
 SETTLE_SECONDS = 5.0
@@ -29,11 +29,11 @@ def leaving_nothing(workloads: Mapping[str, Workload]) -> dict[str, Workload]:
 
 def _checked(workload: Workload) -> Workload:
     def run(count: int, size: int) -> dict[str, float]:
-        processes, descriptors = living(), _descriptors()
+        processes, before = living(), descriptors()
         values = workload(count, size)
         gc.collect()  # what only a circle keeps open
         left = settled(lambda: living() - processes)
-        more = settled(lambda: {fd: to for fd, to in _descriptors().items() if descriptors.get(fd) != to})
+        more = settled(lambda: {fd: to for fd, to in descriptors().items() if before.get(fd) != to})
         if left or more:
             raise AssertionError(f"left behind: processes {sorted(left)}, descriptors {more}")
         return values
@@ -41,9 +41,9 @@ def _checked(workload: Workload) -> Workload:
     return run
 
 
-def settled(left: Callable[[], T]) -> T:
-    """Wait for some seconds until nothing is left; give what is."""
-    end = time.monotonic() + SETTLE_SECONDS
+def settled(left: Callable[[], T], seconds: float = SETTLE_SECONDS) -> T:
+    """Wait for so long until nothing is left; give what is."""
+    end = time.monotonic() + seconds
     while (found := left()) and time.monotonic() < end:
         time.sleep(0.005)
     return found
@@ -68,7 +68,8 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _descriptors() -> dict[int, str]:
+def descriptors() -> dict[int, str]:
+    """Give the descriptors of this process, and what each one leads to."""
     found = {}
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - one descriptor less while looking
         try:

@@ -140,7 +140,7 @@ def test_what_a_child_asks_for_while_its_supervisor_ends_is_refused(system: Acto
     assert refused == ["supervisor 'top' is stopping"] * 2
 
 
-@pytest.mark.parametrize("given", [None, 3, "a start", object(), [1]], ids=repr)
+@pytest.mark.parametrize("given", [None, 3, "a start", object(), [1]], ids=lambda value: type(value).__name__)
 def test_a_start_function_that_gives_garbage_is_a_failed_start(system: ActorSystem, given: object) -> None:
     handle = start(system)
     with pytest.raises(FailedToStartChild, match="expected an Actor class"):
