@@ -15,8 +15,7 @@ import random
 import signal
 import threading
 import time
-import zlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -24,14 +23,13 @@ from typing import Any, Final, Literal, cast
 import pykka
 
 from benchmarks.process_remains import descriptors, living, settled
+from benchmarks.process_soak_asks import ANSWER_SECONDS, Askers
 from benchmarks.process_soak_cast import Listener, Victim
 from regrow.actors import (
     ActorDeadError,
     ActorExited,
     ActorRef,
     ActorSystem,
-    AskFuture,
-    Blob,
     ChildSpec,
     Isolation,
     Limits,
@@ -44,9 +42,7 @@ from regrow.supervision import NO_BACKOFF, RestartIntensity, SupervisionError, S
 __all__ = ("Host", "main")
 
 ASKERS: Final = 3
-ANSWER_SECONDS: Final = 30.0  # until an answer is taken for never coming
 SETTLE_SECONDS: Final = 60.0  # until every child answers again once nobody is killed any more
-FUTURES_MAX: Final = 2000  # asks whose answers nobody waits for at once
 PATIENT: Final = Limits(stopped_seconds=0.3, hang_limit=5.0, busy_limit=5.0, deaths_before_quarantine=0)
 WORN: Final = Limits(stopped_seconds=0.3, hang_limit=5.0, busy_limit=5.0, deaths_before_quarantine=0, max_messages=40)
 CHILDREN: Final[tuple[tuple[str, Literal["zygote", "exec"], Limits], ...]] = (
@@ -65,8 +61,6 @@ class Host:
 
     def __init__(self, seed: int, *, calm: bool = False) -> None:
         self.kills: Counter[str] = Counter()
-        self.outcomes: Counter[str] = Counter()
-        self.objections: list[str] = []
         self._calm = calm
         self._rng = random.Random(seed)
         self._before = (living(), descriptors(), set(threading.enumerate()))
@@ -77,11 +71,10 @@ class Host:
         if calm:
             self.system.bus.subscribe(self._died, ActorExited)
         self._supervisor = self._supervise()
-        self._over = threading.Event()
-        self._futures: deque[tuple[str, AskFuture[Any]]] = deque()
+        self._askers = Askers(lambda rng: self._ref(rng.choice(CHILDREN)[0]), self._home)
+        self.outcomes, self.objections = self._askers.outcomes, self._askers.objections
         self._threads = [
-            threading.Thread(target=self._watched, args=(lambda n=n: self._ask_on(seed + n),), name=f"asker {n}")
-            for n in range(ASKERS)
+            threading.Thread(target=self._watched, args=(seed + n,), name=f"asker {n}") for n in range(ASKERS)
         ]
         for thread in self._threads:
             thread.start()
@@ -106,73 +99,6 @@ class Host:
 
     def _ref(self, name: str) -> HostedRef | None:
         return cast("HostedRef | None", self.system.whereis(name))
-
-    def _ask_on(self, seed: int) -> None:
-        rng = random.Random(f"asks {seed}")
-        while not self._over.is_set():
-            ref = self._ref(rng.choice(CHILDREN)[0])
-            if ref is None:
-                self._over.wait(0.001)
-                continue
-            what, message, fits = self._request(rng)
-            try:
-                self._send(rng, ref, what, message, fits)
-            except pykka.Timeout:
-                self.objections.append(f"no answer to {what} from {ref} within {ANSWER_SECONDS:g} s")
-            except ActorDeadError:
-                self.outcomes["died"] += 1
-            except (OutboxFull, MailboxFull):
-                self.outcomes["refused"] += 1
-                self._over.wait(0.002)
-
-    def _send(
-        self, rng: random.Random, ref: HostedRef, what: str, message: tuple[Any, ...], fits: Callable[[Any], bool]
-    ) -> None:
-        way = rng.randrange(4)
-        if way == 0:
-            ref.tell(message)
-            self.outcomes["told"] += 1
-        elif way == 1 and len(self._futures) < FUTURES_MAX:
-            self._futures.append((what, ref.ask(message, block=False)))
-        else:
-            answer = ref.ask(message, timeout=ANSWER_SECONDS)
-            self.outcomes["answered"] += 1
-            if not fits(answer):
-                self.objections.append(f"{ref} answered {what} with {str(answer)[:100]}")
-
-    def _request(self, rng: random.Random) -> tuple[str, tuple[Any, ...], Callable[[Any], bool]]:
-        def anything(_answer: object) -> bool:
-            return True
-
-        match rng.randrange(12):
-            case 0:
-                return "sleep", ("sleep", rng.random() * 0.02), anything
-            case 1:
-                return "hold_gil", ("hold_gil", rng.random() * 0.02), anything
-            case 2:
-                return "compute", ("compute", rng.random() * 0.02), anything
-            case 3:
-                data = rng.randbytes(100_000)
-                return "checksum", ("checksum", Blob(data)), zlib.crc32(data).__eq__
-            case 4:
-                return "blob", ("blob", 200_000), lambda blob: len(blob) == 200_000 and blob.close() is None
-            case 5:
-                return "give", ("give", 300_000), (b"g" * 300_000).__eq__
-            case 6:
-                return "log", ("log", 50), anything
-            case 7:
-                return "say", ("say", 50), anything
-            case 8:
-                return "tell_home", ("tell_home", self._home, 20), anything
-            case 9:
-                return "ask_home", ("ask_home", self._home), "question".__eq__
-            case 10 if rng.randrange(20) == 0:
-                return "run_program", ("run_program",), anything
-            case 11 if rng.randrange(40) == 0:
-                return "nest", ("nest",), anything
-            case _:
-                value = rng.getrandbits(60)
-                return "echo", ("echo", value), value.__eq__
 
     # Who is killed.
 
@@ -250,7 +176,7 @@ class Host:
 
     def settle(self) -> None:
         """Kill nobody any more; every child must answer, every ask must have come to something."""
-        self._over.set()
+        self._askers.over.set()
         for thread in self._threads:
             thread.join(ANSWER_SECONDS + 5.0)
             if thread.is_alive():
@@ -258,15 +184,7 @@ class Host:
         expected = {os.getpid()}
         for name, _, _ in CHILDREN:
             expected.add(self._answer_of(name))
-        for what, future in self._futures:
-            try:
-                future.get(timeout=ANSWER_SECONDS)
-                self.outcomes["answered later"] += 1
-            except pykka.Timeout:
-                self.objections.append(f"the answer to {what} never came")
-            except (ActorDeadError, OutboxFull, MailboxFull):
-                self.outcomes["died"] += 1
-        self._futures.clear()
+        self._askers.settle()
         if not self._calm:
             self._look_for_orphans(expected)
 
@@ -317,12 +235,12 @@ class Host:
 
     def _died(self, event: object) -> None:
         assert isinstance(event, ActorExited)
-        if not self._over.is_set() and isinstance(event.ref, HostedRef):
+        if not self._askers.over.is_set() and isinstance(event.ref, HostedRef):
             self.objections.append(f"{event.ref} was healthy and ended: {event.reason}")
 
-    def _watched(self, work: Callable[[], None]) -> None:
+    def _watched(self, seed: int) -> None:
         try:
-            work()
+            self._askers.run(seed)
         except BaseException as error:
             self.objections.append(f"a thread of the soak failed: {error!r}")
             raise

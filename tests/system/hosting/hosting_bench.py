@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 from hosted_actors import Puppet
@@ -26,6 +29,13 @@ def settle(true: Callable[[], bool]) -> None:
             return
         ticking.wait(0.01)
     raise AssertionError(f"expected it within {WAIT} s")
+
+
+def stop_process(pid: int | None) -> None:
+    """Send it a SIGSTOP, and wait until that has stopped it, which is not at once."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    settle(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
 
 
 class Events:

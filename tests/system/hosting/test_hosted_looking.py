@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hosted_actors import Order
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, stop_process
 from test_hosted_process import wait_in_hand
 
 from regrow.actors import ActorDeadError, ActorExited, AskTimeout, LivesElsewhere, Started, StateChanged, Statistics
@@ -123,12 +123,11 @@ def test_one_that_starts_says_so(bench: Bench) -> None:
 def test_one_whose_process_stands_still_is_a_timeout(bench: Bench) -> None:
     ref = bench.start()
     bench.system.ask_timeout = 0.1
-    assert ref.pid is not None
-    os.kill(ref.pid, signal.SIGSTOP)
+    stop_process(ref.pid)
     for look in LOOKS:
         with pytest.raises(AskTimeout):
             look(ref)
-    os.kill(ref.pid, signal.SIGCONT)
+    os.kill(ref.pid or 0, signal.SIGCONT)
     bench.system.ask_timeout = WAIT
     ref.resume()
     assert isinstance(ref.statistics(), Statistics)

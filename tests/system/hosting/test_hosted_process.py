@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hosted_actors import Order, Puppet, puppet_start
-from hosting_bench import WAIT, Bench, settle
+from hosting_bench import WAIT, Bench, settle, stop_process
 
 from regrow.actors import (
     ActorDeadError,
@@ -70,7 +70,7 @@ def test_what_one_that_does_not_read_is_told_shares_frames(bench: Bench) -> None
     process = ref.process
     assert process is not None
     assert ref.pid is not None
-    os.kill(ref.pid, signal.SIGSTOP)
+    stop_process(ref.pid)
     for number in range(20_000):
         ref.tell(Order("tell", (inbox_ref, number)))
     waiting = process._link.protocol._ordered
@@ -84,9 +84,7 @@ def test_how_far_it_is_can_be_seen_without_asking_it(bench: Bench) -> None:
     ref = bench.start()
     assert ref.ask("ready", timeout=WAIT) == "ready"
     assert ref.pid is not None
-    os.kill(ref.pid, signal.SIGSTOP)
-    stat = Path(f"/proc/{ref.pid}/stat")
-    settle(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")  # until then it may still handle some
+    stop_process(ref.pid)
     for number in range(1_000):
         ref.tell(number)
     settle(lambda: ref.load() == 1_000)  # one that is just being written may be missed
@@ -161,7 +159,7 @@ def test_an_outbox_over_its_bound_refuses_messages_but_not_the_stop(
     assert ref.process is not None
     ref.process._link._limit_bytes = 1_000_000
     assert ref.pid is not None
-    os.kill(ref.pid, signal.SIGSTOP)
+    stop_process(ref.pid)
     with pytest.raises(OutboxFull):
         for _ in range(100):
             ref.tell(b"x" * 100_000)
@@ -235,7 +233,7 @@ def test_a_process_that_dies_in_its_start_is_a_failed_start_with_its_status(benc
 
 def test_a_start_that_takes_too_long_is_killed(bench: Bench) -> None:
     bench.start()
-    outcome = bench.outcome("hang", start_timeout=1.0)
+    outcome = bench.outcome("hang", start_timeout=2.0)
     assert isinstance(outcome, StartFailed)
     assert isinstance(outcome.error, StartTimeout)
     assert outcome.report is not None
@@ -759,7 +757,7 @@ def test_a_zygote_that_was_stopped_is_a_start_timeout_and_replaced(zygote_bench:
     bench.start()
     pid = bench.system.hosting.zygote_pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    stop_process(pid)
     outcome = bench.outcome(start_timeout=0.3)
     assert isinstance(outcome, StartFailed)
     assert isinstance(outcome.error, StartTimeout)

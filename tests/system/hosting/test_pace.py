@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from crowded_actors import Crowded, Eager, Patient
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, stop_process
 
 from regrow.actors import ActorDeadError, ActorRef, MailboxHigh, MailboxLow
 from regrow.actors.hosting import HostedRef
@@ -151,7 +151,7 @@ def test_one_that_stands_still_takes_no_more_than_the_window(bench: Bench) -> No
     ref = bench.start(target=Crowded)
     assert ref.ask("ready", timeout=WAIT) == "ready"
     assert ref.pid is not None
-    os.kill(ref.pid, signal.SIGSTOP)
+    stop_process(ref.pid)
     assert fill(ref) <= 2 * WINDOW_MESSAGES
     os.kill(ref.pid, signal.SIGCONT)
     assert ref.tell("x").wait(WAIT)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from hosted_actors import Order
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, stop_process
 from wearing_actors import Asking, Stubborn, Wearing, tree_start
 
 from regrow.actors import (
@@ -382,7 +382,7 @@ def test_who_ends_the_child_at_the_moment_of_a_replacement_ends_it_all_the_same(
 def test_one_that_reads_nothing_is_replaced_when_it_reads_again(bench: Bench, folder: str) -> None:
     ref = start(bench, folder, max_age=3600.0)
     first, loop = ref.pid or 0, bench.system.hosting.loop
-    os.kill(first, signal.SIGSTOP)
+    stop_process(first)
     for size in (8 * MIB, MIB, 64 * 1024, 1024, 0):  # until not even the word to end has room
         with pytest.raises(OutboxFull):
             while True:

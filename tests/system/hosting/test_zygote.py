@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hosted_actors import Order
-from hosting_bench import WAIT, Bench, settle
+from hosting_bench import WAIT, Bench, settle, stop_process
 
 from regrow.actors import ActorExited, StartFailed
 from regrow.actors.hosting import HostedRef, HostingStatistics, HostingWarning
@@ -232,8 +232,7 @@ def test_spares_that_die_again_and_again_are_no_longer_made(zygote_bench: Bench)
 def test_a_spare_that_somebody_has_stopped_is_not_used(zygote_bench: Bench) -> None:
     zygote_bench.start()
     spare = spare_of(zygote_bench)
-    os.kill(spare, signal.SIGSTOP)
-    settle(lambda: Path(f"/proc/{spare}/stat").read_text().rpartition(")")[2].split()[0] == "T")  # not at once
+    stop_process(spare)
     assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
     settle(lambda: not Path(f"/proc/{spare}").exists())
 
