@@ -45,6 +45,7 @@ from .timers import send_after
 if TYPE_CHECKING:
     from ..protocol.host.messages import LogRecord
     from .dispatchers.dispatcher import Dispatcher
+    from .environment_data import EnvironmentData
     from .hosting.host import Hosting
     from .timers import Timer
 
@@ -305,6 +306,13 @@ class ActorSystem(SystemView):
 
                 self._hosting = Hosting(self)
             return self._hosting
+
+    @property
+    def environment_data(self) -> EnvironmentData:
+        """What every hosted process finds in the `environment_data` of its own system, from its start on."""
+        from .environment_data import EnvironmentData
+
+        return self.part(EnvironmentData)
 
     def part(self, make: Callable[[ActorSystem], P]) -> P:
         """Give what `make` makes of this system, once a system: the same one to everybody who asks for it.

@@ -157,6 +157,7 @@ class HostedMain:
         parent = None if init.parent is None else self._peer.read(init.parent)
         home = self._system.host_link = Home(parent or self._peer.remote("", "host"), self._link, self._black_box)
         home.want(init.options.get("log_levels"))
+        self._system.environment_data.inherit(init.context)
         if init.options.get("digests"):
             self._peer.digests = Digests()
         self._importing = True

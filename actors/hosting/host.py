@@ -372,6 +372,7 @@ class Hosting:
                 "log_levels": self.log_levels(),
                 "digests": self.quarantine.suspects(ref),
             },
+            context=self._system.environment_data.said(),
         )
 
     def _guard_direct(self, process: DirectProcess, grace: float) -> None:

@@ -64,7 +64,8 @@ class Hello:
 class Init:
     """parent -> child: what to become. `target` is an import path; `args` encodes `(args, kwargs)`.
 
-    `args` must be decoded only after `target` was imported, since that registers the records in it.
+    `args` must be decoded only after `target` was imported, since that registers the records in it. `context` is the
+    environment data that is set on this side, encoded value by value.
     """
 
     target: str

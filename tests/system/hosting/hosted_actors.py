@@ -195,12 +195,24 @@ class Puppet(Actor):
         return pid
 
     def do_nest(self, launcher: str) -> int:
+        return int(self.start_inner(launcher).ask(Order("pid"), timeout=20))
+
+    def start_inner(self, launcher: str) -> ActorRef:
         waiter = StartWaiter()
         spec = ChildSpec(id="inner", start=Start(Puppet), isolation=Isolation.PROCESS, launcher=launcher)  # type: ignore[arg-type]
         self.system.begin(spec, parent=self.ref, ref=None, on_outcome=waiter)
         ref = waiter.wait()
         self.kept.append(ref)
-        return int(ref.ask(Order("pid"), timeout=20))
+        return ref
+
+    def do_environment(self, _value: object) -> dict[str, object]:
+        return dict(self.system.environment_data)
+
+    def do_set_environment(self, value: tuple[str, object]) -> None:
+        self.system.environment_data[value[0]] = value[1]
+
+    def do_nested_environment(self, launcher: str) -> object:
+        return self.start_inner(launcher).ask(Order("environment"), timeout=20)
 
     def do_allocate(self, size: int) -> int:
         return len(bytearray(size))
