@@ -38,12 +38,11 @@ from .loop import IoLoop
 from .os_process import has_zygote
 from .peer import Peer
 from .quarantine import Quarantine, Sieve
-from .spares import SPARES_MAX
-from .statistics import HostingStatistics, private_bytes
 from .succession import Succession
 from .verdicts import Verdict
 from .wear import wears_out
 from .zygote_launcher import ZygoteLauncher
+from .zygote_settings import ZygoteSettings
 
 if TYPE_CHECKING:
     from ..broadcast import Broadcast
@@ -58,7 +57,7 @@ SPARES: Final = 1  # enough for restarts; of more that start at once, each asks 
 PRELOADED: Final = ("regrow.actors", "regrow.actors.hosting.child")
 
 
-class Hosting:
+class Hosting(ZygoteSettings):
     """Begins lives in processes. Runs in: any thread.
 
     `orphan_grace`: seconds that processes get to end well when this one has died; then they are killed.
@@ -67,14 +66,13 @@ class Hosting:
     def __init__(self, system: ActorSystem) -> None:
         self.orphan_grace = ORPHAN_GRACE_SECONDS
         self._system = system
-        self._loop = IoLoop(on_error=lambda error: system.bus.publish(HostingFault(None, crash_of(error))))
-        self.hang_watch: Final = HangWatch(system.clock, self._loop.call)
-        self._zygote: ZygoteLauncher | None = None
+        loop = IoLoop(on_error=lambda error: system.bus.publish(HostingFault(None, crash_of(error))))
+        self.hang_watch: Final = HangWatch(system.clock, loop.call)
         self._exec = ExecLauncher(self._guard_direct if has_zygote() else None)
+        zygote: ZygoteLauncher | None = None
         if has_zygote():
-            self._zygote = ZygoteLauncher(
-                self._loop, fallback=self._exec, warn=self._warn, preload=PRELOADED, spares=SPARES
-            )
+            zygote = ZygoteLauncher(loop, fallback=self._exec, warn=self._warn, preload=PRELOADED, spares=SPARES)
+        super().__init__(zygote, system.clock, loop)
         self._lock = threading.Lock()
         self._lives: weakref.WeakSet[HostedProcess] = weakref.WeakSet()
         self._closed = False
@@ -89,77 +87,6 @@ class Hosting:
     def verdicts(self) -> Mapping[HostedRef, Verdict]:
         """Give what each process that lives is judged to be. Runs in: any thread."""
         return self.hang_watch.verdicts()
-
-    @property
-    def zygote_pid(self) -> int | None:
-        """The zygote's number, None while there is none."""
-        return None if self._zygote is None else self._zygote.pid
-
-    def preload(self, *modules: str) -> None:
-        """Have the zygote import these, so that children need not: `preload("sqlite3", "websockets.sync.client")`.
-
-        Starts wait for that. One that starts a thread while it is imported is left out, with a `HostingWarning`. The
-        modules of targets need not be named: see `share_modules`.
-        """
-        if self._zygote is not None:
-            self._zygote.preload(*modules)
-
-    def reload(self) -> None:
-        """Take modules from disk anew: what starts from now on runs the code that is there now. Blocks for some ms.
-
-        Running children go on with the code that they have, and the zygote that forked them sees them to their end.
-        Children that are executed (`launcher="exec"`) import everything anew anyway. Not for this process's own code.
-        """
-        if self._zygote is not None:
-            self._zygote.reload()
-
-    @property
-    def share_modules(self) -> bool:
-        """Whether the zygote imports the modules of targets, too, once it has nothing else to do (default).
-
-        Not those of scripts, and none that leaves something behind when it is imported: threads, descriptors, a changed
-        environment. What an import reads of the environment is that of the first start. Set it before the first start.
-        """
-        return self._zygote is not None and self._zygote.share_modules
-
-    @share_modules.setter
-    def share_modules(self, share: bool) -> None:
-        if self._zygote is not None:
-            self._zygote.share_modules = share
-
-    @property
-    def spares(self) -> int:
-        """How many forks are kept ready for the next start: 1; 0 if that is not worth some 4 MB. At most 16.
-
-        Errors: ValueError for another number.
-        """
-        return 0 if self._zygote is None else self._zygote.spares.wanted
-
-    @spares.setter
-    def spares(self, wanted: int) -> None:
-        if isinstance(wanted, bool) or not 0 <= wanted <= SPARES_MAX:
-            raise ValueError(f"Hosting.spares: expected an integer from 0 to {SPARES_MAX}, got {wanted!r}")
-        if self._zygote is not None:
-            self._zygote.keep_spares(wanted)
-
-    def statistics(self) -> HostingStatistics:
-        """Look at what is held. Takes about a millisecond for each spare."""
-        zygote = self._zygote
-        if zygote is None:
-            return HostingStatistics(None, 0, 0, (), 0, 0, 0, 0, (), ())
-        pids = zygote.spares.pids()
-        return HostingStatistics(
-            zygote_pid=zygote.pid,
-            zygotes=zygote.zygotes,
-            zygotes_lost=zygote.zygotes_lost,
-            spares=pids,
-            spare_bytes=private_bytes(pids),
-            spares_lost=zygote.spares.lost,
-            started_from_spares=zygote.spares.taken,
-            started_cold=zygote.cold,
-            shared=tuple(sorted(zygote.shared)),
-            unshared=tuple(sorted(zygote.unshared.items())),
-        )
 
     def replace_stopped_zygote(self) -> None:
         """End the zygote if somebody has stopped it, for it owes an answer; its processes go on. Runs in: the loop."""

@@ -47,6 +47,11 @@ class IoLoop:
         """Say whether the calling thread is the loop's."""
         return self._thread is threading.current_thread()
 
+    @property
+    def closed(self) -> bool:
+        """Say whether it runs nothing any more."""
+        return self._closing
+
     def call(self, callback: Callable[[], None]) -> bool:
         """Run `callback` soon in the loop's thread. Runs in: any thread. False: the loop is closed, it will not run."""
         with self._lock:

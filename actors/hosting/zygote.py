@@ -27,6 +27,7 @@ from typing import Final
 from .child import HostedMain
 from .cradle import lie_in
 from .exec_launcher import BIND_NOW, restore_python_path
+from .host_watch import HostWatch
 from .os_process import open_pidfd, signal_group, signal_process
 from .own_process import buffer_lines, dump_stacks_on_request, leave
 from .rehearsal import rehearse
@@ -61,12 +62,15 @@ class Zygote:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._imports = Imports(self._poll, self._tell)
+        self._watch: HostWatch | None = None  # over our system, if it wants that
         self._main: HostedMain | None = None  # what a fork begins with; None: to be made, for the image has changed
 
     def run(self) -> None:
         """Serve until the system has closed the socket or died, then see everything in our care to its end."""
         while True:
-            ready = self._poll.poll(self._imports.patience())
+            ready = self._poll.poll(self._patience())
+            if self._watch is not None:
+                self._watch.look()
             if (not ready or self._imports.urgent) and self._imports.use_the_time():
                 self._main = None
                 self._prepare()
@@ -76,6 +80,10 @@ class Zygote:
                 elif not self._serve():
                     self._orphaned()
                     return
+
+    def _patience(self) -> int | None:
+        imports, watch = self._imports.patience(), None if self._watch is None else self._watch.patience()
+        return watch if imports is None else imports if watch is None else min(imports, watch)
 
     def _serve(self) -> bool:
         packet = receive(self._sock)
@@ -94,6 +102,10 @@ class Zygote:
                 self._care_for(_Ward(number, pid, fds[0], False, first_signal, grace))
             case "release", [int(number)]:
                 self._release(number)
+            case "watch", [float(limit)]:
+                if self._watch is not None:
+                    self._watch.close()
+                self._watch = HostWatch(fds[0], limit) if limit else None
             case _:
                 raise AssertionError(f"zygote: unexpected {kind!r} with {len(fields)} fields")
         return True

@@ -93,9 +93,10 @@ class Imports:
         return self._hurry and self._probe is None and bool(self._wanted or self._fit) and not self.spoiled
 
     def use_the_time(self) -> bool:
-        """Take one step. True: there is a module more."""
+        """Take one step, if there is one to take by now. True: there is a module more."""
         if self._probe is not None:
-            signal_group(self._probe.pid, self._probe.pidfd, signal.SIGKILL)  # too late; its end is read like any other
+            if time.monotonic() >= self._probe.deadline:  # its end is read like any other
+                signal_group(self._probe.pid, self._probe.pidfd, signal.SIGKILL)
         elif self._fit:
             return self._share(self._fit.pop())
         elif self._wanted:

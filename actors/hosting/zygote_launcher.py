@@ -14,6 +14,7 @@ from typing import Final
 
 from ...protocol.errors import CodecError
 from .errors import LaunchFailed
+from .host_pulse import HostPulse
 from .kernel_facts import is_stopped
 from .launcher import Launcher, LaunchOutcome, LaunchRequest
 from .loop import IoLoop
@@ -59,6 +60,7 @@ class ZygoteLauncher:
         self._orphan_grace = 0.0  # of what was launched last, and so of the spares that are made then
         self._births_lost = 0  # zygotes in a row that died with a birth in hand
         self._closing = False
+        self._pulse: HostPulse | None = None  # where a zygote watches that we get on
 
     @property
     def pid(self) -> int | None:
@@ -109,6 +111,10 @@ class ZygoteLauncher:
         """Have a zygote that can guard before there is anything to guard. As `guard`."""
         self._loop.run(self._prepare, HANDOVER_SECONDS)
 
+    def watch_host(self, pulse: HostPulse | None) -> None:
+        """Have zygotes watch this process by its pulse, from now on, and no longer by another one. As `guard`."""
+        self._loop.run(lambda: self._watch_host(pulse), HANDOVER_SECONDS)
+
     def kill_if_stopped(self) -> None:
         """End a zygote that a signal has stopped; what it owes is settled as for one that died. Runs in: the loop."""
         for link in self._links():
@@ -121,6 +127,8 @@ class ZygoteLauncher:
         for ward in self._wards.values():
             os.close(ward.pidfd)
         self._wards.clear()
+        if self._pulse is not None:
+            self._pulse.close()
         self.spares.close()
         for link in self._links():
             link.close_and_wait()
@@ -193,7 +201,11 @@ class ZygoteLauncher:
 
     def _replace(self) -> None:
         """Have a zygote again, if somebody counts on one: those under its guard, and whoever wants to start fast."""
-        if (self._wards or self.spares.wanted) and not self._closing and self._births_lost < BIRTHS_LOST_MAX:
+        if (
+            (self._wards or self._pulse or self.spares.wanted)
+            and not self._closing
+            and self._births_lost < BIRTHS_LOST_MAX
+        ):
             self._prepare()
             self._refill()
 
@@ -208,6 +220,8 @@ class ZygoteLauncher:
             self.shared.clear()
             self._link = link = ZygoteLink(self._loop, self)
             link.preload([module for module in self._preload if module not in self.unshared])
+            if self._pulse is not None:
+                link.watch(self._pulse.limit, self._pulse.page_fd)
             for ward in self._wards.values():
                 link.guard(ward)
                 for old in self._retired:
@@ -220,6 +234,15 @@ class ZygoteLauncher:
             self._prepare()  # a fresh zygote is told of all wards, of this one too
         else:
             self._link.guard(ward)
+
+    def _watch_host(self, pulse: HostPulse | None) -> None:
+        before, self._pulse = self._pulse, pulse
+        if before is not None:
+            before.close()
+        if self._link is None:
+            self._prepare()
+        else:
+            self._link.watch(0.0 if pulse is None else pulse.limit, -1 if pulse is None else pulse.page_fd)
 
     def _drop_ward(self, number: int) -> None:
         self._loop.call(lambda: self._release(number))

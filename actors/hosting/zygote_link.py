@@ -22,7 +22,7 @@ from .import_path import search_path
 from .launcher import LaunchOutcome, LaunchRequest
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import ProcessEnd, open_pidfd, signal_group, signal_process, wait_readable
-from .zygote_wire import BIRTH, FORK, GUARD, PRELOAD, RELEASE, WANT, receive, transmit
+from .zygote_wire import BIRTH, FORK, GUARD, PRELOAD, RELEASE, WANT, WATCH, receive, transmit
 
 __all__ = ("Fork", "Ward", "ZygoteLink", "ZygoteOwner")
 
@@ -184,6 +184,10 @@ class ZygoteLink:
     def release(self, number: int) -> None:
         """A process under its guard has ended."""
         self._send(RELEASE, number)
+
+    def watch(self, limit: float, page_fd: int) -> None:
+        """Have it end us if we do not beat in this page for so many seconds; 0: never."""
+        self._send(WATCH, limit, fds=(page_fd,) if limit else ())
 
     # Its end.
 

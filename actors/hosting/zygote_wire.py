@@ -1,7 +1,7 @@
 """What a system, its zygotes and their forks say to each other: one msgpack list a packet, descriptors beside it.
 
 Packets (SOCK_SEQPACKET), so a message and its descriptors always arrive together, and none of them is ever cut.
-To a zygote: preload, want, fork, guard, release. From it: forked, refused, ended, warned, imported, unfit.
+To a zygote: preload, want, fork, guard, release, watch. From it: forked, refused, ended, warned, imported, unfit.
 To a fork: birth, once.
 """
 
@@ -28,6 +28,7 @@ __all__ = (
     "UNFIT",
     "WANT",
     "WARNED",
+    "WATCH",
     "receive",
     "transmit",
 )
@@ -37,6 +38,7 @@ WANT: Final = "want"  # [module, path, cwd]: import this one when there is time,
 FORK: Final = "fork"  # [id, grace, spare] + cradle: the fork waits there for its birth
 GUARD: Final = "guard"  # [id, pid, first signal, grace] + pidfd: end this one too if the system dies
 RELEASE: Final = "release"  # [id]: that one has ended
+WATCH: Final = "watch"  # [seconds] + page: end the system if it does not beat there for so long; 0: never
 FORKED: Final = "forked"  # [id, pid] + pidfd
 REFUSED: Final = "refused"  # [id, why]
 ENDED: Final = "ended"  # [id, wait status, peak resident bytes]: reaped

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-__all__ = ("LOG_LEVELS", "app_dir_option", "control_option", "duration", "json_option", "log_options")
+__all__ = ("LOG_LEVELS", "app_dir_option", "control_option", "duration", "json_option", "log_options", "watchdog")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +26,16 @@ def duration(_ctx: click.Context, param: click.Parameter, value: str) -> float:
         return parse_duration(float(value) if value.replace(".", "", 1).isdigit() else value)
     except ValueError as error:
         raise click.BadParameter(str(error), param=param) from error
+
+
+def watchdog(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read how long a process may hang, None where nothing was said: a click callback."""
+    from regrow.actors.hosting.zygote_settings import WATCHDOG_MIN_SECONDS
+
+    seconds = None if value is None else duration(ctx, param, value)
+    if seconds is not None and seconds < WATCHDOG_MIN_SECONDS:
+        raise click.BadParameter(f"expected {WATCHDOG_MIN_SECONDS:g}s or more, got {value!r}", param=param)
+    return seconds
 
 
 def app_dir_option(command: F) -> F:

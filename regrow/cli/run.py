@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from regrow.cli.options import app_dir_option, control_option, duration, log_options
+from regrow.cli.options import app_dir_option, control_option, duration, log_options, watchdog
 
 __all__ = ("command",)
 
@@ -31,6 +31,14 @@ __all__ = ("command",)
     show_envvar=True,
     help="How long the tree may take to stop, before it is killed.",
 )
+@click.option(
+    "--watchdog",
+    "watchdog_seconds",
+    callback=watchdog,
+    envvar="REGROW_WATCHDOG",
+    show_envvar=True,
+    help="End this process if it hangs for so long, so that whoever started it starts it anew. [default: never]",
+)
 @control_option("Control socket (mode 0600). [default: PID.sock in $XDG_RUNTIME_DIR/regrow or /tmp/regrow-UID]")
 @app_dir_option
 @log_options
@@ -41,6 +49,7 @@ def command(
     *,
     policy: Path | None,
     grace: float,
+    watchdog_seconds: float | None,
     control: Path | None,
     app_dir: Path,
     log_level: str,
@@ -72,6 +81,8 @@ def command(
         system = ActorSystem(loaded.root)
         detach = attach_logger(system.bus, logger, log_level.upper())
         try:
+            if watchdog_seconds is not None:
+                system.hosting.watchdog_seconds = watchdog_seconds
             code = Runner(loaded, grace=grace, logger=logger, control=path).run(system)
         finally:
             detach()

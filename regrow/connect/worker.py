@@ -156,6 +156,8 @@ class Worker:
         system = self._system = ActorSystem(self.name)
         self._watch = WorkerWatch(system)
         try:
+            if self.options.watchdog_seconds is not None:
+                system.hosting.watchdog_seconds = self.options.watchdog_seconds
             self._grow(system, self._watch, self._plan(targets), self._state)
         except RegrowError as error:
             self._tear_down(_SHUTDOWN_SECONDS)

@@ -35,6 +35,9 @@ class WorkerOptions:
     reconnect_cap: float = 30.0
     log_level: str = "debug"  # what is below it is not even sent home
     ca_file: str | None = None
+    watchdog_seconds: float | None = (
+        None  # that the main process may hang before its zygote ends it: never, or 1 or more
+    )
     preload: tuple[str, ...] = ()  # modules that every process shall find imported; they must start no thread
     tree: TreeOptions = TreeOptions()
 

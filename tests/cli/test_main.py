@@ -182,6 +182,16 @@ def test_run_refuses_a_grace_that_is_no_duration(policy: Path, capsys: pytest.Ca
     assert "a duration" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [("soon", "expected a duration"), ("0.5s", "expected 1s or more, got '0.5s'")]
+)
+def test_run_refuses_a_watchdog_that_could_not_tell_a_hang_from_work(
+    policy: Path, capsys: pytest.CaptureFixture[str], given: str, said: str
+) -> None:
+    assert main(["run", "--watchdog", given, str(policy)]) == exit_codes.USAGE
+    assert said in capsys.readouterr().err
+
+
 def test_the_documented_exit_codes_are_those_of_the_code() -> None:
     documented = dict(re.findall(r"^\| (\d+) \| (.*) \|$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE))
     assert documented == {str(code): meaning for code, meaning in exit_codes.MEANINGS.items()}
