@@ -99,7 +99,7 @@ class Hosting(ZygoteSettings):
         held = self.quarantine.died(life.ref, reason, report, digest=digest, deaths=deaths)
         present = life.ref.process  # another one, if it was replaced while it had this to finish
         if held is not None and present is not None and present is not life:
-            present.peer.outlet = Sieve(self.quarantine, life.ref, present.peer, present.doorstep)
+            present.peer.outlet = Sieve(self.quarantine, life.ref, present.doorstep)
 
     def prepare_guard(self) -> None:
         """Be able to guard at once: to be called before a process is started that has to be guarded."""
@@ -193,7 +193,7 @@ class Hosting(ZygoteSettings):
         life = HostedProcess(self._system, self._loop, ref, peer, begun)
         peer.outlet = life.doorstep
         if self.quarantine.holds(ref.urn):
-            peer.outlet = Sieve(self.quarantine, ref, peer, life.doorstep)
+            peer.outlet = Sieve(self.quarantine, ref, life.doorstep)
         with self._lock:
             self._lives.add(life)
         return life, request

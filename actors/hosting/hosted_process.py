@@ -30,7 +30,7 @@ from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
 from .death import Remains, reason_of, report_of
 from .doorstep import Doorstep
-from .errors import LaunchFailed, LinkLost
+from .errors import LaunchFailed, LinkLost, Quarantined
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
 from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
 from .link_socket import LinkSocket
@@ -89,7 +89,7 @@ class HostedProcess:
         self._last_words: Exited | InitFailed | InitIgnored | None = None
         self._fault: Exception | None = None  # it broke the protocol, or we made a mistake about it
         self._timed_out: StartTimeout | None = None
-        self._stop_reason: ExitReason | None = None
+        self.asked: ExitReason | None = None  # to end, for this reason
         self._stop_deadline: float | None = None
         self._logs = LogIntake(system, ref, self.incarnation)
         self.watch = LifeWatch(
@@ -141,11 +141,16 @@ class HostedProcess:
         return self.pace.full()
 
     def put(self, envelope: Envelope) -> None:
-        """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
-        if self.succession is None:
-            self.post(envelope)
-        else:
-            self.succession.put(envelope)
+        """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull, Quarantined."""
+        send = self.post if self.succession is None else self.succession.put
+        try:
+            send(envelope)
+        except (
+            Quarantined
+        ) as error:  # told of only here, without a lock: who hears of it may send to this one, or end it
+            if envelope.reply_to is None:
+                self.system.bus.publish(DeadLetter(self.ref, envelope.message, str(error)))
+            raise
 
     def post(self, envelope: Envelope) -> None:
         """Send a message to this very process."""
@@ -212,7 +217,7 @@ class HostedProcess:
         try:
             self._link.send(self._begun.init)
         except LocalProtocolError:
-            if self._stop_reason is None:  # else it has been told to stop already, and will
+            if self.asked is None:  # else it has been told to stop already, and will
                 raise
 
     def listen(self) -> None:
@@ -264,7 +269,7 @@ class HostedProcess:
     def _receive(self, message: LinkMessage) -> None:
         match message:
             case Hello():
-                if self._stop_reason is None:  # else it has been told to stop already, and will
+                if self.asked is None:  # else it has been told to stop already, and will
                     self.doorstep.open()
             case Ready(info):
                 self._ready(self.peer.decode(info) if len(info) else None)
@@ -295,7 +300,7 @@ class HostedProcess:
             return
         if self.state is ProcessState.READY:
             self.state = ProcessState.STOPPING
-        self._stop_reason = self._stop_reason or reason
+        self.asked = self.asked or reason
         with contextlib.suppress(LocalProtocolError):  # it has said its last words already
             self._link.send(Stop(reason, remaining_ms(self.system, deadline)))
         if self.succession is not None:
@@ -330,8 +335,7 @@ class HostedProcess:
         self._link.drain()
         self._pipes.drain()
         process.reap(self._reaped)
-        if self.state is not ProcessState.DEAD:
-            self.alarms.set("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
+        self.alarms.set("reaper", self.system.clock.now() + REAPER_SECONDS, self._reaper_is_late)
 
     def _reaper_is_late(self) -> None:
         self.system.hosting.replace_stopped_zygote()
@@ -358,7 +362,7 @@ class HostedProcess:
             error=self._fault or self._timed_out,
             hang=self.watch.hang,
             killed=self._killing,
-            asked=self._stop_reason,
+            asked=self.asked,
             stacks=self.watch.stacks(),
             recorded=self._begun.black_box.close(),
             stderr=self._pipes.close(),
@@ -394,5 +398,6 @@ class HostedProcess:
         if isinstance(self._last_words, InitIgnored):
             self._begun.on_outcome(Ignored(self.ref, self.incarnation))
         else:
-            error = self._timed_out or self._fault
-            self._begun.on_outcome(StartFailed(self.ref, self.incarnation, reason, report, error))
+            self._begun.on_outcome(
+                StartFailed(self.ref, self.incarnation, reason, report, self._timed_out or self._fault)
+            )

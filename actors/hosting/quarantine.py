@@ -26,7 +26,7 @@ from .events import MessageQuarantined
 if TYPE_CHECKING:
     from ...protocol.frames import Buffer
     from ..ref import ActorRef
-    from .peer import Outlet, Peer
+    from .peer import Outlet
 
 __all__ = ("Held", "Quarantine", "Sieve")
 
@@ -114,36 +114,33 @@ class Quarantine:
 
 
 class Sieve:
-    """An outlet that lets through what is not refused. Stands before that of a child with a message in quarantine."""
+    """An outlet that lets through what is not refused. Stands before that of a child with a message in quarantine.
 
-    def __init__(self, quarantine: Quarantine, ref: ActorRef, peer: Peer, outlet: Outlet) -> None:
+    It tells nobody: locks may be held here. What is told, and refused, is a dead letter by `HostedProcess.put`.
+    """
+
+    def __init__(self, quarantine: Quarantine, ref: ActorRef, outlet: Outlet) -> None:
         self._quarantine = quarantine
         self._ref = ref
-        self._peer = peer
         self._outlet = outlet
 
     def send(self, message: LinkMessage, to: object = "") -> None:
         """Send a message. Errors: Quarantined, and as the outlet behind."""
         if isinstance(message, Tell | Ask):
-            self._check(message.to, message.body, told=isinstance(message, Tell))
+            self._check(message.to, message.body)
         self._outlet.send(message, to)
 
     def tell(self, urn: str, body: Buffer, to: object) -> None:
         """Send a Tell. Errors: as `send`."""
-        self._check(urn, body, told=True)
+        self._check(urn, body)
         self._outlet.tell(urn, body, to)
 
     def tell_raw(self, urn: str, said: tuple[bytes, Buffer], to: object) -> None:
         """Send a Tell whose body is in two pieces. Errors: as `send`."""
-        self._check(urn, *said, told=True)
+        self._check(urn, *said)
         self._outlet.tell_raw(urn, said, to)
 
-    def _check(self, urn: str, *body: Buffer, told: bool) -> None:
+    def _check(self, urn: str, *body: Buffer) -> None:
         held = self._quarantine.refused(urn, digest_of(*body)) if urn == self._ref.urn else None
-        if held is None:
-            return
-        error = Quarantined(self._ref, held.in_hand, held.digest, len(held.reports))
-        if told:
-            message = self._peer.decode(b"".join(body))
-            self._ref.system.bus.publish(DeadLetter(self._ref, message, str(error)))
-        raise error
+        if held is not None:
+            raise Quarantined(self._ref, held.in_hand, held.digest, len(held.reports))

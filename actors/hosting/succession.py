@@ -106,9 +106,10 @@ class Succession:
             self._heir = None
             self._failed(reason, report)
             life.stopped.set()
-        elif self._retired is not None:  # which gets the time that the child has to end
+        elif self._retired is not None:
             self._announce = announce
-            self._retired.stop(reason, life.system.clock.now() + life.system.hosting.orphan_grace)
+            if life.asked is None:  # else so was the other, and has the time to end that the child was given
+                self._retired.stop(reason, life.system.clock.now() + life.system.hosting.orphan_grace)
         else:
             self._ending = True
             if self._heir is not None:

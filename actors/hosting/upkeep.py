@@ -28,13 +28,11 @@ class Upkeep:
         self._end = end
 
     def look(self) -> None:
-        """Look at its memory, and again later."""
+        """Look at its memory, and again later, until its alarms are closed: a look that fails is no sign of an end."""
         life = self._life
         now, pid = life.system.clock.now(), life.pid
         resident = None if pid is None else self.vitals.look(pid, now)
-        if resident is None:  # it has ended
-            return
-        exceeded = self._wear.exceeded(resident)
+        exceeded = None if resident is None else self._wear.exceeded(resident)
         if exceeded is not None:
             self._end(exceeded)
         elif life.succession is not None and life.state is ProcessState.READY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 
 import pytest
@@ -111,6 +112,27 @@ def test_a_kill_by_the_host_is_no_fault_of_the_message_and_one_from_outside_is(b
         ref.tell(Order("kill_self", int(signal.SIGKILL)))
         bench.events.wait(ChildStarted)
     assert len(bench.system.hosting.quarantine.held()) == 1
+    handle.stop(timeout=WAIT)
+
+
+def test_who_hears_of_a_refusal_may_send_to_the_same_child_at_once(bench: Bench) -> None:
+    handle, ref = start(bench, deaths_before_quarantine=1, max_messages=1000)
+    poison = Order("os_exit", 3)
+    die_of(bench, ref, poison)  # without a digest: the first of all
+    die_of(bench, ref, poison)
+    heard: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def hear(letter: DeadLetter) -> None:
+        ref.tell(Order("pid"))
+        heard.put(letter.message)
+
+    bench.system.bus.subscribe(hear, DeadLetter)  # type: ignore[arg-type]
+    with pytest.raises(Quarantined):
+        ref.tell(poison)
+    assert heard.get(timeout=WAIT) == poison
+    with pytest.raises(Quarantined):  # who asks gets the error, and no letter
+        ref.ask(poison, timeout=WAIT)
+    assert heard.empty()
     handle.stop(timeout=WAIT)
 
 

@@ -320,9 +320,10 @@ def test_an_old_one_that_dies_of_what_it_had_to_finish_is_told_of_and_the_new_on
     bench: Bench, folder: str
 ) -> None:
     ref = start(bench, folder, max_messages=2)
-    blocked = ref.ask(Order("block", 1.0), block=False)
+    blocked = ref.ask(Order("wait_for", "go on"), block=False)
     lost = ref.ask(Order("die", 9), block=False)
     wait_until(lambda: ref.incarnation == 2)
+    Path(folder, "go on").touch()
     kept = ref.ask(Order("count"), block=False)
     blocked.get(timeout=WAIT)
     with pytest.raises(ActorDeadError, match="exit status 9"):
@@ -358,6 +359,25 @@ def test_a_stop_or_kill_ends_all_of_them(bench: Bench, folder: str, how: str, wh
     wait_gone(other)
     assert not ref.is_alive()
     assert len([e for e in bench.events.all() if isinstance(e, ActorExited) and e.ref is ref]) == 1
+
+
+def test_a_stop_gives_the_one_that_finishes_as_long_as_the_new_one_which_ends_before(bench: Bench, folder: str) -> None:
+    ref = start(bench, folder, max_messages=1)
+    old = ref.process
+    ref.tell(Order("wait_for", "go on"))
+    wait_until(lambda: ref.incarnation == 2)
+    succession = ref.process.succession if ref.process is not None else None
+    assert succession is not None
+    assert old is not None
+    bench.system.hosting.orphan_grace = 0.0  # what one gets whose successor has died
+    deadline = bench.system.clock.now() + 6 * WAIT
+    ref.shutdown(Shutdown("enough"), deadline=deadline)
+    wait_until(lambda: succession._announce is not None)
+    assert old._stop_deadline == deadline
+    Path(folder, "go on").touch()
+    event = replaced(bench)
+    assert (event.reason, event.report.signal) == (Shutdown("enough"), None)
+    assert bench.events.wait(ActorExited).reason == Shutdown("enough")
 
 
 @pytest.mark.parametrize("how", ["shutdown", "kill"])

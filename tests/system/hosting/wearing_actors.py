@@ -56,6 +56,11 @@ class Wearing(Actor):
         time.sleep(seconds)
         return os.getpid()
 
+    def wait_for(self, name: str) -> int:
+        while not (self.folder / name).exists():
+            time.sleep(0.01)
+        return os.getpid()
+
     def grow(self, size: int) -> int:
         self.kept.append(b"x" * size)
         return os.getpid()
