@@ -88,6 +88,9 @@ if TYPE_CHECKING:
     from .handles import handles as handles
     from .handshake import StartHandle as StartHandle
     from .hosting.blob import Blob as Blob
+    from .hosting.port import Port as Port
+    from .hosting.port import PortClosed as PortClosed
+    from .hosting.port import PortMessage as PortMessage
     from .keyed_registry import Registry as Registry
     from .looking import Statistics as Statistics
     from .mailbox import Envelope as Envelope
@@ -196,6 +199,9 @@ _HOMES: Final = {
     "OutputCaptured": "events",
     "Overflow": "mailbox_options",
     "PoolExhausted": "events",
+    "Port": "hosting.port",
+    "PortClosed": "hosting.port",
+    "PortMessage": "hosting.port",
     "ReceiveTimeout": "extras",
     "Registered": "signals",
     "Registry": "keyed_registry",

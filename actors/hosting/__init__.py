@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import LinkLost as LinkLost
     from .errors import NotImportable as NotImportable
     from .errors import OutboxFull as OutboxFull
+    from .errors import PortUnusable as PortUnusable
     from .errors import Quarantined as Quarantined
     from .events import CommandEnded as CommandEnded
     from .events import HangEnded as HangEnded
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from .hosted_ref import HostedRef as HostedRef
     from .import_path import path_of as path_of
     from .import_path import resolve as resolve
+    from .port import Port as Port
+    from .port import PortClosed as PortClosed
+    from .port import PortMessage as PortMessage
     from .readiness import FileReady as FileReady
     from .readiness import LineReady as LineReady
     from .readiness import NotifyReady as NotifyReady
@@ -74,7 +78,11 @@ _HOMES: Final = {
     "NotImportable": "errors",
     "NotifyReady": "readiness",
     "OutboxFull": "errors",
+    "Port": "port",
+    "PortClosed": "port",
+    "PortMessage": "port",
     "PortReady": "readiness",
+    "PortUnusable": "errors",
     "ProcessReplaced": "events",
     "Quarantined": "errors",
     "Readiness": "readiness",

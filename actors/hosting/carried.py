@@ -1,4 +1,4 @@
-"""What travels as a descriptor beside a message: blobs and sockets, said as tokens and taken back as what they were.
+"""What travels as a descriptor beside a message: blobs, sockets, ports. Said as tokens, taken back as what they were.
 
 What lives here: one message's descriptors, on their way out and in. What must not: the link.
 """
@@ -13,15 +13,22 @@ from typing import Final, Self, TypeAlias
 
 from ...protocol.descriptor_token import DescriptorToken
 from ...protocol.errors import CodecError, RemoteProtocolError
+from ...protocol.host.messages import LinkMessage, Parcel
 from ...protocol.limits import DESCRIPTORS_MAX
 from ...protocol.ref_token import RefToken
 from .blob import Blob, BlobClosed
+from .errors import PortUnusable
+from .port import Port
+from .port_states import Step
 
-__all__ = ("Arrival", "Departure", "HasDescriptors", "travels_by_descriptor")
+__all__ = ("Arrival", "Departure", "HasDescriptors", "close_descriptors", "travels_by_descriptor")
 
-Carried: TypeAlias = Blob | socket.socket
+Carried: TypeAlias = Blob | Port | socket.socket
 BLOB: Final = "blob"
 SOCKET: Final = "socket"
+PORT: Final = "port"
+_KINDS: Final = (Blob, Port, socket.socket)
+_NAMES: Final = "blob, socket or port"
 
 
 class HasDescriptors(Exception):  # as StopIteration: a signal between two modules
@@ -30,7 +37,13 @@ class HasDescriptors(Exception):  # as StopIteration: a signal between two modul
 
 def travels_by_descriptor(value: object) -> bool:
     """Say whether a value cannot be said in bytes alone."""
-    return isinstance(value, Blob | socket.socket)
+    return isinstance(value, _KINDS)
+
+
+def close_descriptors(message: LinkMessage) -> None:
+    """Close what was to travel beside a message that nobody will send, or take."""
+    for descriptor in message.descriptors if isinstance(message, Parcel) else ():
+        os.close(descriptor)
 
 
 class Departure:
@@ -52,30 +65,33 @@ class Departure:
     ) -> None:
         if error is None:
             for value in self._carried:
-                value.close()
+                if isinstance(value, Port):
+                    value.take(Step.HANDED_OVER)
+                else:
+                    value.close()
         else:
             for descriptor in self.descriptors:
                 os.close(descriptor)
 
     def say(self, value: object) -> RefToken | DescriptorToken | None:
         """Give the token of a ref, or of what travels by descriptor. Errors: CodecError."""
-        if not isinstance(value, Blob | socket.socket):
+        if not isinstance(value, _KINDS):
             return self._say(value)
         if any(value is other for other in self._carried):
-            raise CodecError("message", expected="each blob and socket once, as it can be handed over once", got=value)
+            raise CodecError("message", expected=f"each {_NAMES} once, as it can be handed over once", got=value)
         if len(self.descriptors) >= DESCRIPTORS_MAX:
-            raise CodecError("message", expected=f"at most {DESCRIPTORS_MAX} blobs and sockets", got=value)
+            raise CodecError("message", expected=f"at most {DESCRIPTORS_MAX} blobs, sockets and ports", got=value)
         try:
-            descriptor = value.lend() if isinstance(value, Blob) else os.dup(value.fileno())
-        except (BlobClosed, BufferError, OSError) as error:
-            expected = f"a blob or socket that can be handed over ({error})"
+            descriptor = os.dup(value.fileno()) if isinstance(value, socket.socket) else value.lend()
+        except (BlobClosed, BufferError, OSError, PortUnusable) as error:
+            expected = f"a {_NAMES} that can be handed over ({error})"
             raise CodecError("message", expected=expected, got=value) from error
         place = len(self.descriptors)
         self.descriptors = (*self.descriptors, descriptor)
         self._carried.append(value)
         if isinstance(value, Blob):
             return DescriptorToken(place, BLOB, len(value))
-        return DescriptorToken(place, SOCKET)
+        return DescriptorToken(place, PORT if isinstance(value, Port) else SOCKET)
 
 
 class Arrival:
@@ -84,6 +100,7 @@ class Arrival:
     def __init__(self, read: Callable[[RefToken], object], descriptors: Sequence[int]) -> None:
         self._read = read
         self._left = dict(enumerate(descriptors))
+        self._ports: list[Port] = []
 
     def read(self, token: RefToken | DescriptorToken) -> object:
         """Make of a token what it stands for. Errors: RemoteProtocolError."""
@@ -97,11 +114,20 @@ class Arrival:
                 return Blob.received(descriptor, token.detail)
             if token.kind == SOCKET:
                 return socket.socket(fileno=descriptor)
+            if token.kind == PORT:
+                port = Port.received(descriptor)
+                self._ports.append(port)
+                return port
         except (ValueError, OSError) as error:
             os.close(descriptor)
             raise RemoteProtocolError(f"descriptor of a {token.kind}", expected=str(error), got=token) from error
         os.close(descriptor)
-        raise RemoteProtocolError("descriptor", expected=f"a {BLOB} or a {SOCKET}", got=token)
+        raise RemoteProtocolError("descriptor", expected=f"a {BLOB}, a {SOCKET} or a {PORT}", got=token)
+
+    def refuse(self) -> None:
+        """Close the ports that came: nobody opens them, as the message is a dead letter, which somebody may keep."""
+        for port in self._ports:
+            port.close()
 
     def __enter__(self) -> Self:
         return self

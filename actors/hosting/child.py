@@ -155,7 +155,8 @@ class HostedMain:
         self._beat_seconds = beat if isinstance(beat, float) else BEAT_SECONDS
         apply_limits(init.options)
         parent = None if init.parent is None else self._peer.read(init.parent)
-        home = self._system.host_link = Home(parent or self._peer.remote("", "host"), self._link, self._black_box)
+        host = parent or self._peer.remote("", "host")
+        home = self._system.host_link = Home(host, self._link, self._black_box, self._loop)
         home.want(init.options.get("log_levels"))
         self._system.environment_data.inherit(init.context)
         if init.options.get("digests"):

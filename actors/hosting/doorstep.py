@@ -5,13 +5,13 @@ Runs in: any thread, but for `open`, `admit` and `forget`: the I/O thread.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import ProtocolError
 from ...protocol.host.messages import Ask, LinkMessage, Parcel, Tell
+from .carried import close_descriptors
 from .errors import OutboxFull
 from .link_socket import OUTBOX_MAX_BYTES
 
@@ -79,7 +79,7 @@ class Doorstep:
         with self._lock:
             waiting, self._waiting, self._clear = self._waiting, [], True
         for message, _ in waiting:
-            _close_descriptors(message)
+            close_descriptors(message)
         return [message.body for message, _ in waiting if isinstance(message, Tell)]
 
     def _keeps(self, message: LinkMessage, to: object) -> bool:
@@ -110,10 +110,5 @@ class Doorstep:
                 try:
                     self._link.send(message, to)
                 except (ProtocolError, OutboxFull) as error:
-                    _close_descriptors(message)
+                    close_descriptors(message)
                     self._refused(message, error)
-
-
-def _close_descriptors(message: LinkMessage) -> None:
-    for descriptor in message.descriptors if isinstance(message, Parcel) else ():
-        os.close(descriptor)

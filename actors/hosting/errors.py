@@ -6,8 +6,12 @@ What lives here: the classes, all below `HostingError`, with their fields and te
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from ...protocol.errors import LocalProtocolError, RegrowError
+
+if TYPE_CHECKING:
+    from .port_states import PortState
 
 __all__ = (
     "CommandNotReady",
@@ -17,6 +21,7 @@ __all__ = (
     "LinkLost",
     "NotImportable",
     "OutboxFull",
+    "PortUnusable",
     "Quarantined",
 )
 
@@ -84,6 +89,19 @@ class OutboxFull(HostingError):
 
     def __str__(self) -> str:
         return f"outbox of {self.to} is full: {self.waiting_bytes} bytes wait, the limit is {self.limit_bytes}"
+
+
+class PortUnusable(HostingError):
+    """A port is not in the state that is needed to do `what` with it: it was closed, opened or handed over before."""
+
+    def __init__(self, what: str, expected: PortState, got: PortState) -> None:
+        super().__init__(what, expected, got)
+        self.what = what
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.what}: expected a port that is {self.expected.value}, got one that is {self.got.value}"
 
 
 class Quarantined(HostingError, LocalProtocolError):

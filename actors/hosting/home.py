@@ -25,6 +25,8 @@ from .link_socket import LinkSocket
 
 if TYPE_CHECKING:
     from .log_route import LogRoute
+    from .loop import IoLoop
+    from .ports import Ports
 
 __all__ = ("Home", "record_handling")
 
@@ -38,7 +40,9 @@ _MAY_WAIT: Final = frozenset({"trace", "debug", "info", "success"})  # levels
 class Home:
     """`system.host_link` of a hosted process. Runs in: any thread; never blocks."""
 
-    def __init__(self, parent: ActorRef, link: LinkSocket, black_box: BlackBoxWriter) -> None:
+    def __init__(self, parent: ActorRef, link: LinkSocket, black_box: BlackBoxWriter, loop: IoLoop) -> None:
+        self.loop: Final = loop  # the I/O thread
+        self.ports: Ports | None = None  # set once somebody has opened one
         self._parent = parent
         self._link = link
         self._black_box = black_box
@@ -108,12 +112,14 @@ class Home:
         self._route.apply(_levels_of(levels))
 
     def disown(self) -> None:
-        """Let go of the lane in a fork: what it logs goes to stderr, as in any process that was not told more.
+        """Let go of ports and of the lane in a fork: what it logs goes to stderr, as where nothing else was said.
 
         Runs in: the only thread of the fork.
         """
         self._lock = threading.RLock()  # another thread may have held it when it forked
         self._disowned = True
+        if self.ports is not None:
+            self.ports.disown()
         if self._route is not None:
             self._route.apply({})
 

@@ -104,6 +104,7 @@ class IoLoop:
             thread.join(timeout)
             if thread.is_alive():
                 return False
+            self._thread = None  # nothing is watched any more
             self._selector.close()
             os.close(self._wake_read)
             os.close(self._wake_write)

@@ -291,11 +291,15 @@ class Peer:
                     continue
                 why = "not alive"
             except ActorDeadError:
+                if arrival is not None:
+                    arrival.refuse()
                 continue  # published by tell
             except (ProtocolError, MailboxFull, OutboxFull) as error:
                 message, why = bytes(body[:64]), str(error)
             dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
             self.system.bus.publish(DeadLetter(dead, message, why))
+            if arrival is not None:
+                arrival.refuse()
 
     def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool, arrival: Arrival | None = None) -> None:
         ref = self.local(to)

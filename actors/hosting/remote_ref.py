@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ...protocol.exits import ExitReason
 from ..actor import Actor
-from ..errors import ActorDeadError
 from ..mailbox import Envelope
 from ..ref import ActorRef
 from ..signals import Down, ExitReport
@@ -157,7 +156,7 @@ class RemoteCell:
     def put(self, envelope: Envelope) -> None:
         """Send a message over. Errors: ActorDeadError, CodecError, OutboxFull."""
         if not self._ref.peer.open:
-            raise ActorDeadError(self._ref)
+            raise self._ref.peer.dead(self._ref)
         self._ref.peer.post(self._ref, envelope)
 
     def exit_signal(

@@ -18,6 +18,7 @@ __all__ = (
     "LINK_VERSION",
     "Acknowledge",
     "Ask",
+    "ClosePort",
     "DemonitorRequest",
     "DownSignal",
     "ExitSignal",
@@ -195,6 +196,16 @@ class KillRequest:
     target: str
 
 
+# ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePort:
+    """between the two ends of a port, last: this end has been closed, or who opened it has ended, for `reason`."""
+
+    reason: ExitReason
+
+
 # ── links and monitors ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -309,6 +320,7 @@ LinkMessage: TypeAlias = (
     | DemonitorRequest
     | ExitSignal
     | DownSignal
+    | ClosePort
     | Logs
     | LogLevels
 )

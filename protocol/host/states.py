@@ -9,6 +9,8 @@ before it says Init, so INITIALIZING takes the Hello.
     NEW ──Hello──► GREETED ──Init──► INITIALIZING ──Ready──► ACTIVE ──Stop──► STOPPING ──Exited──► ENDED
      └───────────────┴──────────Stop──────┴─────────────────────────────────────▲                    ▲
                                           └──InitFailed, InitIgnored─────────────────────────────────┘
+
+A port has no life of its own: its ends are in the first state until one of them says ClosePort.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Final, TypeAlias, get_args
 from .messages import (
     Acknowledge,
     Ask,
+    ClosePort,
     DemonitorRequest,
     DownSignal,
     Exited,
@@ -52,10 +55,13 @@ class Side(StrEnum):
 
     PARENT = "parent"
     CHILD = "child"
+    PORT = "port"  # both ends of a port are equals
 
     @property
     def other(self) -> Side:
         """The end across."""
+        if self is Side.PORT:
+            return self
         return Side.CHILD if self is Side.PARENT else Side.PARENT
 
 
@@ -84,6 +90,7 @@ ORDERED: Final[frozenset[type[LinkMessage]]] = CREDITED | {
     Logs,
     ExitSignal,
     DownSignal,
+    ClosePort,
     InitIgnored,
     InitFailed,
     Exited,
@@ -137,5 +144,6 @@ TRANSITIONS: Final[dict[Side, dict[State, Moves]]] = {
         State.STOPPING: {**_CHILD_ENDS, **_stay(State.STOPPING, Hello, Ready, Logs, *_TRAFFIC)},
         State.ENDED: {},
     },
+    Side.PORT: {state: {ClosePort: State.ENDED, **_stay(state, *_TRAFFIC)} for state in State},
 }
 """The state after a message, by its sender and the state before. What is not here is not allowed."""

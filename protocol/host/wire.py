@@ -25,6 +25,7 @@ from ..schema import Schema, snake_case
 from .messages import (
     Acknowledge,
     Ask,
+    ClosePort,
     DemonitorRequest,
     DownSignal,
     Exited,
@@ -74,6 +75,7 @@ NUMBERS: Final[dict[type[LinkMessage], int]] = {
     ExitSignal: 30,
     DownSignal: 31,
     LogLevels: 32,
+    ClosePort: 40,
     Tells: 64,
     Logs: 65,
     Parcel: 96,

@@ -13,6 +13,7 @@ from regrow.protocol.frames import Frame
 from regrow.protocol.host.messages import (
     Acknowledge,
     Ask,
+    ClosePort,
     DemonitorRequest,
     DownSignal,
     Exited,
@@ -72,6 +73,7 @@ SAMPLES: list[LinkMessage] = [
     DemonitorRequest(5),
     ExitSignal("urn:1", "urn:2", KILLED, 3),
     DownSignal(5, Signaled(9), 3),
+    ClosePort(Crash("E", "text", "trace")),
     Logs(12, b"records"),
     LogLevels({"": 20, "app.db": 10}),
 ]

@@ -17,6 +17,7 @@ from regrow.protocol.host import LinkProtocol, Side, State
 from regrow.protocol.host.messages import (
     Acknowledge,
     Ask,
+    ClosePort,
     Exited,
     Hello,
     Init,
@@ -115,9 +116,10 @@ class TestTable:
             ways = {after for rows in TRANSITIONS.values() for after in rows[state].values()}
             assert state is State.ENDED or any(after > state for after in ways)
 
-    def test_whatever_the_parent_may_say_is_taken_after_the_end(self) -> None:
-        for row in TRANSITIONS[Side.PARENT].values():
-            assert row.keys() <= TRANSITIONS[Side.PARENT][State.ENDED].keys()
+    def test_whatever_the_parent_or_a_port_may_say_is_taken_after_the_end(self) -> None:
+        for side in (Side.PARENT, Side.PORT):
+            for row in TRANSITIONS[side].values():
+                assert row.keys() <= TRANSITIONS[side][State.ENDED].keys()
 
     def test_whatever_the_child_may_say_before_it_knows_of_the_stop_is_taken_after_it(self) -> None:
         for state in (State.NEW, State.GREETED, State.INITIALIZING, State.ACTIVE):
@@ -227,6 +229,24 @@ class TestLife:
         assert pair.up(Tell("", b"x")) == [Tell("", b"x")]
 
 
+class TestPort:
+    def test_both_ends_talk_from_the_first_moment_until_one_says_that_it_is_closed(self) -> None:
+        first, second = LinkProtocol(Side.PORT), LinkProtocol(Side.PORT)
+        first.send(Tell("", b"1"))
+        second.send(Tell("", b"2"))
+        first.send(ClosePort(SHUTDOWN))
+        assert second.receive_data(bytes_of(first.data_to_send())) == [Tell("", b"1"), ClosePort(SHUTDOWN)]
+        assert first.receive_data(bytes_of(second.data_to_send())) == [Tell("", b"2")]
+        for end in (first, second):
+            with pytest.raises(LocalProtocolError, match="got 'ENDED'"):
+                end.send(Tell("", b"x"))
+
+    def test_nothing_of_a_process_can_be_said_between_ports(self) -> None:
+        for kind in (Hello, Init, Stop, Logs):
+            with pytest.raises(RemoteProtocolError, match="from the port in this state"):
+                LinkProtocol(Side.PORT).receive_data(frame(SAMPLES[kind]))
+
+
 class TestLanes:
     def test_control_goes_ahead_of_data(self) -> None:
         pair = Pair().start()
@@ -249,7 +269,7 @@ class TestLanes:
         said: list[LinkMessage] = [Reply(1, True, b"v"), SAMPLES[Logs], Exited(NORMAL)]
         assert pair.up(*said) == said
 
-    @pytest.mark.parametrize("kind", sorted(ORDERED, key=str))
+    @pytest.mark.parametrize("kind", sorted(ORDERED - {ClosePort}, key=str))
     def test_what_tells_of_an_end_never_overtakes_an_answer(self, kind: type[LinkMessage]) -> None:
         end = LinkProtocol(Side.CHILD)
         end.state = State.STOPPING
@@ -601,7 +621,7 @@ kinds = st.sampled_from([kind for kind in MESSAGE_TYPES if kind not in (Acknowle
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(Side), kinds, st.booleans()), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from((Side.PARENT, Side.CHILD)), kinds, st.booleans()), max_size=40))
 def test_whatever_two_honest_ends_say_in_flight_they_never_blame_each_other(
     script: list[tuple[Side, type[LinkMessage], bool]],
 ) -> None:

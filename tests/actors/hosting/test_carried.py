@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from regrow.actors import Blob
+from regrow.actors import Blob, Port
 from regrow.actors.hosting.carried import Arrival, Departure
+from regrow.actors.hosting.port_states import PortState
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.descriptor_token import DescriptorToken
 from regrow.protocol.errors import CodecError, RemoteProtocolError
@@ -76,7 +77,7 @@ def test_what_nobody_takes_is_closed() -> None:
 
 def test_the_same_blob_twice_is_refused() -> None:
     blob = Blob(b"abc")
-    with pytest.raises(CodecError, match="each blob and socket once"), Departure(no_refs) as departure:
+    with pytest.raises(CodecError, match="each blob, socket or port once"), Departure(no_refs) as departure:
         encode([blob, blob], refs=departure.say)
     assert not blob.closed
     blob.close()
@@ -87,6 +88,30 @@ def test_a_closed_one_is_refused() -> None:
     blob.close()
     with pytest.raises(CodecError, match="that can be handed over"), Departure(no_refs) as departure:
         encode(blob, refs=departure.say)
+
+
+def test_an_end_of_a_port_comes_back_as_one_and_cannot_be_sent_twice() -> None:
+    first, second = Port.pair()
+    with Departure(no_refs) as departure:
+        said = encode([first], refs=departure.say)
+    assert first.state is PortState.MOVED
+    with Arrival(lambda token: token, departure.descriptors) as arrival:
+        match decode(said, refs=arrival.read):
+            case [Port() as received]:
+                assert received.state is PortState.HELD
+                received.close()
+            case other:
+                raise AssertionError(other)
+    with pytest.raises(CodecError, match="got one that is handed over"), Departure(no_refs) as departure:
+        encode(first, refs=departure.say)
+    second.close()
+
+
+def test_a_socket_of_another_kind_is_no_port() -> None:
+    descriptor = socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach()
+    with Arrival(lambda token: token, (descriptor,)) as arrival, pytest.raises(RemoteProtocolError, match="a stream"):
+        arrival.read(DescriptorToken(0, "port"))
+    assert not is_open(descriptor)
 
 
 def test_more_than_the_bound_are_refused() -> None:
@@ -103,7 +128,8 @@ def test_more_than_the_bound_are_refused() -> None:
         (DescriptorToken(1, "blob", 0), "one that came and was not taken yet"),
         (DescriptorToken(0, "blob", 10**6), "bytes behind its descriptor"),
         (DescriptorToken(0, "socket"), "Socket operation on non-socket"),
-        (DescriptorToken(0, "door"), "a blob or a socket"),
+        (DescriptorToken(0, "port"), "Socket operation on non-socket"),
+        (DescriptorToken(0, "door"), "a blob, a socket or a port"),
     ],
 )
 def test_a_token_that_lies_is_named_and_nothing_stays_open(token: DescriptorToken, expected: str) -> None:
