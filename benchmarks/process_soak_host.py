@@ -36,7 +36,7 @@ from regrow.actors import (
     MailboxFull,
     Start,
 )
-from regrow.actors.hosting import HostedRef, OutboxFull
+from regrow.actors.hosting import BlackBoxState, HostedRef, OutboxFull
 from regrow.supervision import NO_BACKOFF, RestartIntensity, SupervisionError, SupervisorHandle, SupervisorSpec
 
 __all__ = ("Host", "main")
@@ -119,7 +119,8 @@ class Host:
         return self._signal(ref, signal.SIGKILL)
 
     def _sigsegv(self, ref: HostedRef) -> bool:
-        return self._signal(ref, signal.SIGSEGV)
+        page = ref.black_box  # before it is ready, its stacks would go to our own stderr
+        return page is not None and page.state is BlackBoxState.READY and self._signal(ref, signal.SIGSEGV)
 
     def _sigterm(self, ref: HostedRef) -> bool:
         return self._signal(ref, signal.SIGTERM)

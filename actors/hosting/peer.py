@@ -210,13 +210,17 @@ class Peer:
     def refused(self, message: LinkMessage, error: Exception) -> None:
         """Hear of what was sent early and the link does not take: nobody waits for it in vain."""
         inner = message.message if isinstance(message, Parcel) else message
+        ended = type(error) is LocalProtocolError  # it has said its last words
         if isinstance(inner, Ask):
+            if ended and self.open:
+                return  # it is answered with all others, as soon as it is known what it died of
             with self._lock:
                 waiting = self._asks.pop(inner.ask_id, None)
             if waiting is not None:
-                waiting[0].try_fail(error)
+                waiting[0].try_fail(self.dead(waiting[1]) if ended else error)
         elif isinstance(inner, Tell) and self._hosted is not None:
-            self.system.bus.publish(DeadLetter(self._hosted, bytes(inner.body[:64]), str(error)))
+            why = "it ended first" if ended else str(error)
+            self.system.bus.publish(DeadLetter(self._hosted, bytes(inner.body[:64]), why))
 
     def dead(self, ref: ActorRef) -> ActorDeadError:
         """Say that one of the other side is not there any more, and why if the whole side has ended."""
