@@ -145,9 +145,7 @@ class HostedProcess:
         send = self.post if self.succession is None else self.succession.put
         try:
             send(envelope)
-        except (
-            Quarantined
-        ) as error:  # told of only here, without a lock: who hears of it may send to this one, or end it
+        except Quarantined as error:  # told of without a lock: who hears of it may send to this one, or end it
             if envelope.reply_to is None:
                 self.system.bus.publish(DeadLetter(self.ref, envelope.message, str(error)))
             raise
@@ -398,6 +396,5 @@ class HostedProcess:
         if isinstance(self._last_words, InitIgnored):
             self._begun.on_outcome(Ignored(self.ref, self.incarnation))
         else:
-            self._begun.on_outcome(
-                StartFailed(self.ref, self.incarnation, reason, report, self._timed_out or self._fault)
-            )
+            error = self._timed_out or self._fault
+            self._begun.on_outcome(StartFailed(self.ref, self.incarnation, reason, report, error))

@@ -8,13 +8,13 @@ from typing import cast
 import pytest
 
 from regrow.actors import Actor, ActorDeadError, ActorSystem, DeadLetter
+from regrow.actors.futures import AskFuture
 from regrow.actors.hosting import HostedRef, OutboxFull
 from regrow.actors.hosting.doorstep import Doorstep
 from regrow.actors.hosting.link_socket import LinkSocket
 from regrow.actors.hosting.pace import Pace
 from regrow.actors.hosting.peer import Peer
 from regrow.actors.mailbox import Envelope
-from regrow.actors.futures import AskFuture
 from regrow.protocol.errors import LocalProtocolError
 from regrow.protocol.exits import ExitStatus
 from regrow.protocol.host.messages import LinkMessage
