@@ -36,7 +36,7 @@ class Spares:
         self._loop = loop
         self._ask = ask
         self._warn = warn
-        self._lock = threading.Lock()  # guards the list
+        self._lock = threading.Lock()  # guards the list and `at_hand`: whoever takes one off the list has it alone
         self._forks: list[Fork] = []  # the oldest first; the last ones may not be there yet
         self._lost_in_a_row = 0
 
@@ -50,7 +50,7 @@ class Spares:
         """Let one that is there become this; say whether there was one. Runs in: any thread."""
         while True:
             with self._lock:
-                fork = next((fork for fork in self._forks if fork.process is not None), None)
+                fork = next((fork for fork in self._forks if fork.at_hand), None)
                 if fork is None or fork.process is None:
                     return False
                 self._forks.remove(fork)
@@ -70,7 +70,7 @@ class Spares:
     def pids(self) -> tuple[int, ...]:
         """Their numbers. Runs in: any thread."""
         with self._lock:
-            return tuple(fork.process.pid for fork in self._forks if fork.process is not None)
+            return tuple(fork.process.pid for fork in self._forks if fork.at_hand and fork.process is not None)
 
     def next_unborn(self) -> Fork | None:
         """Give one that was asked for and is not there yet, and forget it: it is somebody's now."""
@@ -102,18 +102,21 @@ class Spares:
 
     def close(self) -> None:
         """Let all go, when there is no loop any more."""
-        for fork in self._forks:
+        with self._lock:
+            forks, self._forks = self._forks, []
+        for fork in forks:
             fork.cradle.close()
-        self._forks.clear()
 
     def born(self, fork: Fork) -> None:
-        """Watch one that is there now, unless it was dismissed meanwhile."""
+        """Watch one that is there now, then let it be taken; unless it was dismissed meanwhile."""
         if fork.process is None:
             raise AssertionError("a fork without a process")
-        if fork not in self._forks:
+        if fork not in self._forks:  # only this thread takes one off that is not at hand
             self._dismiss(fork)
             return
         self._loop.watch(Interest(fork.process.death_fd, lambda _: self._died(fork), self._failed), READ)
+        with self._lock:
+            fork.at_hand = True  # not a moment before: from here on another thread may have it
 
     def forget(self, fork: Fork) -> bool:
         """Forget one that will not be; say whether it was a spare."""
@@ -134,22 +137,19 @@ class Spares:
             discard(fork.process, self._loop, self._failed)
 
     def _died(self, fork: Fork) -> None:
-        if fork.request is not None:
-            return  # it was taken just before; who has it watches it from now on
-        if self.forget(fork):
-            self.lost += 1
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row == LOST_MAX:
-                self._warn(f"{LOST_MAX} spare processes have died before anybody needed them; no more are kept")
-        self._bury(fork)
-        self.refill()
-
-    def _bury(self, fork: Fork) -> None:
         process = fork.process
-        if process is not None:
-            self._loop.forget(process.death_fd)
-            fork.cradle.close()
-            process.reap(lambda _end: process.close())
+        if process is None:
+            raise AssertionError("a fork without a process")
+        self._loop.forget(process.death_fd)
+        if not self.forget(fork):
+            return  # somebody has it: who took it watches it from now on, or gives it back to be dismissed
+        self.lost += 1
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row == LOST_MAX:
+            self._warn(f"{LOST_MAX} spare processes have died before anybody needed them; no more are kept")
+        fork.cradle.close()
+        process.reap(lambda _end: process.close())
+        self.refill()
 
     def _failed(self, error: Exception) -> None:
         self._warn(f"spares: {type(error).__name__}: {error}")

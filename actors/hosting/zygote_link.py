@@ -48,6 +48,7 @@ class Fork:
     link: ZygoteLink
     cradle: socket.socket
     process: ForkedProcess | None = None
+    at_hand: bool = False  # a spare that any thread may take; until then it is the I/O thread's alone
     request: LaunchRequest | None = None
     on_launched: Callable[[LaunchOutcome], None] | None = None
 
