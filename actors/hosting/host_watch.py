@@ -22,12 +22,14 @@ ABORT_SECONDS: Final = 3.0  # for the stacks to be written down, and a core; the
 
 
 class HostWatch:
-    """Watches our parent, as long as it is. `page_fd`: where it beats; ours to close."""
+    """Watches our parent, as long as it is. `page_fd`: where it beats; ours to close. Errors: OSError: no descriptors;
+    then it is the caller's still.
+    """
 
     def __init__(self, page_fd: int, limit: float) -> None:
         self._pid = os.getppid()
-        self._pidfd = open_pidfd(self._pid)  # if it has died by now this is somebody else's: see `is_ours`
         self._black_box = BlackBox(page_fd)
+        self._pidfd = open_pidfd(self._pid)  # if it has died by now this is somebody else's: see `is_ours`
         os.close(page_fd)
         self._interval = watch_seconds(limit)
         self._watchdog = Watchdog(limit, time.monotonic())

@@ -25,6 +25,7 @@ __all__ = (
     "has_zygote",
     "lost_status",
     "open_pidfd",
+    "open_pidfd_or_end",
     "signal_group",
     "signal_process",
     "wait_readable",
@@ -60,6 +61,16 @@ def has_zygote() -> bool:
 def open_pidfd(pid: int) -> int:
     """Give a close-on-exec descriptor that is readable once the process has ended. Only for one's own children."""
     return os.pidfd_open(pid)
+
+
+def open_pidfd_or_end(child: int) -> int:
+    """Give the pidfd of a child that was just forked. Errors: OSError; then it is killed and reaped."""
+    try:
+        return open_pidfd(child)
+    except OSError:
+        os.kill(child, signal.SIGKILL)  # it is our unreaped child, so the number is its own
+        os.waitpid(child, 0)
+        raise
 
 
 def signal_process(pidfd: int, signo: int) -> bool:

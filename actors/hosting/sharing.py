@@ -79,11 +79,12 @@ class Footprint:
 def import_as(path: list[str], cwd: str) -> Iterator[None]:
     """Import as a child would that is started there: its search path, its directory; nothing that it prints shows."""
     own_path, own_cwd = sys.path[:], Path.cwd()
-    output = [os.dup(fd) for fd in (1, 2)]
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a path object costs pages that forks would copy
-        for fd in (1, 2):
-            os.dup2(nowhere.fileno(), fd)
+    output: list[int] = []
     try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a path object costs pages that forks would copy
+            for fd in (1, 2):
+                output.append(os.dup(fd))
+                os.dup2(nowhere.fileno(), fd)
         os.chdir(cwd)
         sys.path[:] = path
         importlib.invalidate_caches()
@@ -91,7 +92,7 @@ def import_as(path: list[str], cwd: str) -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for fd, saved in zip((1, 2), output, strict=True):
+        for fd, saved in zip((1, 2), output, strict=False):  # fewer if there were no descriptors left
             os.dup2(saved, fd)
             os.close(saved)
         sys.path[:] = own_path

@@ -28,16 +28,17 @@ from .child import HostedMain
 from .cradle import lie_in
 from .exec_launcher import BIND_NOW, restore_python_path
 from .host_watch import HostWatch
-from .os_process import open_pidfd, signal_group, signal_process
+from .os_process import open_pidfd_or_end, signal_group, signal_process
 from .own_process import buffer_lines, dump_stacks_on_request, leave
 from .rehearsal import rehearse
 from .sharing import await_alone, threads_beside
 from .zygote_imports import Imports, Wanted
-from .zygote_wire import ENDED, FORKED, REFUSED, receive, transmit
+from .zygote_wire import ENDED, FORKED, REFUSED, WARNED, receive, transmit
 
 __all__ = ("Zygote", "main")
 
 KILL_MARGIN_SECONDS: Final = 0.5  # between the end of an orphan's own grace and its SIGKILL
+NO_DESCRIPTORS: Final = "the zygote has no descriptors left"  # so the kernel has dropped those of a request
 REHEARSALS: Final = 2  # the first one imports what is imported late; more hardly warm anything
 
 
@@ -73,7 +74,7 @@ class Zygote:
                 self._watch.look()
             if (not ready or self._imports.urgent) and self._imports.use_the_time():
                 self._main = None
-                self._prepare()
+                self._prepare_early()
             for fd, _ in ready:
                 if fd != self._sock.fileno():
                     self._ended(fd)
@@ -96,19 +97,36 @@ class Zygote:
                 self._main = None
             case "want", [str(module), list(path), str(cwd)]:
                 self._imports.want(Wanted(module, [str(part) for part in path], cwd))
+            case "fork", [int(number), float(), bool()] if not fds:
+                self._tell(REFUSED, number, NO_DESCRIPTORS)
             case "fork", [int(number), float(grace), bool(spare)]:
                 self._fork(number, fds[0], grace, spare=spare)
+            case "guard", [int(), int(pid), int(), float()] if not fds:
+                self._tell(WARNED, f"process {pid} would outlive a SIGKILL of this one: {NO_DESCRIPTORS}")
             case "guard", [int(number), int(pid), int(first_signal), float(grace)]:
                 self._care_for(_Ward(number, pid, fds[0], False, first_signal, grace))
             case "release", [int(number)]:
                 self._release(number)
             case "watch", [float(limit)]:
-                if self._watch is not None:
-                    self._watch.close()
-                self._watch = HostWatch(fds[0], limit) if limit else None
+                self._watch_host(limit, fds)
             case _:
                 raise AssertionError(f"zygote: unexpected {kind!r} with {len(fields)} fields")
         return True
+
+    def _watch_host(self, limit: float, fds: list[int]) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if not limit:
+            return
+        try:
+            if not fds:
+                raise OSError(NO_DESCRIPTORS)
+            self._watch = HostWatch(fds[0], limit)
+        except OSError as error:
+            for fd in fds:
+                os.close(fd)
+            self._tell(WARNED, f"nothing ends this process if it hangs: {error}")
 
     # Forks.
 
@@ -123,6 +141,14 @@ class Zygote:
             gc.freeze()
         return self._main
 
+    def _prepare_early(self) -> None:
+        try:
+            self._prepare()
+        except (
+            OSError
+        ) as error:  # no descriptors left, as a rule; the next fork needs it, and is refused if it cannot be
+            self._tell(WARNED, f"the zygote cannot prepare its next fork yet: {error}")
+
     def _fork(self, number: int, cradle_fd: int, grace: float, *, spare: bool) -> None:
         try:
             if self._imports.spoiled:
@@ -132,15 +158,20 @@ class Zygote:
             if threading.active_count() > 1:
                 self._tell(REFUSED, number, f"there are threads: {threads_beside()}")
                 return
-            pid = os.fork()
-            if pid == 0:
-                lie_in(cradle_fd, main, spare=spare)
+            # A place for its pidfd, so that it is refused before it is forked: then it cannot have begun anything.
+            place = os.dup(cradle_fd)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    lie_in(cradle_fd, main, spare=spare)
+            finally:
+                os.close(place)
+            pidfd = open_pidfd_or_end(pid)
         except OSError as error:
             self._tell(REFUSED, number, str(error))
             return
         finally:
             os.close(cradle_fd)
-        pidfd = open_pidfd(pid)  # it is our unreaped child, so the number is its own
         self._care_for(_Ward(number, pid, pidfd, True, 0, grace))
         self._tell(FORKED, number, pid, fds=[pidfd])
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .os_process import open_pidfd, signal_group
+from .os_process import open_pidfd_or_end, signal_group
 from .sharing import IMPORT_RAISED, Footprint, import_as, probe, threads_beside
 from .zygote_wire import IMPORTED, UNFIT, WARNED
 
@@ -25,6 +25,8 @@ __all__ = ("Imports", "Wanted")
 
 IDLE_MS: Final = 100  # without a request, before anything is done that none has asked for: no start shall wait
 PROBE_SECONDS: Final = 10.0  # for an import in a fork that tries it
+TRIES_MAX: Final = 3  # of an import for which there are no descriptors or processes left
+TRY_AGAIN_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Imports:
         self._wanted: list[Wanted] = []
         self._fit: list[Wanted] = []  # tried, and to be imported here
         self._probe: _Probe | None = None
+        self._tries: dict[str, int] = {}  # in vain, by module
+        self._not_before = 0.0  # monotonic seconds: when to try that again
         self._known: set[str] = set()  # the modules of all that was wanted
         self._hurry = False  # several forks have imported one of those that are left
 
@@ -67,7 +71,7 @@ class Imports:
                 importlib.import_module(module)
             except Exception as error:  # noqa: BLE001 - a module may raise anything; children will say it in detail
                 self._tell(WARNED, f"cannot preload {module}: {type(error).__name__}: {error}")
-            threads = threads_beside()
+            threads = self._threads_after(module)
             if threads and not self.spoiled:
                 self._spoil(module, f"it has started threads: {threads}")
 
@@ -85,12 +89,16 @@ class Imports:
         """Say after how many milliseconds without a request `use_the_time` is to be called; None: never."""
         if self._probe is not None:
             return max(0, round((self._probe.deadline - time.monotonic()) * 1000))
-        return IDLE_MS if (self._wanted or self._fit) and not self.spoiled else None
+        if self.spoiled or not (self._wanted or self._fit):
+            return None
+        return max(IDLE_MS, round((self._not_before - time.monotonic()) * 1000))
 
     @property
     def urgent(self) -> bool:
         """Whether `use_the_time` is to be called although there is none."""
-        return self._hurry and self._probe is None and bool(self._wanted or self._fit) and not self.spoiled
+        if not self._hurry or self._probe is not None or self.spoiled or not (self._wanted or self._fit):
+            return False
+        return time.monotonic() >= self._not_before
 
     def use_the_time(self) -> bool:
         """Take one step, if there is one to take by now. True: there is a module more."""
@@ -99,8 +107,12 @@ class Imports:
                 signal_group(self._probe.pid, self._probe.pidfd, signal.SIGKILL)
         elif self._fit:
             return self._share(self._fit.pop())
-        elif self._wanted:
-            self._try(self._wanted.pop(0))
+        elif self._wanted and time.monotonic() >= self._not_before:
+            wanted = self._wanted.pop(0)
+            try:
+                self._try(wanted)
+            except OSError as error:
+                self._put_off(wanted, error)
         return False
 
     def ended(self, pidfd: int) -> bool:
@@ -126,14 +138,38 @@ class Imports:
             signal_group(self._probe.pid, self._probe.pidfd, signal.SIGKILL)
             self._reap(self._probe)
 
+    def _put_off(self, wanted: Wanted, error: OSError) -> None:
+        """Try it again in a while, a few times; before all others."""
+        tries = self._tries[wanted.module] = self._tries.get(wanted.module, 0) + 1
+        if tries < TRIES_MAX:
+            self._wanted.insert(0, wanted)
+            self._not_before = time.monotonic() + TRY_AGAIN_SECONDS
+            self._tell(WARNED, f"the zygote cannot try the import of {wanted.module} now: {error}")
+        else:
+            self._tell(UNFIT, wanted.module, f"its import could not be tried, {tries} times: {error}", False)
+
     def _try(self, wanted: Wanted) -> None:
+        """Have a fork try it. Errors: OSError: no descriptors or processes left; then there is no such fork."""
         answer, answer_child = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            probe(wanted.module, wanted.path, wanted.cwd, answer_child)
-        os.close(answer_child)
-        self._probe = _Probe(wanted, pid, open_pidfd(pid), answer, time.monotonic() + PROBE_SECONDS)
-        self._poll.register(self._probe.pidfd, select.POLLIN)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                probe(wanted.module, wanted.path, wanted.cwd, answer_child)
+            pidfd = open_pidfd_or_end(pid)
+        except OSError:
+            os.close(answer)
+            raise
+        finally:
+            os.close(answer_child)
+        self._probe = _Probe(wanted, pid, pidfd, answer, time.monotonic() + PROBE_SECONDS)
+        self._poll.register(pidfd, select.POLLIN)
+
+    def _threads_after(self, module: str) -> str | None:
+        try:
+            return threads_beside()
+        except OSError as error:
+            self._tell(WARNED, f"the zygote cannot see whether {module} has started threads: {error}")
+            return None
 
     def _reap(self, tried: _Probe) -> tuple[bytes, int]:
         self._probe = None
@@ -151,12 +187,16 @@ class Imports:
 
     def _share(self, wanted: Wanted) -> bool:
         why: str | None = None
+        before: Footprint | None = None
         try:
             with import_as(wanted.path, wanted.cwd):
                 before = Footprint.take()
                 importlib.import_module(wanted.module)
                 why = before.left_since()
         except Exception as error:  # noqa: BLE001 - any module's error
+            if before is None and isinstance(error, OSError):  # it has not begun
+                self._put_off(wanted, error)
+                return False
             why = f"raised {type(error).__name__}: {error}"
         if why:
             self._spoil(wanted.module, f"it {why}; a fork that had tried it did not")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -332,6 +333,96 @@ def test_a_rehearsal_leaves_nothing_behind() -> None:
     rehearse()
     assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
     assert [signal.getsignal(signo) for signo in signal.valid_signals()] == handlers
+
+
+# No descriptors left.
+
+
+def leave_descriptors(pid: int, left: int) -> tuple[int, int]:
+    """Let a process open so many more; give its limits of before."""
+    open_now = {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
+    free = [fd for fd in range(len(open_now) + left + 1) if fd not in open_now]
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[left], hard))
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_zygote_without_descriptors_forks_nothing_until_it_has_some_again(zygote_bench: Bench, left: int) -> None:
+    bench = zygote_bench
+    bench.system.hosting.spares = 0
+    bench.system.hosting.share_modules = False
+    bench.start()
+    zygote = bench.system.hosting.zygote_pid
+    assert zygote is not None
+    before = leave_descriptors(zygote, left)
+    assert bench.start().ask("x", timeout=WAIT) == "x"
+    assert "executing a fresh interpreter" in bench.events.wait(HostingWarning).text
+    resource.prlimit(zygote, resource.RLIMIT_NOFILE, before)
+    cold = now(bench).started_cold
+    assert bench.start().ask("x", timeout=WAIT) == "x"
+    assert (bench.system.hosting.zygote_pid, now(bench).started_cold) == (zygote, cold + 1)
+
+
+def test_a_zygote_without_descriptors_says_whom_it_cannot_guard() -> None:
+    bench = Bench("exec")
+    try:
+        bench.start()
+        zygote = bench.system.hosting.zygote_pid
+        assert zygote is not None
+        leave_descriptors(zygote, 0)
+        ref = bench.start()
+        assert f"process {ref.pid} would outlive" in bench.events.wait(HostingWarning).text
+        assert bench.system.hosting.zygote_pid == zygote
+    finally:
+        bench.system.shutdown()
+
+
+TRYING = """
+import os, resource, select, sys
+from regrow.actors.hosting import zygote_imports
+from regrow.actors.hosting.zygote_imports import Imports, Wanted
+zygote_imports.IDLE_MS = 1
+zygote_imports.TRY_AGAIN_SECONDS = 0.01
+told, poll = [], select.poll()
+imports = Imports(poll, lambda *fields: told.append(fields))
+before = resource.getrlimit(resource.RLIMIT_NOFILE)
+def none_left():
+    fd = os.open(os.devnull, os.O_RDONLY)
+    os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fd, before[1]))
+def live(until):
+    while not until():
+        ready = poll.poll(imports.patience())
+        for fd, _ in ready:
+            assert imports.ended(fd)
+        if not ready:
+            imports.use_the_time()
+none_left()
+imports.want(Wanted("harmless", sys.path, os.getcwd()))
+live(lambda: told)
+resource.setrlimit(resource.RLIMIT_NOFILE, before)
+live(lambda: imports._fit)
+none_left()  # between the attempt in a fork and the import
+live(lambda: len(told) > 1)
+assert all(kind == "warned" and "harmless" in text for kind, text in told), told
+resource.setrlimit(resource.RLIMIT_NOFILE, before)
+live(lambda: imports.patience() is None)
+assert told[2:] == [("imported", "harmless", True)], told
+told.clear()
+none_left()
+imports.want(Wanted("another", sys.path, os.getcwd()))
+live(lambda: imports.patience() is None)
+resource.setrlimit(resource.RLIMIT_NOFILE, before)
+assert [kind for kind, *_ in told] == ["warned", "warned", "unfit"], told
+assert told[-1][1] == "another" and told[-1][3] is False, told
+"""
+
+
+def test_an_import_that_cannot_be_tried_now_is_tried_again_a_few_times(tmp_path: Path) -> None:
+    (tmp_path / "harmless.py").touch()
+    (tmp_path / "another.py").touch()
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    subprocess.run([sys.executable, "-c", TRYING], check=True, timeout=3 * WAIT, env=env)
 
 
 HANGING = """
