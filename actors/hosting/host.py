@@ -13,15 +13,19 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
+from ...protocol.codec import encode
 from ...protocol.errors import LocalProtocolError, RegrowError
 from ...protocol.exits import ExitReason, crash_of
+from ...protocol.ext import Refusal
 from ...protocol.host.messages import Init, LogLevels
+from ...protocol.ref_token import RefToken
 from ..actor import Actor
-from ..child_spec import ChildSpec
+from ..child_spec import ChildSpec, Start
 from ..errors import NameTaken, SystemClosed
 from ..lineage import path_below
 from ..outcome import StartFailed, StartOutcome
 from .broadcasting import tell_all
+from .carried import travels_by_descriptor
 from .conception import conceive
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
@@ -284,7 +288,7 @@ class Hosting(ZygoteSettings):
         limits = spec.limits
         return Init(
             target=named.target,
-            args=peer.encode((spec.start.args, dict(spec.start.kwargs))),
+            args=_said_arguments(peer, spec.start),
             incarnation=incarnation,
             name=ref.name,
             urn=ref.urn,
@@ -308,3 +312,14 @@ class Hosting(ZygoteSettings):
 
     def _warn(self, text: str) -> None:
         self._system.bus.publish(HostingWarning(text))
+
+
+def _said_arguments(peer: Peer, start: Start) -> bytes:
+    """Say what a start is given. Errors: CodecError, also for what a second start could not hand over again."""
+
+    def say(value: object) -> RefToken | None:
+        if travels_by_descriptor(value):
+            raise Refusal("what every start can be given anew; this is used up by the first: tell it to the actor")
+        return peer.say(value)
+
+    return encode((start.args, dict(start.kwargs)), refs=say, root="arguments")

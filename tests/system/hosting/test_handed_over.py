@@ -10,7 +10,7 @@ import pytest
 from hosted_actors import Order
 from hosting_bench import WAIT, Bench, settle
 
-from regrow.actors import ActorExited, Blob, DeadLetter
+from regrow.actors import ActorExited, Blob, DeadLetter, Port, StartFailed
 from regrow.actors.hosting import HostedRef
 from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED
@@ -76,6 +76,21 @@ def test_a_blob_that_cannot_leave_stays(bench: Bench) -> None:
         ref.tell([blob, print])
     assert bytes(blob.memory()) == b"abc"
     blob.close()
+
+
+def test_none_is_a_start_argument_as_a_restart_could_not_have_it_again(bench: Bench) -> None:
+    ours, theirs = Port.pair()
+    blob = Blob(b"abc")
+    for argument in (blob, theirs):
+        outcome = bench.outcome({"with": argument})
+        assert isinstance(outcome, StartFailed)
+        assert isinstance(outcome.error, CodecError)
+        assert outcome.error.path == "arguments[0][0]['with']"
+        assert "tell it to the actor" in str(outcome.error)
+    assert not blob.closed
+    assert not theirs.closed
+    for each in (blob, ours, theirs):
+        each.close()
 
 
 def test_a_blob_to_nobody_is_in_the_dead_letter_and_nowhere_else(bench: Bench) -> None:
