@@ -17,6 +17,7 @@ from benchmarks.process_goods import KINDS, MEBIBYTE, expect, payloads, small, t
 from benchmarks.process_lives import WAIT, life_workloads
 from benchmarks.process_logs import tempo
 from benchmarks.process_plan import NOT_BUILT
+from benchmarks.process_ports import Neighbour, measure_neighbours
 from benchmarks.restarts import measure_hosted
 from regrow.actors import Actor, ActorExited, ActorSystem, Blob, ChildSpec, Isolation, Start, Started
 from regrow.actors.hosting import HostedRef, OutboxFull
@@ -228,6 +229,11 @@ def _settle(refs: Sequence[HostedRef]) -> None:
         expect("answer", 1, ref.ask(1, timeout=WAIT))
 
 
+def _port(stage: _Stage, count: int, _size: int) -> dict[str, float]:
+    """Two children that talk to each other, by a port and through the host."""
+    return measure_neighbours(stage.start(Neighbour), stage.start(Neighbour), count)
+
+
 def _page(stage: _Stage, count: int, _size: int) -> dict[str, float]:
     """What it has written down, read without asking it."""
     ref = stage.start(Echo)
@@ -314,6 +320,7 @@ _WORKLOADS: Mapping[str, Callable[[_Stage, int, int], dict[str, float]]] = {
     "ask": _ask,
     "payload": _payload,
     "broadcast": _broadcast,
+    "port": _port,
     "page": _page,
     "load": _load,
     "blob": _blob,

@@ -50,13 +50,30 @@ BACK: Final = Job("tell back", 5_000, 2_000_000)
 ASK: Final = Job("ask", 200, 200_000)
 PAYLOAD: Final = Job("payload", 20, 20_000, size=1)  # MiB
 BROADCAST: Final = Job("broadcast", 3, 2_000, size=1)  # MiB
+PORT: Final = Job("port", 5_000, 500_000)
 BLOB: Final = Job("blob", 10, 100, size=1024, fixed=True)  # MiB
 QUICK_BLOB: Final = Job("blob", 10, 100, size=16, fixed=True)
 PAGE: Final = Job("page", 1_000, 1_000_000)
 LOAD: Final = Job("load", 1_000, 1_000_000)
 LOGS: Final = Job("logs", 2_000, 400_000)
 LANE: Final = Job("log records", 2_000, 400_000)
-JOBS: Final = (CRASH, SUPERVISED, MEMORY, CROWD, TELL, BACK, ASK, PAYLOAD, BROADCAST, BLOB, PAGE, LOAD, LOGS, LANE)
+JOBS: Final = (
+    CRASH,
+    SUPERVISED,
+    MEMORY,
+    CROWD,
+    TELL,
+    BACK,
+    ASK,
+    PAYLOAD,
+    BROADCAST,
+    PORT,
+    BLOB,
+    PAGE,
+    LOAD,
+    LOGS,
+    LANE,
+)
 
 METRICS: Final = (
     Metric(CRASH, "p50", "killed -> replacement ready, p50", "ms", at_most=5.0),
@@ -77,6 +94,10 @@ METRICS: Final = (
     Metric(BROADCAST, "ms", "1 MiB of rows to 8 processes, sent", "ms"),
     Metric(BROADCAST, "each", "  the same, told to one after the other", "ms"),
     Metric(BROADCAST, "encoding", "  to encode it", "ms"),
+    Metric(PORT, "port", "small messages, child to child by port", "/s", "more"),
+    Metric(PORT, "host", "  the same, through the host", "/s", "more"),
+    Metric(PORT, "port p50", "round trip, child to child by port, p50", "us"),
+    Metric(PORT, "host p50", "  the same, through the host", "us"),
     Metric(BLOB, "p50", "1 GiB handed over, p50", "ms", at_most=1.0),
     Metric(QUICK_BLOB, "p50", "16 MiB handed over, p50", "ms", at_most=1.0),
     Metric(LOGS, "rate", "records of `logging`, child to parent", "/s", "more", at_least=100_000),
