@@ -91,9 +91,14 @@ class ZygoteLauncher:
             self._loop.call(self._refill)
 
     def reload(self) -> None:
-        """Fork from a zygote that imports everything anew, from now on. Runs in: any thread; waits until that is so."""
-        if self._link is not None:  # else the next one does so in any case
-            self._loop.run(self._reload, HANDOVER_SECONDS)
+        """Fork from a zygote that imports everything anew, from now on. Runs in: any thread; waits until that is so.
+
+        Errors: TimeoutError if the I/O thread is held up for so long; it does so as soon as it can.
+        """
+        if self._link is None or self._loop.closed:  # the next one does so in any case
+            return
+        if not self._loop.run(self._reload, HANDOVER_SECONDS) and not self._loop.closed:
+            raise TimeoutError(f"Hosting.reload: expected the I/O thread to do it within {HANDOVER_SECONDS:g} s")
 
     def guard(self, pid: int, pidfd: int, *, first_signal: int, grace: float) -> Callable[[], None]:
         """See to it that a process of somebody else dies with this system. Call what is returned once it has ended.

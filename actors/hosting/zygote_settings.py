@@ -49,6 +49,8 @@ class ZygoteSettings:
 
         Running children go on with the code that they have, and the zygote that forked them sees them to their end.
         Children that are executed (`launcher="exec"`) import everything anew anyway. Not for this process's own code.
+
+        Errors: TimeoutError if the I/O thread does not get to it within 5 s: a subscriber holds it up. It still will.
         """
         if self._zygote is not None:
             self._zygote.reload()
