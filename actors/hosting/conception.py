@@ -14,6 +14,7 @@ from ...protocol.host.messages import Init
 from ..child_spec import ChildSpec, Limits
 from ..outcome import StartOutcome
 from .black_box import BlackBox, create_page
+from .fork_guard import close_in_forks
 from .import_path import ImportPath, search_path
 from .launcher import LaunchRequest
 
@@ -71,6 +72,7 @@ def conceive(
         opened += (stderr, stderr_child)
         cwd = str(Path.cwd())
         ours, theirs = socket.socketpair()
+        close_in_forks(ours)
     except OSError:
         for fd in opened:
             os.close(fd)

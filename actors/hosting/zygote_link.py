@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from .exec_launcher import BIND_NOW, interpreter_argv, interpreter_env
+from .fork_guard import close_in_forks
 from .forked_process import ForkedProcess
 from .import_path import search_path
 from .launcher import LaunchOutcome, LaunchRequest
@@ -121,6 +122,7 @@ class ZygoteLink:
         self._waiting: deque[tuple[str, tuple[object, ...], tuple[int, ...]]] = deque()  # packets the socket refused
         self._env = {key: value for key, value in os.environ.items() if key != BIND_NOW}  # as its forks find it
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        close_in_forks(ours)
         with theirs:
             try:
                 self._popen = subprocess.Popen(
@@ -168,6 +170,7 @@ class ZygoteLink:
     def ask(self, number: int, grace: float, *, spare: bool) -> Fork:
         """Ask for a fork. Nobody needs it yet if it is a `spare`. Errors: OSError: no descriptors left."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        close_in_forks(ours)
         fd = theirs.detach()
         try:
             self._send(FORK, number, grace, spare, fds=(fd,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -16,7 +17,7 @@ from hosted_actors import Order
 from hosting_bench import WAIT, Bench, settle, stop_process
 
 from regrow.actors import ActorExited, StartFailed
-from regrow.actors.hosting import HostedRef, HostingStatistics, HostingWarning
+from regrow.actors.hosting import HostedRef, HostingStatistics, HostingWarning, zygote_launcher
 from regrow.actors.hosting.rehearsal import rehearse
 from regrow.actors.hosting.spares import LOST_MAX, SPARES_MAX
 from regrow.protocol.exits import KILLED, ExitStatus
@@ -159,6 +160,22 @@ def test_what_was_refused_may_be_shared_after_a_reload(zygote_bench: Bench, fold
     bench.start(target=target)
     settle(lambda: now(bench).shared == ("mended",))
     assert now(bench).unshared == ()
+
+
+def test_a_reload_that_does_not_come_about_in_time_says_so(
+    zygote_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zygote_bench.start()
+    monkeypatch.setattr(zygote_launcher, "HANDOVER_SECONDS", 0.01)
+    go_on = threading.Event()
+
+    def hold_up() -> None:
+        go_on.wait(WAIT)
+
+    zygote_bench.system.hosting.loop.call(hold_up)
+    with pytest.raises(TimeoutError, match=r"Hosting\.reload: expected the I/O thread to do it within 0\.01 s"):
+        zygote_bench.system.hosting.reload()
+    go_on.set()
 
 
 def test_a_zygote_that_was_replaced_ends_with_its_last_fork(zygote_bench: Bench) -> None:
@@ -333,6 +350,27 @@ def test_a_rehearsal_leaves_nothing_behind() -> None:
     rehearse()
     assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
     assert [signal.getsignal(signo) for signo in signal.valid_signals()] == handlers
+
+
+def sockets() -> set[str]:
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that was open to look
+            found.add(os.readlink(path))  # noqa: PTH115 - what it names is no path
+    return {name for name in found if name.startswith("socket:")}
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_fork_of_the_host_keeps_none_of_its_sockets_open(zygote_bench: Bench) -> None:
+    before = sockets()
+    zygote_bench.start()
+    spare_of(zygote_bench)
+    assert len(sockets() - before) >= 3  # of the zygote, of a child, the cradle of the spare
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(sockets() - before))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert zygote_bench.start().ask("x", timeout=WAIT) == "x"
 
 
 # No descriptors left.
