@@ -160,7 +160,7 @@ class HostedMain:
         home.want(init.options.get("log_levels"))
         self._system.environment_data.inherit(init.context)
         if init.options.get("digests"):
-            self._peer.digests = Digests()
+            self._peer.digests = Digests(init.urn)
         self._importing = True
         if init.target.partition(":")[0] not in sys.modules:
             importlib.invalidate_caches()  # a zygote may have looked into the directory before the file was there

@@ -11,15 +11,13 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from ...protocol.codec import decode
-
 if TYPE_CHECKING:
-    from ...protocol.codec import ReadRef
     from ...protocol.frames import Buffer
 
 __all__ = ("Digests", "digest_of")
 
-_WAITING_MAX: Final = 10_000  # messages between arrival and handling that are known by their digests
+_WAITING_MAX: Final = 10_000  # messages between arrival and handling that are known by their digests,
+_WAITING_BYTES: Final = 16 * 1024 * 1024  # as long as they came in so many bytes, or there is but one
 
 
 def digest_of(*pieces: Buffer) -> int:
@@ -35,29 +33,37 @@ def digest_of(*pieces: Buffer) -> int:
 
 
 class Digests:
-    """Digests of what has come and has not been handled. Runs in: the I/O thread notes, the root's thread takes."""
+    """Digests of what has come for the root and has not been handled.
 
-    def __init__(self) -> None:
+    Runs in: the I/O thread notes, the root's thread takes. `urn`: the root's; nobody takes the messages of others.
+    """
+
+    def __init__(self, urn: str) -> None:
+        self.urn: Final = urn
         # By identity. The message is held, so that no other one can have its number meanwhile; a small integer may
         # wait several times.
         self._lock = threading.Lock()
-        self._waiting: OrderedDict[int, tuple[object, int, int]] = OrderedDict()
+        self._waiting: OrderedDict[int, tuple[object, int, int, int]] = OrderedDict()  # message, digest, bytes, times
+        self._bytes = 0
 
-    def decode(self, data: Buffer, *, refs: ReadRef) -> object:
-        """Read a message, and note it. Errors: RemoteProtocolError."""
-        message, digest = decode(data, refs=refs), digest_of(data)
+    def note(self, message: object, data: Buffer) -> None:
+        """Note a message, and the bytes that it came in, before it is given to the root; who cannot, takes it back."""
+        digest, size = digest_of(data), len(data)
         with self._lock:
             waiting = self._waiting
-            _, _, times = waiting.pop(id(message), (None, 0, 0))
-            waiting[id(message)] = (message, digest, times + 1)
-            while len(waiting) > _WAITING_MAX:
-                waiting.popitem(last=False)
-        return message
+            _, _, before, times = waiting.pop(id(message), (None, 0, 0, 0))
+            self._bytes += size - before
+            waiting[id(message)] = (message, digest, size, times + 1)
+            while len(waiting) > _WAITING_MAX or (self._bytes > _WAITING_BYTES and len(waiting) > 1):
+                _, (_, _, forgotten, _) = waiting.popitem(last=False)
+                self._bytes -= forgotten
 
     def taken(self, message: object) -> int:
         """Give the digest of a message that is to be handled now, 0 if it did not come over the link."""
         with self._lock:
-            _, digest, times = self._waiting.pop(id(message), (None, 0, 0))
+            _, digest, size, times = self._waiting.pop(id(message), (None, 0, 0, 0))
             if times > 1:
-                self._waiting[id(message)] = (message, digest, times - 1)
+                self._waiting[id(message)] = (message, digest, size, times - 1)
+            else:
+                self._bytes -= size
         return digest

@@ -81,7 +81,7 @@ class Hosting(ZygoteSettings):
         self._lives: weakref.WeakSet[HostedProcess] = weakref.WeakSet()
         self._closed = False
         self._log_levels: dict[str, int] = {}  # numbers by the names of loggers
-        self.quarantine = Quarantine(system.bus.publish)
+        self.quarantine = Quarantine(system.bus.publish, system.clock.now)
 
     @property
     def loop(self) -> IoLoop:
@@ -99,7 +99,7 @@ class Hosting(ZygoteSettings):
 
     def note_death(self, life: HostedProcess, reason: ExitReason, report: ExitReport, digest: int) -> None:
         """Hear what one that has died had in hand. Runs in: the loop."""
-        deaths = life.limits.deaths_before_quarantine
+        deaths = life.limits.deaths_before_quarantine if life.asked is None else 0  # else it was not the message
         held = self.quarantine.died(life.ref, reason, report, digest=digest, deaths=deaths)
         present = life.ref.process  # another one, if it was replaced while it had this to finish
         if held is not None and present is not None and present is not life:

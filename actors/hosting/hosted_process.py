@@ -92,20 +92,19 @@ class HostedProcess:
         self.asked: ExitReason | None = None  # to end, for this reason
         self._stop_deadline: float | None = None
         self._logs = LogIntake(system, ref, self.incarnation)
-        self.watch = LifeWatch(
-            WatchedProcess(
-                ref=ref,
-                incarnation=self.incarnation,
-                limits=self.limits,
-                black_box=begun.black_box,
-                publish=system.bus.publish,
-                clock=system.clock,
-                pid=lambda: self.pid,
-                signal=self._signal,
-                kill=self.slay,
-                arm=self.alarms.set,
-            )
+        watched = WatchedProcess(
+            ref=ref,
+            incarnation=self.incarnation,
+            limits=self.limits,
+            black_box=begun.black_box,
+            publish=system.bus.publish,
+            clock=system.clock,
+            pid=lambda: self.pid,
+            signal=self._signal,
+            kill=self.slay,
+            arm=self.alarms.set,
         )
+        self.watch = LifeWatch(watched)
 
     # What a cell can do, on any thread.
 
@@ -385,9 +384,8 @@ class HostedProcess:
             self.succession.ended(self, reason, report, announce)
 
     def _announce(self, reason: ExitReason, report: ExitReport, *, was_ready: bool) -> None:
-        parent = self._begun.parent
-        if not was_ready and parent is not None:
-            self.system.relations.untie(self.ref, parent)
+        if not was_ready and self.parent is not None:
+            self.system.relations.untie(self.ref, self.parent)
         if not isinstance(self._fault, SystemClosed):  # else it was never among the living
             self.system.announce_exit(self.ref, self.incarnation, reason, report)
         self.stopped.set()

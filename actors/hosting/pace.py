@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..events import MailboxHigh, MailboxLow
 from ..futures import AskFuture
+from ..mailbox import Mailbox
 from ..told import TOLD, Told
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .link_socket import LinkSocket
     from .loop import IoLoop
 
-__all__ = ("Pace",)
+__all__ = ("Pace", "waiting_for")
 
 
 LOOK_SECONDS: Final = 0.001  # between looks at how many messages wait, while the other side may wait to hear of it
@@ -144,3 +145,15 @@ class Pace:
         if not self._closed and self._link.protocol.has_unfinished:
             self._settle()
             self._link.write()
+
+
+def waiting_for(ref: ActorRef) -> int:
+    """How many messages one has not begun with: in its mailbox, or on their way to another process."""
+    cell = ref.cell
+    if cell is None or not cell.alive:
+        return 0
+    pace = getattr(cell, "pace", None)
+    if isinstance(pace, Pace):
+        return pace.outstanding
+    mailbox = getattr(cell, "mailbox", None)
+    return mailbox.waiting() if isinstance(mailbox, Mailbox) else 0

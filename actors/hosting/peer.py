@@ -39,7 +39,7 @@ from ..errors import ActorDeadError, MailboxFull
 from ..events import DeadLetter
 from ..futures import AskFuture
 from ..looking import answered_aside
-from ..mailbox import Envelope, Mailbox
+from ..mailbox import Envelope
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
 from ..signals import ExitReport
@@ -48,7 +48,7 @@ from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .digests import Digests
 from .encoded import MINE, YOURS, Encoded
 from .errors import OutboxFull
-from .pace import Pace
+from .pace import Pace, waiting_for
 from .remembered import remember
 from .remote_ref import RemoteRef
 from .ties import Ties
@@ -277,20 +277,23 @@ class Peer:
 
     def backlog(self) -> int:
         """How many messages wait for those whom the other side has sent some, whoever has sent them."""
-        waiting = {ref: _waiting_for(ref) for ref in self._fed}
+        waiting = {ref: waiting_for(ref) for ref in self._fed}
         self._fed = {ref: None for ref, count in waiting.items() if count}
         return sum(waiting.values())
 
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         read = self.read if arrival is None else arrival.read
-        decoding = decode if self.digests is None or arrival is not None else self.digests.decode
+        noting = None if arrival is not None else self._noting(to)
         if ref is not None:
             self._fed[ref] = None
         for body in bodies:
+            message: object = None
             try:
-                message = decoding(body, refs=read) if len(body) else ActorStop()
+                message = decode(body, refs=read) if len(body) else ActorStop()
                 if ref is not None:
+                    if noting is not None:
+                        noting.note(message, body)
                     ref.tell(message)
                     continue
                 why = "not alive"
@@ -299,6 +302,8 @@ class Peer:
                     arrival.refuse()
                 continue  # published by tell
             except (ProtocolError, MailboxFull, OutboxFull) as error:
+                if noting is not None and isinstance(error, MailboxFull):
+                    noting.taken(message)
                 message, why = bytes(body[:64]), str(error)
             dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
             self.system.bus.publish(DeadLetter(dead, message, why))
@@ -307,22 +312,31 @@ class Peer:
 
     def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool, arrival: Arrival | None = None) -> None:
         ref = self.local(to)
+        noting = None if arrival is not None else self._noting(to)
+        message: object = None
         try:
             if ref is None:
                 raise ActorDeadError(to, NOPROC)
             self._fed[ref] = None
             read = self.read if arrival is None else arrival.read
-            decoding = decode if self.digests is None or arrival is not None else self.digests.decode
-            message = decoding(body, refs=read) if len(body) else ActorStop()
+            message = decode(body, refs=read) if len(body) else ActorStop()
             known = answered_aside(ref, message)
             if known is not None:
                 self._answer(ask_id, True, known)
                 return
+            if noting is not None:
+                noting.note(message, body)
             future = ref.ask_for(self._hosted, message, waits=waits)
         except (ProtocolError, MailboxFull, OutboxFull, ActorDeadError) as error:
+            if noting is not None and isinstance(error, MailboxFull):
+                noting.taken(message)
             self._answer(ask_id, False, error)
             return
         future.add_done_callback(lambda: self._answer_with(ask_id, future))
+
+    def _noting(self, to: str) -> Digests | None:
+        """Who notes the messages to this urn, if anybody does."""
+        return self.digests if self.digests is not None and self.digests.urn == to else None
 
     def _answer_with(self, ask_id: int, future: AskFuture[Any]) -> None:
         try:
@@ -385,15 +399,3 @@ class Peer:
     def _forget_ask(self, number: int) -> None:
         with self._lock:
             self._asks.pop(number, None)
-
-
-def _waiting_for(ref: ActorRef) -> int:
-    """How many messages one has not begun with: in its mailbox, or on their way to another process."""
-    cell = ref.cell
-    if cell is None or not cell.alive:
-        return 0
-    pace = getattr(cell, "pace", None)
-    if isinstance(pace, Pace):
-        return pace.outstanding
-    mailbox = getattr(cell, "mailbox", None)
-    return mailbox.waiting() if isinstance(mailbox, Mailbox) else 0

@@ -4,23 +4,29 @@ A process that died with a message in hand may have died of it. From then on the
 of what they have in hand; the child's first death is counted with the next if their messages are of the same type. A
 message that so many died of is refused at the sender, until it is released.
 
+Which deaths count: every abnormal one with a message in hand that this side has not asked for, as by a signal, an exit,
+an exception or a hang; not a kill or a stop by this side, nor a planned replacement. One for want of memory or time (a
+limit, SIGXCPU, the OOM killer) may be that of many messages, of which the last was only in hand: it counts only if the
+digest says that the message was the same each time. Who has died of nothing for an hour is no longer suspected of it.
+
 What lives here: who has died of what, and what is refused. What must not: processes, sockets.
 """
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from ...protocol.exits import ExitReason, Killed, is_abnormal
+from ...protocol.exits import Crash, ExitReason, Killed, Signaled, is_abnormal
 from ...protocol.host.messages import Ask, LinkMessage, Tell
 from ..events import DeadLetter
 from ..signals import ExitReport
 from .digests import digest_of
-from .errors import Quarantined
+from .errors import LimitExceeded, Quarantined
 from .events import MessageQuarantined
 
 if TYPE_CHECKING:
@@ -31,8 +37,12 @@ if TYPE_CHECKING:
 __all__ = ("Held", "Quarantine", "Sieve")
 
 SUSPECTS_MAX: Final = 256  # messages that somebody died of, not often enough; the oldest is forgotten
+SUSPECT_SECONDS: Final = 3600.0  # after the last death; what comes more rarely costs less than its digests
 HELD_MAX: Final = 1024  # messages that are refused; the oldest gets another chance
 _STDERR_LINES: Final = 50  # kept of each report, so that it all stays small
+
+_NONE: Final[tuple[float, tuple[ExitReport, ...]]] = (0.0, ())
+_EXHAUSTED: Final = {f"{LimitExceeded.__module__}.{LimitExceeded.__qualname__}", MemoryError.__name__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +56,14 @@ class Held:
 
 
 class Quarantine:
-    """All of one system. Runs in: any thread."""
+    """All of one system. Runs in: any thread. `now` gives monotonic seconds."""
 
-    def __init__(self, publish: Callable[[object], None]) -> None:
+    def __init__(self, publish: Callable[[object], None], now: Callable[[], float]) -> None:
         self._publish = publish
+        self._now = now
         self._lock = threading.Lock()
-        # By urn, digest, and the words where there was no digest.
-        self._suspects: OrderedDict[tuple[str, int, str], tuple[ExitReport, ...]] = OrderedDict()
+        # By urn, digest, and the words where there was no digest. With the time of the last death, the oldest first.
+        self._suspects: OrderedDict[tuple[str, int, str], tuple[float, tuple[ExitReport, ...]]] = OrderedDict()
         self._held: OrderedDict[tuple[str, int], Held] = OrderedDict()
 
     def held(self) -> tuple[Held, ...]:
@@ -69,8 +80,9 @@ class Quarantine:
             return len(keys)
 
     def died(self, ref: ActorRef, reason: ExitReason, report: ExitReport, *, digest: int, deaths: int) -> Held | None:
-        """Hear of a death; say which message is refused from now on. `digest`: of that in hand, 0: nobody knows.
+        """Hear of a death that nobody here has asked for; say which message is refused from now on.
 
+        `digest`: of that in hand, 0: nobody knows.
         `deaths`: so many have to have died of one; 0: however many do.
         """
         words = report.in_hand
@@ -78,7 +90,10 @@ class Quarantine:
             return None
         kept = replace(report, stderr_tail=report.stderr_tail[-_STDERR_LINES:])
         with self._lock:
-            held = self._count(ref, words, digest, kept, deaths)
+            self._expire()
+            # Without a digest this one does not count, but from now on digests are written down.
+            counts = bool(digest) or not _is_exhausted(reason, report)
+            held = self._count(ref, words, digest, (kept,) if counts else (), deaths)
         if held is not None:
             self._publish(MessageQuarantined(ref, words, digest, held.reports))
             self._publish(DeadLetter(ref, words, f"quarantined: {len(held.reports)} processes have died of it"))
@@ -87,6 +102,7 @@ class Quarantine:
     def suspects(self, ref: ActorRef) -> bool:
         """Say whether the next process of this child has to write down digests."""
         with self._lock:
+            self._expire()
             return any(urn == ref.urn for urn, _, _ in self._suspects)
 
     def holds(self, urn: str) -> bool:
@@ -98,12 +114,14 @@ class Quarantine:
         """Give the message if it is refused."""
         return self._held.get((urn, digest))
 
-    def _count(self, ref: ActorRef, words: str, digest: int, report: ExitReport, deaths: int) -> Held | None:
+    def _count(
+        self, ref: ActorRef, words: str, digest: int, report: tuple[ExitReport, ...], deaths: int
+    ) -> Held | None:
         key = (ref.urn, digest, "" if digest else words)
-        before = self._suspects.pop((ref.urn, 0, words), ()) if digest else ()
-        reports = (*before, *self._suspects.pop(key, ()), report)
+        _, before = self._suspects.pop((ref.urn, 0, words), _NONE) if digest else _NONE
+        reports = (*before, *self._suspects.pop(key, _NONE)[1], *report)
         if not digest or len(reports) < deaths:
-            self._suspects[key] = reports[-deaths:]
+            self._suspects[key] = (self._now(), reports[-deaths:])
             while len(self._suspects) > SUSPECTS_MAX:
                 self._suspects.popitem(last=False)
             return None
@@ -111,6 +129,18 @@ class Quarantine:
         while len(self._held) > HELD_MAX:
             self._held.popitem(last=False)
         return held
+
+    def _expire(self) -> None:
+        before = self._now() - SUSPECT_SECONDS
+        while self._suspects and next(iter(self._suspects.values()))[0] < before:
+            self._suspects.popitem(last=False)
+
+
+def _is_exhausted(reason: ExitReason, report: ExitReport) -> bool:
+    """Say whether a process has ended for want of memory or time."""
+    if isinstance(reason, Crash):
+        return reason.type in _EXHAUSTED
+    return isinstance(reason, Signaled) and (reason.signo == signal.SIGXCPU or report.oom == "likely")
 
 
 class Sieve:

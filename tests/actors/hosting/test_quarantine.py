@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from regrow.actors import Actor, ActorRef, ActorSystem, DeadLetter, ExitReport
+from regrow.actors import Actor, ActorRef, ActorSystem, DeadLetter, ExitReport, MailboxOptions, SpawnOptions
 from regrow.actors.hosting import quarantine
 from regrow.actors.hosting.digests import Digests, digest_of
-from regrow.actors.hosting.errors import Quarantined
+from regrow.actors.hosting.errors import LimitExceeded, Quarantined
 from regrow.actors.hosting.events import MessageQuarantined
-from regrow.actors.hosting.quarantine import Quarantine, Sieve
-from regrow.protocol.codec import encode
+from regrow.actors.hosting.peer import Peer
+from regrow.actors.hosting.quarantine import SUSPECT_SECONDS, Quarantine, Sieve
+from regrow.actors.looking import GetStatistics
+from regrow.actors.signals import OomVerdict
+from regrow.protocol.codec import decode, encode
 from regrow.protocol.errors import LocalProtocolError
-from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitReason, ExitStatus, Hang, Signaled
+from regrow.protocol.exits import KILLED, NORMAL, SHUTDOWN, Crash, ExitReason, ExitStatus, Hang, Signaled, crash_of
 from regrow.protocol.host.messages import Ask, KillRequest, LinkMessage, Tell
 
 SEGV = Signaled(11)
@@ -32,13 +37,20 @@ class Story:
 
     def __init__(self, system: ActorSystem, name: str = "child") -> None:
         self.published: list[object] = []
-        self.quarantine = Quarantine(self.published.append)
+        self.time = 0.0
+        self.quarantine = Quarantine(self.published.append, lambda: self.time)
         self.ref: ActorRef = ActorRef(system, name=name, actor_class=Actor)
 
     def dies(
-        self, digest: int = POISON, *, words: str | None = "Order", reason: ExitReason = SEGV, deaths: int = 3
+        self,
+        digest: int = POISON,
+        *,
+        words: str | None = "Order",
+        reason: ExitReason = SEGV,
+        deaths: int = 3,
+        oom: OomVerdict | None = None,
     ) -> bool:
-        report = ExitReport(in_hand=words, stderr_tail=("line",) * 500)
+        report = ExitReport(in_hand=words, stderr_tail=("line",) * 500, oom=oom)
         return self.quarantine.died(self.ref, reason, report, digest=digest, deaths=deaths) is not None
 
 
@@ -168,14 +180,39 @@ def test_the_sieve_refuses_that_message_to_that_actor_alone(story: Story) -> Non
     assert passed.passed[-1] == (urn, poison)
 
 
-def no_refs(token: object) -> object:
-    raise AssertionError(f"no refs in here, got {token}")
+TOO_MUCH = crash_of(LimitExceeded("resident_bytes", 1000, 2000))
+
+
+@pytest.mark.parametrize(
+    ("reason", "oom"), [(TOO_MUCH, None), (Signaled(signal.SIGXCPU), None), (Signaled(signal.SIGKILL), "likely")]
+)
+def test_a_death_for_want_of_memory_or_time_counts_only_if_the_message_is_known_to_be_the_same(
+    story: Story, reason: ExitReason, oom: OomVerdict | None
+) -> None:
+    assert not story.dies(0, reason=reason, oom=oom)
+    assert story.quarantine.suspects(story.ref)  # so the next one writes down what it has in hand
+    assert [story.dies(reason=reason, oom=oom) for _ in range(3)] == [False, False, True]
+
+
+def test_suspects_are_forgotten_an_hour_after_the_last_death(story: Story) -> None:
+    story.dies()
+    story.time += SUSPECT_SECONDS
+    assert story.quarantine.suspects(story.ref)
+    story.dies()
+    story.time += SUSPECT_SECONDS + 1.0
+    assert not story.quarantine.suspects(story.ref)
+    assert [story.dies() for _ in range(3)] == [False, False, True]
+
+
+def noted(digests: Digests, body: bytes) -> object:
+    message = decode(body)
+    digests.note(message, body)
+    return message
 
 
 def test_a_message_is_known_by_its_bytes_from_arrival_to_handling() -> None:
-    digests = Digests()
-    body = encode({"a": [1, 2]})
-    first, second = digests.decode(body, refs=no_refs), digests.decode(body, refs=no_refs)
+    digests, body = Digests("urn"), encode({"a": [1, 2]})
+    first, second = noted(digests, body), noted(digests, body)
     assert first == second
     assert digests.taken(first) == digests.taken(second) == digest_of(body)
     assert digests.taken(first) == 0  # handled once
@@ -183,14 +220,55 @@ def test_a_message_is_known_by_its_bytes_from_arrival_to_handling() -> None:
 
 
 def test_a_message_that_is_the_same_object_twice_is_known_twice() -> None:
-    digests, body = Digests(), encode(7)
-    first, second = digests.decode(body, refs=no_refs), digests.decode(body, refs=no_refs)
+    digests, body = Digests("urn"), encode(7)
+    first, second = noted(digests, body), noted(digests, body)
     assert first is second
     assert [digests.taken(first) for _ in range(3)] == [digest_of(body), digest_of(body), 0]
 
 
 def test_of_messages_that_nobody_handles_not_all_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("regrow.actors.hosting.digests._WAITING_MAX", 5)
-    digests = Digests()
-    messages = [digests.decode(encode([number]), refs=no_refs) for number in range(9)]
+    digests = Digests("urn")
+    messages = [noted(digests, encode([number])) for number in range(9)]
     assert [digests.taken(message) != 0 for message in messages] == [False] * 4 + [True] * 5
+
+
+def test_of_large_messages_that_nobody_handles_fewer_are_kept_and_always_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("regrow.actors.hosting.digests._WAITING_BYTES", 2500)
+    digests = Digests("urn")
+    for _ in range(2):  # what was taken and what was forgotten is not counted any more
+        messages = [noted(digests, encode(bytes([number]) * 1000)) for number in range(5)]
+        assert [digests.taken(message) != 0 for message in messages] == [False] * 3 + [True] * 2
+    large = noted(digests, encode(b"x" * 9000))
+    assert digests.taken(large)
+
+
+class Answered(Actor):
+    """Never handles what it is told before it is let go."""
+
+    let_go = threading.Event()
+
+    def on_receive(self, message: object) -> object:
+        self.let_go.wait(10)
+        return message
+
+
+def test_only_what_the_root_will_handle_is_noted(system: ActorSystem) -> None:
+    root = system.spawn(Answered, options=SpawnOptions(mailbox=MailboxOptions(maxsize=1)))
+    other = system.spawn(Answered)
+    peer = Peer(system)
+    peer.outlet = Passed()
+    digests = peer.digests = Digests(root.urn)
+    root.tell("in hand")
+    peer.receive(Tell(other.urn, encode("for another")))
+    peer.receive(Ask(other.urn, 1, encode("for another")))
+    peer.receive(Ask(root.urn, 2, encode(GetStatistics())))  # answered aside
+    peer.receive(Tell("urn:nobody", encode("lost")))
+    assert len(digests._waiting) == 0
+    for _ in range(5):  # two at most are taken: one may be in hand
+        peer.receive(Tell(root.urn, encode(["full"])))
+        peer.receive(Ask(root.urn, 3, encode(["full"])))
+    assert len(digests._waiting) <= 1
+    Answered.let_go.set()

@@ -230,3 +230,13 @@ def test_records_that_were_dropped_on_the_way_are_said_in_a_line_of_their_own(sy
     sink(record(source="child", dropped=3), proxy)
     proxy.ask(AskStatistics(), timeout=5)
     assert any("3 log records were dropped" in line for line in lines.said)
+
+
+def test_a_record_without_a_source_keeps_what_it_says_was_dropped(system: ActorSystem) -> None:
+    lines = Lines()
+    proxy = system.spawn(LoggerProxy, lines)
+    sink = system.log_sink
+    assert sink is not None
+    sink(record(dropped=3), proxy)
+    proxy.ask(AskStatistics(), timeout=5)
+    assert any("3 log records were dropped" in line for line in lines.said)

@@ -9,7 +9,7 @@ import signal
 import pytest
 from dying_actors import Doomed
 from hosted_actors import Order
-from hosting_bench import WAIT, Bench
+from hosting_bench import WAIT, Bench, settle
 
 from regrow.actors import ActorDeadError, ActorExited, ActorRef, Blob, DeadLetter, Limits
 from regrow.actors.hosting import MessageQuarantined, ProcessReplaced, Quarantined
@@ -162,3 +162,14 @@ def test_one_that_died_of_what_it_had_to_finish_counts_and_its_successor_is_spar
 
 def died_of_it(event: object) -> bool:
     return isinstance(event, ActorExited | ProcessReplaced) and event.reason == ExitStatus(3)
+
+
+def test_a_death_in_a_stop_is_no_fault_of_the_message(bench: Bench) -> None:
+    ref = bench.start(target=Doomed, limits=Limits(deaths_before_quarantine=1))
+    for _ in range(2):
+        ref.tell(Order("block", 60.0))
+        settle(lambda: ref.black_box is not None and ref.black_box.in_hand is not None)
+        ref.shutdown(deadline=bench.system.clock.now())
+        bench.events.wait(ActorExited, lambda event: event.ref is ref)
+        assert not bench.system.hosting.quarantine.suspects(ref)
+        bench.begin(bench.spec(target=Doomed), ref=ref).get(timeout=WAIT)
