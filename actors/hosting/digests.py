@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ...protocol.frames import Buffer
 
-__all__ = ("Digests", "digest_of")
+__all__ = ("Digests", "digest_of", "who_notes")
 
 _WAITING_MAX: Final = 10_000  # messages between arrival and handling that are known by their digests,
 _WAITING_BYTES: Final = 16 * 1024 * 1024  # as long as they came in so many bytes, or there is but one
@@ -67,3 +67,8 @@ class Digests:
             else:
                 self._bytes -= size
         return digest
+
+
+def who_notes(digests: Digests | None, urn: str) -> Digests | None:
+    """Give those in which a message to this urn is noted, if in any."""
+    return digests if digests is not None and digests.urn == urn else None

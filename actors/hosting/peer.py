@@ -45,7 +45,7 @@ from ..ref import ActorRef
 from ..signals import ExitReport
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
-from .digests import Digests
+from .digests import Digests, who_notes
 from .encoded import MINE, YOURS, Encoded
 from .errors import OutboxFull
 from .pace import Pace, waiting_for
@@ -284,7 +284,7 @@ class Peer:
     def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
         read = self.read if arrival is None else arrival.read
-        noting = None if arrival is not None else self._noting(to)
+        noting = who_notes(self.digests, to) if arrival is None else None
         if ref is not None:
             self._fed[ref] = None
         for body in bodies:
@@ -312,7 +312,7 @@ class Peer:
 
     def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool, arrival: Arrival | None = None) -> None:
         ref = self.local(to)
-        noting = None if arrival is not None else self._noting(to)
+        noting = who_notes(self.digests, to) if arrival is None else None
         message: object = None
         try:
             if ref is None:
@@ -334,10 +334,6 @@ class Peer:
             return
         future.add_done_callback(lambda: self._answer_with(ask_id, future))
 
-    def _noting(self, to: str) -> Digests | None:
-        """Who notes the messages to this urn, if anybody does."""
-        return self.digests if self.digests is not None and self.digests.urn == to else None
-
     def _answer_with(self, ask_id: int, future: AskFuture[Any]) -> None:
         try:
             value = future.get(timeout=0)
@@ -352,7 +348,7 @@ class Peer:
         except HasDescriptors:
             self._answer_by_parcel(ask_id, ok, value)
         except (CodecError, FrameTooLarge) as error:  # it cannot be said: the asker must not wait for it
-            self.signal(Reply(ask_id, False, self.encode(error)))
+            self._answer_unsayable(ask_id, error)
         except LocalProtocolError:
             return  # nobody is there to hear it
 
@@ -362,7 +358,10 @@ class Peer:
                 body = encode(value, refs=departure.say)
                 self.outlet.send(Parcel(Reply(ask_id, ok, body), departure.descriptors))
         except ProtocolError as error:
-            self._answer(ask_id, False, error)
+            self._answer_unsayable(ask_id, error)
+
+    def _answer_unsayable(self, ask_id: int, error: ProtocolError) -> None:
+        self.signal(Reply(ask_id, False, encode(error)))  # with what it shows of the answer as text: no refs, no blobs
 
     def _receive_reply(self, ask_id: int, ok: bool, body: Buffer | Crash, arrival: Arrival | None = None) -> None:
         with self._lock:
