@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from ...protocol.errors import LocalProtocolError
+from ...protocol.host.credit import check_window
 from ...protocol.host.messages import Window
 from ..actor import Actor
 from ..errors import ActorDeadError
@@ -64,7 +66,10 @@ class HostedRef(ActorRef[Actor]):
         process = self.process
         if process is None or not process.alive:
             raise ActorDeadError(self)
-        process.peer.outlet.send(Window(messages, size_bytes))
+        window = Window(messages, size_bytes)
+        check_window(window, LocalProtocolError)  # here, as one that cannot hear yet is sent it later
+        process.peer.outlet.send(window)
+        process.pace.look()  # those who wait may have room now
 
     def load(self) -> int:
         """How many messages its process was given and is not done with; read from its page, so nobody is asked."""

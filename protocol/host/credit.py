@@ -15,7 +15,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..frames import Frame
 from .messages import Window
 
-__all__ = ("WRAP", "Credit")
+__all__ = ("WRAP", "Credit", "check_window")
 
 WRAP: Final = 1 << 32
 """Where the counters of a frame's header begin anew."""
@@ -98,9 +98,7 @@ class Credit:
 
     def resize(self, window: Window, error: type[LocalProtocolError | RemoteProtocolError]) -> None:
         """Have another window from now on, both ways. Errors: `error` for a number that makes none."""
-        for name, value in (("messages", window.messages), ("bytes", window.bytes)):
-            if not 0 < value < WRAP // 2:
-                raise error(f"window.{name}", expected=f"1 to {WRAP // 2 - 1}", got=value)
+        check_window(window, error)
         self._window_messages, self._window_bytes = window.messages, window.bytes
 
     def _count_out(self, sizes: Sequence[int]) -> None:
@@ -143,3 +141,10 @@ class Credit:
             self._received_bytes += len(frame.payload)
         if self._acknowledge_on_receipt:
             self._finished = self._received
+
+
+def check_window(window: Window, error: type[LocalProtocolError | RemoteProtocolError]) -> None:
+    """Refuse numbers that make no window. Errors: `error`."""
+    for name, value in (("messages", window.messages), ("bytes", window.bytes)):
+        if not 0 < value < WRAP // 2:
+            raise error(f"window.{name}", expected=f"1 to {WRAP // 2 - 1}", got=value)

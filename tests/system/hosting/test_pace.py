@@ -13,7 +13,7 @@ import pytest
 from crowded_actors import Crowded, Eager, Patient
 from hosting_bench import WAIT, Bench, stop_process
 
-from regrow.actors import ActorDeadError, ActorRef, MailboxHigh, MailboxLow
+from regrow.actors import ActorDeadError, ActorRef, MailboxHigh, MailboxLow, StartOutcome
 from regrow.actors.hosting import HostedRef
 from regrow.protocol.errors import LocalProtocolError
 from regrow.protocol.limits import WINDOW_MESSAGES
@@ -155,3 +155,12 @@ def test_one_that_stands_still_takes_no_more_than_the_window(bench: Bench) -> No
     assert fill(ref) <= 2 * WINDOW_MESSAGES
     os.kill(ref.pid, signal.SIGCONT)
     assert ref.tell("x").wait(WAIT)
+
+
+def test_numbers_that_make_no_window_are_refused_before_the_process_can_hear(bench: Bench) -> None:
+    outcomes: queue.SimpleQueue[StartOutcome] = queue.SimpleQueue()
+    ref = bench.system.begin(bench.spec(), parent=None, ref=None, on_outcome=outcomes.put)
+    assert isinstance(ref, HostedRef)
+    with pytest.raises(LocalProtocolError, match=r"window\.messages"):
+        ref.resize_window(0, 1)
+    outcomes.get(timeout=WAIT)
