@@ -22,6 +22,7 @@ from ..ref import ActorRef
 from .black_box import BlackBoxWriter
 from .digests import Digests
 from .link_socket import LinkSocket
+from .port import PortMessage
 
 if TYPE_CHECKING:
     from .log_route import LogRoute
@@ -203,6 +204,8 @@ def _text_of(message: object) -> str:
     kind = type(message)
     if kind is str:
         return f"str {str(message)[:_TEXT_SHOWN]!r}"
+    if kind is PortMessage:
+        return f"PortMessage: {_text_of(message.message)}"  # type: ignore[attr-defined]
     return kind.__qualname__
 
 

@@ -276,6 +276,30 @@ def test_who_wants_to_keeps_the_pace_of_the_other_end(stage: Stage) -> None:
     assert [inbox.get(timeout=WAIT) for _ in range(told + 1)] == [PortMessage(stage.second, n) for n in range(told + 1)]
 
 
+class Feeder(Actor):
+    """Awaits room for each message."""
+
+    dispatcher = "asyncio"
+
+    async def on_receive(self, message: object) -> object:
+        match message:
+            case ("open", Port() as port):
+                port.open(self.ref)
+            case ("feed", Port() as port, int(count)):
+                for number in range(count):
+                    await port.tell(number)
+        return None
+
+
+def test_a_coroutine_awaits_room(stage: Stage) -> None:
+    _, inbox = stage.listener(stage.second)
+    feeder = stage.system.spawn(Feeder)
+    feeder.ask(("open", stage.first), timeout=WAIT)
+    count = 5 * WINDOW_MESSAGES
+    feeder.ask(("feed", stage.first, count), timeout=WAIT)
+    assert [inbox.get(timeout=WAIT) for _ in range(count)] == [PortMessage(stage.second, n) for n in range(count)]
+
+
 def test_a_full_mailbox_refuses_messages_but_not_the_end(stage: Stage) -> None:
     second, inbox = stage.listener(stage.second, bound=1)
     stage.listener(stage.first)

@@ -28,6 +28,8 @@ class Talker(Actor):
                 self.total += number
             case PortMessage(port, ("back", value)):
                 port.tell(value)
+            case PortMessage(_, "exit"):
+                os._exit(3)
             case PortMessage(_, value):
                 self.report(("heard", value))
             case PortClosed(_, reason):
@@ -35,6 +37,10 @@ class Talker(Actor):
             case ("open", Port() as port):
                 self.port = port
                 port.open(self.ref)
+            case ("make", ActorRef() as to):
+                self.port, other = Port.pair()
+                self.port.open(self.ref)
+                to.tell(("open", other))
             case ("keep", value):
                 self.kept.append(value)
             case ("forget",):

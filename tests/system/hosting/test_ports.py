@@ -16,7 +16,7 @@ from port_actors import Talker
 from regrow.actors import ActorExited, Blob, Port
 from regrow.actors.hosting import HostedRef
 from regrow.protocol.errors import CodecError
-from regrow.protocol.exits import NOPROC, NORMAL, Crash
+from regrow.protocol.exits import NOPROC, NORMAL, Crash, ExitStatus
 from regrow.protocol.limits import WINDOW_MESSAGES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
@@ -132,6 +132,26 @@ def test_an_end_travels_on_with_what_waits_in_it(bench: Bench) -> None:
     assert isinstance(moved, Port)
     moved.open(home)
     assert getattr(inbox.get(timeout=WAIT), "message", None) == "told before it was moved twice"
+
+
+def test_a_process_makes_a_port_and_gives_another_process_its_other_end(bench: Bench) -> None:
+    home, inbox = bench.mailbox()
+    maker, sibling = bench.start(target=Talker), bench.start(target=Talker, kwargs={"report_to": home})
+    maker.ask(("make", sibling), timeout=WAIT)
+    maker.ask(("tell", "made here"), timeout=WAIT)
+    assert inbox.get(timeout=WAIT) == ("heard", "made here")
+    maker.kill()
+    assert inbox.get(timeout=WAIT) == ("closed", NOPROC)
+
+
+def test_the_report_of_a_death_names_what_had_come_through_a_port(bench: Bench) -> None:
+    channel = Channel(bench)
+    first, second = channel.refs
+    first.tell(("tell", "exit"))
+    end = bench.events.wait(ActorExited, lambda event: event.ref is second)
+    assert end.reason == ExitStatus(3)
+    assert end.report.in_hand == "PortMessage: str 'exit'"
+    assert channel.inboxes[0].get(timeout=WAIT) == ("closed", NOPROC)
 
 
 def test_an_end_that_is_dropped_where_it_came_to_is_closed(bench: Bench) -> None:
