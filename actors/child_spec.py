@@ -96,6 +96,9 @@ class Limits:
     `resident_soft_bytes` in memory, or `max_growth_bytes` more than when it was ready; after `max_messages` were sent
     to its root; at the age of `max_age` seconds, and up to `max_age_variance` more, so that not all go at once.
 
+    `window_messages` and `window_bytes`: what may be sent to it, or by it, and be unfinished before those who keep its
+    pace wait (`await ref.tell()`, `try_tell`); None for 256 messages and 1 MiB.
+
     A message that `deaths_before_quarantine` processes have died of is refused at its sender; 0: never.
     """
 
@@ -110,6 +113,8 @@ class Limits:
     max_age: float | None = None
     max_age_variance: float = 0.0
     max_growth_bytes: int | None = None
+    window_messages: int | None = None
+    window_bytes: int | None = None
     deaths_before_quarantine: int = 3
     stopped_seconds: float | None = 10.0
     hang_limit: float | None = 60.0

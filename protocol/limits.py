@@ -24,6 +24,7 @@ __all__ = (
     "SHARED_FRAME_BYTES",
     "STDERR_TAIL_BYTES",
     "WINDOW_BYTES",
+    "WINDOW_MAX",
     "WINDOW_MESSAGES",
 )
 
@@ -89,6 +90,9 @@ live in the same range. A unix socket alone would hold 278."""
 
 WINDOW_BYTES: Final = 1024 * 1024
 """Bytes that one side may have unfinished at the other before it should hold back."""
+
+WINDOW_MAX: Final = 2**31 - 1
+"""Messages, or bytes, of the largest window: less than half of what the counters of 32 bits can tell apart."""
 
 MAILBOX_DEFAULT_CAPACITY: Final = 0
 """Messages a mailbox holds unless told otherwise; 0: no bound, as in OTP and pykka."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..actors.child_spec import Limits
+from ..protocol.limits import WINDOW_MAX
 from .errors import SpecProblem
 
 __all__ = ("limit_problems",)
@@ -17,7 +18,7 @@ __all__ = ("limit_problems",)
 _SECONDS: Final = ("stopped_seconds", "hang_limit", "busy_limit", "deadline", "cpu_seconds", "max_age")
 _COUNTS: Final = (
     *("memory_bytes", "data_bytes", "resident_bytes", "resident_soft_bytes", "max_growth_bytes"),
-    *("open_files", "max_messages"),
+    *("open_files", "max_messages", "window_messages", "window_bytes"),
 )
 
 
@@ -46,6 +47,10 @@ def _together(where: str, limits: Limits) -> Iterator[SpecProblem]:
         yield SpecProblem(f"{where}.max_age_variance", "seconds >= 0", repr(variance))
     elif variance and limits.max_age is None:
         yield SpecProblem(f"{where}.max_age_variance", "a max_age that it is added to", "none")
+    for name in ("window_messages", "window_bytes"):
+        value: object = getattr(limits, name)
+        if isinstance(value, int) and value > WINDOW_MAX:
+            yield SpecProblem(f"{where}.{name}", f"at most {WINDOW_MAX}", repr(value))
     soft, hard = limits.resident_soft_bytes, limits.resident_bytes
     if isinstance(soft, int) and isinstance(hard, int) and soft >= hard:
         yield SpecProblem(f"{where}.resident_soft_bytes", f"less than the resident_bytes of {hard}", repr(soft))

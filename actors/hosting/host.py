@@ -17,7 +17,8 @@ from ...protocol.codec import encode
 from ...protocol.errors import LocalProtocolError, RegrowError
 from ...protocol.exits import ExitReason, crash_of
 from ...protocol.ext import Refusal
-from ...protocol.host.messages import Init, LogLevels
+from ...protocol.host.messages import Init, LogLevels, Window
+from ...protocol.limits import WINDOW_BYTES, WINDOW_MESSAGES
 from ...protocol.ref_token import RefToken
 from ..actor import Actor
 from ..child_spec import ChildSpec, Start
@@ -173,6 +174,9 @@ class Hosting(ZygoteSettings):
             request.close()
             life.refuse(error)
             return
+        window = life.limits.window_messages, life.limits.window_bytes
+        if window != (None, None):
+            life.peer.outlet.send(Window(window[0] or WINDOW_MESSAGES, window[1] or WINDOW_BYTES))
         if life.options["log_levels"] != self.log_levels():  # they have changed since it was told
             self._send_log_levels(life)
         self._launcher(spec).launch(request, life.launched)

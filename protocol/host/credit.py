@@ -13,6 +13,7 @@ from typing import Final
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..frames import Frame
+from ..limits import WINDOW_MAX
 from .messages import Window
 
 __all__ = ("WRAP", "Credit", "check_window")
@@ -146,5 +147,5 @@ class Credit:
 def check_window(window: Window, error: type[LocalProtocolError | RemoteProtocolError]) -> None:
     """Refuse numbers that make no window. Errors: `error`."""
     for name, value in (("messages", window.messages), ("bytes", window.bytes)):
-        if not 0 < value < WRAP // 2:
-            raise error(f"window.{name}", expected=f"1 to {WRAP // 2 - 1}", got=value)
+        if not 0 < value <= WINDOW_MAX:
+            raise error(f"window.{name}", expected=f"1 to {WINDOW_MAX}", got=value)

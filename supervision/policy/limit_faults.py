@@ -14,7 +14,10 @@ from .mistakes import KeyPath
 
 __all__ = ("limit_faults",)
 
-_SIZES: Final = ("memory_bytes", "data_bytes", "resident_bytes", "resident_soft_bytes", "max_growth_bytes")
+_SIZES: Final = (
+    *("memory_bytes", "data_bytes", "resident_bytes", "resident_soft_bytes", "max_growth_bytes"),
+    "window_bytes",
+)
 
 
 def limit_faults(path: KeyPath, table: object, *, whole: bool) -> Iterator[Fault]:

@@ -121,6 +121,8 @@ class LimitsModel(_Table):
     max_age: TimeLimit | None = None
     max_age_variance: Duration | None = None
     max_growth_bytes: Size | None = None
+    window_messages: int | None = Field(None, ge=1)
+    window_bytes: Size | None = None
     deaths_before_quarantine: int | None = Field(None, ge=0)
     stopped_seconds: TimeLimit | None = None
     hang_limit: TimeLimit | None = None

@@ -28,6 +28,8 @@ def test_limits_that_are_right_have_no_problem() -> None:
             max_age=1,
             max_age_variance=0.5,
             max_growth_bytes=1,
+            window_messages=1,
+            window_bytes=1,
             deaths_before_quarantine=0,
         )
         == []
@@ -44,7 +46,7 @@ def test_times_are_longer_than_zero(name: str, value: object) -> None:
     "name",
     [
         *("memory_bytes", "data_bytes", "resident_bytes", "resident_soft_bytes", "max_growth_bytes"),
-        *("open_files", "max_messages"),
+        *("open_files", "max_messages", "window_messages", "window_bytes"),
     ],
 )
 @pytest.mark.parametrize("value", [0, -5, 1.5, "1MiB", True])
@@ -61,6 +63,12 @@ def test_niceness_is_within_its_bounds(value: object) -> None:
 def test_deaths_are_counted_in_whole_numbers(value: object) -> None:
     assert problems(deaths_before_quarantine=value) == [
         f"limits.deaths_before_quarantine: an integer >= 0, 0 for never, {value!r}"
+    ]
+
+
+def test_a_window_that_its_counters_could_not_tell_is_refused() -> None:
+    assert problems(window_messages=2**31, window_bytes=2**31 - 1) == [
+        "limits.window_messages: at most 2147483647, 2147483648"
     ]
 
 

@@ -74,6 +74,8 @@ max_messages = 1000
 max_age = "1d"
 max_age_variance = "1h"
 max_growth_bytes = "100MiB"
+window_messages = 16
+window_bytes = "64KiB"
 
 [[tree.child]]
 id = "pool"
@@ -139,6 +141,8 @@ def test_every_key_becomes_its_field() -> None:
         max_age=86_400.0,
         max_age_variance=3600.0,
         max_growth_bytes=100 * 2**20,
+        window_messages=16,
+        window_bytes=2**16,
     )
 
 
@@ -259,7 +263,7 @@ def test_a_policy_is_a_value() -> None:
         (11, "shop.db:Database"),
         (23, "shop.model:Model"),
         (32, "shop.model:Leaky"),
-        (55, "shop.pool:Reader"),
+        (57, "shop.pool:Reader"),
     ]
 
 

@@ -13,7 +13,7 @@ import pytest
 from crowded_actors import Crowded, Eager, Patient
 from hosting_bench import WAIT, Bench, stop_process
 
-from regrow.actors import ActorDeadError, ActorRef, MailboxHigh, MailboxLow, StartOutcome
+from regrow.actors import ActorDeadError, ActorRef, Limits, MailboxHigh, MailboxLow, StartOutcome
 from regrow.actors.hosting import HostedRef
 from regrow.protocol.errors import LocalProtocolError
 from regrow.protocol.limits import WINDOW_MESSAGES
@@ -164,3 +164,13 @@ def test_numbers_that_make_no_window_are_refused_before_the_process_can_hear(ben
     with pytest.raises(LocalProtocolError, match=r"window\.messages"):
         ref.resize_window(0, 1)
     outcomes.get(timeout=WAIT)
+
+
+def test_a_limit_says_how_large_the_window_is_in_every_life(bench: Bench) -> None:
+    ref = bench.start(target=Crowded, limits=Limits(window_messages=8))
+    for _ in range(2):
+        assert ref.ask("ready", timeout=WAIT) == "ready"
+        stop_process(ref.pid)
+        assert fill(ref) <= 2 * 8
+        ref.kill()
+        ref = bench.start(target=Crowded, limits=Limits(window_messages=8))
