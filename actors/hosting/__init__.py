@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .port import Port as Port
     from .port import PortClosed as PortClosed
     from .port import PortMessage as PortMessage
+    from .port_states import PortState as PortState
     from .readiness import FileReady as FileReady
     from .readiness import LineReady as LineReady
     from .readiness import NotifyReady as NotifyReady
@@ -82,6 +83,7 @@ _HOMES: Final = {
     "PortClosed": "port",
     "PortMessage": "port",
     "PortReady": "readiness",
+    "PortState": "port_states",
     "PortUnusable": "errors",
     "ProcessReplaced": "events",
     "Quarantined": "errors",

@@ -111,8 +111,10 @@ class Port:
         return self._opened("try_tell").far.try_tell(message)
 
     def close(self, reason: ExitReason = NORMAL) -> None:
-        """Let go of it. What was told before still arrives, then PortClosed with this reason; nothing comes here any
-        more, not even a PortClosed. Safe to call twice. Errors: TypeError for what is no exit reason.
+        """Let go of it. What was told before still arrives, then PortClosed with this reason. Nothing more comes here
+        than waits in the mailbox already, not even a PortClosed. Safe to call twice.
+
+        Errors: TypeError for what is no exit reason.
         """
         if not isinstance(reason, ExitReason):
             raise TypeError(f"Port.close: expected an exit reason, got {reason!r}")

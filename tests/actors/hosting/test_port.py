@@ -24,8 +24,7 @@ from regrow.actors import (
     SpawnOptions,
     SystemClosed,
 )
-from regrow.actors.hosting import HostedRef, PortUnusable
-from regrow.actors.hosting.port_states import PortState
+from regrow.actors.hosting import HostedRef, PortState, PortUnusable
 from regrow.protocol.codec import encode
 from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, Crash, Shutdown
