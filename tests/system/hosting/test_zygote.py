@@ -86,6 +86,11 @@ def test_nothing_is_shared_if_that_is_not_wanted(zygote_bench: Bench, folder: Pa
         ("directory", "os.chdir('/')", "directory"),
         ("logger", "import logging; logging.basicConfig()", "root logger"),
         ("handler", "import signal; signal.signal(signal.SIGUSR2, signal.SIG_IGN)", "signal handlers"),
+        ("umask", "os.umask(0o027)", "umask"),
+        ("limit", "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (200, r.getrlimit(r.RLIMIT_NOFILE)[1]))", "RLIMIT_NOFILE"),  # noqa: E501
+        ("mask", "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])", "signal mask"),
+        ("timer", "import signal; signal.setitimer(signal.ITIMER_VIRTUAL, 1000.0)", "timers"),
+        ("priority", "os.nice(1)", "priority"),
         ("process", "import subprocess; P = subprocess.Popen(['sleep', '60'], start_new_session=True)", "processes"),
     ],
 )  # fmt: skip
