@@ -108,8 +108,8 @@ class ZygoteLauncher:
         Runs in: any thread; waits until the zygote has been told, some 0.1 ms, or 10 ms if it has to be started.
         """
         ward = Ward(next(self._ids), pid, os.dup(pidfd), first_signal, grace)
-        if not self._loop.run(lambda: self._take_ward(ward), HANDOVER_SECONDS):
-            os.close(ward.pidfd)
+        if not self._loop.run(lambda: self._take_ward(ward), HANDOVER_SECONDS) and self._loop.closed:
+            os.close(ward.pidfd)  # else it is only late, and will be taken
         return lambda: self._drop_ward(ward.number)
 
     def prepare(self) -> None:
@@ -271,6 +271,17 @@ class ZygoteLauncher:
             fork.deliver(fork.process)
         else:
             self.spares.born(fork)
+
+    def unheld(self, fork: Fork) -> None:
+        """Let go of one that was forked, and that we cannot hold: there is no descriptor left for it here."""
+        why = "expected a descriptor of the process that was forked, got none: this process has too many open"
+        fork.cradle.close()  # a spare ends by that
+        self.spares.forget(fork)
+        if fork.request is None or fork.on_launched is None:
+            self._warn(f"a spare: {why}")
+        else:  # it has been told what to be, and ends as its link ends
+            fork.request.close()
+            fork.on_launched(LaunchFailed(why))
 
     def refused(self, fork: Fork, why: str) -> None:
         """Ask the next zygote if this one is spoiled, else execute a fresh interpreter."""

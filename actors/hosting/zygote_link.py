@@ -88,6 +88,9 @@ class ZygoteOwner(Protocol):
     def forked(self, fork: Fork) -> None:
         """It has forked."""
 
+    def unheld(self, fork: Fork) -> None:
+        """It has forked, and there was no descriptor left for us to hold that by."""
+
     def refused(self, fork: Fork, why: str) -> None:
         """It has not."""
 
@@ -288,12 +291,17 @@ class ZygoteLink:
         match kind, fields:
             case "forked", [int(number), int(pid)]:
                 fork = self.births.pop(number)
+                if not fds:  # the kernel had none left for us
+                    self._owner.unheld(fork)
+                    return
                 fork.process = self._children[number] = ForkedProcess(pid, fds[0])
                 self._owner.forked(fork)
             case "refused", [int(number), str(why)]:
                 self._owner.refused(self.births.pop(number), why)
             case "ended", [int(number), int(status), int(max_rss_bytes)]:
-                self._children.pop(number).ended(ProcessEnd(status, max_rss_bytes))
+                child = self._children.pop(number, None)
+                if child is not None:  # else we could not hold it
+                    child.ended(ProcessEnd(status, max_rss_bytes))
                 if not self.owes:
                     self._owner.settled(self)
             case "imported", [str(module), bool(fresh)]:

@@ -7,19 +7,22 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hosted_actors import Order
 from hosting_bench import WAIT, Bench, settle, stop_process
 
 from regrow.actors import ActorExited, StartFailed
-from regrow.actors.hosting import HostedRef, HostingStatistics, HostingWarning, zygote_launcher
+from regrow.actors.hosting import HostedRef, HostingStatistics, HostingWarning, zygote_launcher, zygote_link
 from regrow.actors.hosting.rehearsal import rehearse
 from regrow.actors.hosting.spares import LOST_MAX, SPARES_MAX
+from regrow.actors.hosting.zygote_wire import receive
 from regrow.protocol.exits import KILLED, ExitStatus
 
 CODE = """
@@ -408,16 +411,46 @@ def test_a_zygote_without_descriptors_forks_nothing_until_it_has_some_again(zygo
 
 def test_a_zygote_without_descriptors_says_whom_it_cannot_guard() -> None:
     bench = Bench("exec")
+    bench.system.hosting.spares = 0
     try:
         bench.start()
         zygote = bench.system.hosting.zygote_pid
         assert zygote is not None
+        bench.system.hosting.preload("no_such_module")
+        assert "cannot preload" in bench.events.wait(HostingWarning).text  # it is up
         leave_descriptors(zygote, 0)
         ref = bench.start()
         assert f"process {ref.pid} would outlive" in bench.events.wait(HostingWarning).text
         assert bench.system.hosting.zygote_pid == zygote
     finally:
         bench.system.shutdown()
+
+
+def test_a_fork_that_its_host_has_no_descriptor_for_is_a_failed_start_and_ends(
+    zygote_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = zygote_bench
+    bench.system.hosting.spares = 0
+    assert bench.start().ask("x", timeout=WAIT) == "x"
+    pids: list[int] = []
+
+    def without_descriptors(sock: socket.socket) -> tuple[str, list[object], list[int]] | None:
+        packet = receive(sock)
+        if packet is None or packet[0] != "forked":
+            return packet
+        for fd in packet[2]:
+            os.close(fd)
+        pids.append(cast("int", packet[1][1]))
+        return (*packet[:2], [])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(zygote_link, "receive", without_descriptors)
+        outcome = bench.outcome()
+    assert isinstance(outcome, StartFailed)
+    assert "too many open" in str(outcome.error)
+    settle(lambda: not Path(f"/proc/{pids[0]}").exists())
+    assert bench.start().ask("x", timeout=WAIT) == "x"
+    assert bench.system.hosting.statistics().zygotes_lost == 0
 
 
 TRYING = """
