@@ -69,6 +69,12 @@ class Envelope:
         return f"Envelope({self.message!r})"
 
 
+class Hurried(Envelope):
+    """One that is refused where another one would wait for room."""
+
+    __slots__ = ()
+
+
 def reply_to_of(item: object) -> AskFuture[Any] | None:
     """Give where the answer to what waits, or is in hand, goes; None if nobody wants one."""
     return item.reply_to if type(item) is Envelope else None

@@ -15,7 +15,7 @@ from .errors import ActorDeadError, CallingSelf, MailboxFull
 from .events import DeadLetter
 from .futures import AskFuture
 from .looking import Looking
-from .mailbox import Envelope
+from .mailbox import Envelope, Hurried
 from .pykka_seam import ActorStop, OnCell, StableProxy
 from .told import TOLD, Told
 
@@ -141,7 +141,7 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
                 life.note_out(message, self)
         box = self._direct
         if box is None:
-            return self._post(message)
+            return self._post(Envelope(message))
         box.user.append(message)
         if box.heedful:  # it sleeps, or is gone
             box.notice(message)
@@ -156,20 +156,30 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         cell = self._cell
         if cell is not None and cell.full and cell.alive:
             return False
-        try:
+        if self._direct is not None:
             self.tell(message)
-        except MailboxFull:
+            return True
+        self._note_out(message)
+        try:
+            self._post(Hurried(message))
+        except MailboxFull:  # it has filled up since
             return False
         return True
 
-    def _post(self, message: object) -> Told:
+    def _note_out(self, message: object) -> None:
+        if FENCES.count:  # somebody is fenced off, or traced
+            life = calling_life()
+            if life is not None:
+                life.note_out(message, self)
+
+    def _post(self, envelope: Envelope) -> Told:
         cell = self._cell
         try:
             if cell is None:
                 raise ActorDeadError(self)
-            cell.put(Envelope(message))
+            cell.put(envelope)
         except ActorDeadError:
-            self.system.bus.publish(DeadLetter(self, message, "not alive"))
+            self.system.bus.publish(DeadLetter(self, envelope.message, "not alive"))
             raise
         return TOLD
 

@@ -18,7 +18,7 @@ from regrow.actors import (
     Overflow,
     SpawnOptions,
 )
-from regrow.actors.bounded import make_mailbox
+from regrow.actors.bounded import BoundedMailbox, make_mailbox
 from regrow.actors.mailbox import Lane, Mailbox
 from regrow.actors.rest import IDLE, MORE, OVER
 from regrow.actors.testing import Hold, Puppet, hang
@@ -456,3 +456,20 @@ def test_who_asks_first_is_neither_refused_nor_kept_waiting(system: ActorSystem,
     ref.kill()
     with pytest.raises(ActorDeadError):
         ref.try_tell("too late")
+
+
+@pytest.mark.parametrize("overflow", [Overflow.FAIL, Overflow.BLOCK])
+def test_who_asks_first_is_not_kept_waiting_by_others_who_fill_it_meanwhile(
+    system: ActorSystem, overflow: Overflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = MailboxOptions(1, overflow, block_timeout=50.0)  # to wait for it would fail this test by its own timeout
+    ref = system.spawn(Puppet, options=SpawnOptions(mailbox=options))
+    hold = Hold()
+    ref.tell(hang(hold))
+    hold.wait_reached()
+    ref.tell("fills it")
+    monkeypatch.setattr(BoundedMailbox, "full", False)  # as it was a moment ago
+    began = system.clock.now()
+    assert not ref.try_tell("one too many")
+    assert system.clock.now() - began < 40.0
+    hold.release()
