@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from .clock import monotonic
 from .errors import ActorDeadError, MailboxFull
-from .mailbox import Envelope, Hurried, Mailbox, Owner
+from .mailbox import Envelope, Mailbox, Owner
 from .mailbox_options import MailboxOptions, Overflow
 from .pykka_seam import ActorStop
 
@@ -257,7 +257,7 @@ class BoundedMailbox(Mailbox):
             case Overflow.LATEST:
                 return self._waiting.drop(len(self._waiting))
             case Overflow.BLOCK:
-                if isinstance(item, Hurried):
+                if isinstance(item, Envelope) and item.hurried:
                     raise MailboxFull(self.owner, maxsize)
                 self._wait_for_room(maxsize)
                 return []

@@ -47,10 +47,11 @@ class Lane(Enum):
 class Envelope:
     """A message with more to it than itself: where its answer goes, the timer that it is of, the right to get in.
 
-    `exempt` ones (timers, pykka's stop) get in whatever the bound. What is merely told waits without one.
+    `exempt` ones (timers, pykka's stop) get in whatever the bound, `hurried` ones are refused rather than kept waiting.
+    What is merely told waits without one.
     """
 
-    __slots__ = ("exempt", "message", "reply_to", "timer")
+    __slots__ = ("exempt", "hurried", "message", "reply_to", "timer")
 
     def __init__(
         self,
@@ -59,20 +60,16 @@ class Envelope:
         *,
         timer: Timer | None = None,
         exempt: bool = False,
+        hurried: bool = False,
     ) -> None:
         self.message = message
         self.reply_to = reply_to
         self.timer = timer
         self.exempt = exempt
+        self.hurried = hurried
 
     def __repr__(self) -> str:
         return f"Envelope({self.message!r})"
-
-
-class Hurried(Envelope):
-    """One that is refused where another one would wait for room."""
-
-    __slots__ = ()
 
 
 def reply_to_of(item: object) -> AskFuture[Any] | None:

@@ -15,7 +15,7 @@ from .errors import ActorDeadError, CallingSelf, MailboxFull
 from .events import DeadLetter
 from .futures import AskFuture
 from .looking import Looking
-from .mailbox import Envelope, Hurried
+from .mailbox import Envelope
 from .pykka_seam import ActorStop, OnCell, StableProxy
 from .told import TOLD, Told
 
@@ -161,7 +161,7 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
             return True
         self._note_out(message)
         try:
-            self._post(Hurried(message))
+            self._post(Envelope(message, hurried=True))
         except MailboxFull:  # it has filled up since
             return False
         return True
