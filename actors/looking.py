@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..protocol.records import record
 from .elsewhere import GetStatistics, ShowState, inquire, replace_elsewhere, statistics_elsewhere
 from .errors import ActorDeadError, LivesElsewhere
+from .hosting.seen import ListProcesses, ProcessesSeen
 from .in_words import in_words
 from .inquiries import GetState, ReplaceState, Resume, Suspend
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .ref import ActorRef
 
 __all__ = ("Looking", "Statistics", "answered_aside", "local_life", "state_in_words", "statistics_of")
+
+_ASIDE: Final = frozenset((GetStatistics, ListProcesses))
 
 
 @record("regrow.statistics")
@@ -82,14 +85,20 @@ def statistics_of(life: Life) -> Statistics:
     )
 
 
-def answered_aside(ref: ActorRef[Any], message: object) -> Statistics | None:
+def answered_aside(ref: ActorRef[Any], message: object) -> Statistics | ProcessesSeen | None:
     """Give the answer to a question that need not wait for the actor of this process. Runs in: any thread."""
+    if type(message) not in _ASIDE:
+        return None
     from .life import Life
 
     cell = ref.cell
-    if type(message) is GetStatistics and isinstance(cell, Life) and cell.alive:
+    if not isinstance(cell, Life) or not cell.alive:
+        return None
+    if type(message) is GetStatistics:
         return statistics_of(cell)
-    return None
+    from .hosting.census import processes_of  # only where there are any
+
+    return ProcessesSeen(processes_of(ref.system))
 
 
 class Looking:

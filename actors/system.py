@@ -314,6 +314,11 @@ class ActorSystem(SystemView):
 
         return self.part(EnvironmentData)
 
+    @property
+    def processes_hosted(self) -> int:
+        """How many processes it hosts: children in processes of their own, and programs."""
+        return 0 if self._hosting is None else self._hosting.processes
+
     def part(self, make: Callable[[ActorSystem], P]) -> P:
         """Give what `make` makes of this system, once a system: the same one to everybody who asks for it.
 

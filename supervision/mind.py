@@ -65,6 +65,11 @@ class Mind(ABC, Generic[S]):
         due = self._state.group_due
         return tuple(child.info(now, due) for child in self._state.children.values())
 
+    def restarts(self) -> dict[ActorRef[Any], int]:
+        """How often each child was restarted since it was added. Runs in: any thread; a moment's value."""
+        rows = tuple(self._state.children.values())  # one step, while its own thread may go on
+        return {row.ref: row.restarts for row in rows if row.ref is not None}
+
     def receive(self, event: ev.CoreEvent, now: float) -> list[do.Command]:
         """Take one event, give what is to be done about it, in order. Shape: now: monotonic seconds."""
         state = self._state

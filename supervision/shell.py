@@ -90,6 +90,10 @@ class SupervisorShell(Actor):
         self._numbers = count(1)
         self._walks: dict[int, TreeWalk] = {}
 
+    def restart_counts(self) -> dict[ActorRef[Any], int]:
+        """How often each child was restarted since it was added. Runs in: any thread; asks nobody."""
+        return self._core.restarts()
+
     def on_start(self) -> None:
         """Order the first child's start; the handshake is over when the last one is ready."""
         self._starting = self.defer_start()

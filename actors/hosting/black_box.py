@@ -70,13 +70,16 @@ class _Word:
     HANDLED = 16  # messages that were done with when the root put its last one down
     SETTLED = 17  # and when some came while the root had nothing to do
     DIGEST = 18  # of the message that was taken last, 0 if nobody wants to know
+    WORK_NS = 19  # when the work of another thread was taken
+    HOSTS = 20  # processes that it hosts itself
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the page said at one moment. `in_hand` says what another thread works on, else the message that the root
     handles, and is None when there is neither. `digest`: of the message that was taken last; 0: it is not known, or not
-    what is worked on.
+    what is worked on. `in_hand_ns`: when what is in hand was taken, 0 if it is not known. `hosts`: how many processes
+    it hosts itself, at most one beat ago.
     """
 
     incarnation: int
@@ -93,6 +96,8 @@ class Recorded:
     loop_beats: int
     in_hand: str | None
     digest: int = 0
+    in_hand_ns: int = 0
+    hosts: int = 0
 
     @property
     def in_flight(self) -> int:
@@ -151,6 +156,8 @@ class BlackBox:
             loop_beats=words[_Word.LOOP_BEATS],
             in_hand=work or (self._text(_MESSAGE_TEXT) if message else None),
             digest=0 if work else words[_Word.DIGEST],
+            in_hand_ns=words[_Word.WORK_NS] if work else words[_Word.MESSAGE_NS] if message else 0,
+            hosts=words[_Word.HOSTS],
         )
 
     def handled(self) -> int:
@@ -252,8 +259,9 @@ class BlackBoxWriter:
             self._text = text
             self._write(_MESSAGE_TEXT, text)
 
-    def work_on(self, text: str) -> None:
+    def work_on(self, text: str, now_ns: int = 0) -> None:
         """Note what another thread than the root's works on from now on; "" when it has done."""
+        self._words[_Word.WORK_NS] = now_ns
         self._write(_WORK_TEXT, text)
 
     def put_down(self, waiting: int = 0) -> None:
@@ -272,6 +280,10 @@ class BlackBoxWriter:
         self._words[_Word.BEATS] += 1
         self._words[_Word.BEAT_NS] = now_ns
         self._words[_Word.WAITS] = waits
+
+    def hosts(self, processes: int) -> None:
+        """Note how many processes it hosts itself. Runs in: the main thread, and whichever tells that it is ready."""
+        self._words[_Word.HOSTS] = processes
 
     def loop_beat(self) -> None:
         """Note that the event loop of the root is alive."""

@@ -318,6 +318,7 @@ class HostedMain:
             return
         self._started = True
         record_handling(outcome.ref, self._black_box, self._peer.digests)
+        self._black_box.hosts(self._system.processes_hosted)
         self._black_box.state(BlackBoxState.READY)
         info = b"" if outcome.info is None else self._peer.encode(outcome.info)
         with contextlib.suppress(LocalProtocolError):  # told to stop while it started: then nobody waits for this

@@ -149,7 +149,7 @@ class Home:
 
     def work_on(self, text: str) -> None:
         """Say what another thread than the root's works on from now on; "" when it has done. Only in that thread."""
-        self._black_box.work_on(text)
+        self._black_box.work_on(text, time.monotonic_ns())
 
     def in_hand(self, text: str) -> None:
         """Say better what the message in hand is: a function's name, a request's id. Only in the root's handler."""

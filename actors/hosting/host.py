@@ -27,7 +27,7 @@ from ..lineage import path_below
 from ..outcome import StartFailed, StartOutcome
 from .broadcasting import tell_all
 from .carried import travels_by_descriptor
-from .conception import conceive
+from .conception import ProcessState, conceive
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
 from .exec_launcher import DirectProcess, ExecLauncher
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ..ref import ActorRef
     from ..signals import ExitReport
     from ..system import ActorSystem
+    from .program import Program
 
 __all__ = ("Hosting",)
 
@@ -83,6 +84,7 @@ class Hosting(ZygoteSettings):
         self._closed = False
         self._log_levels: dict[str, int] = {}  # numbers by the names of loggers
         self.quarantine = Quarantine(system.bus.publish, system.clock.now)
+        self.programs: Final[dict[Program, None]] = {}  # that run; each step on it is one for all threads
 
     @property
     def loop(self) -> IoLoop:
@@ -92,6 +94,16 @@ class Hosting(ZygoteSettings):
     def verdicts(self) -> Mapping[HostedRef, Verdict]:
         """Give what each process that lives is judged to be. Runs in: any thread."""
         return self.hang_watch.verdicts()
+
+    def lives(self) -> tuple[HostedProcess, ...]:
+        """Give the processes of children that have not ended, in no order. Runs in: any thread."""
+        with self._lock:
+            return tuple(life for life in self._lives if life.state is not ProcessState.DEAD)
+
+    @property
+    def processes(self) -> int:
+        """How many children and programs live in processes of their own."""
+        return len(self.lives()) + len(self.programs)
 
     def replace_stopped_zygote(self) -> None:
         """End the zygote if somebody has stopped it, for it owes an answer; its processes go on. Runs in: the loop."""

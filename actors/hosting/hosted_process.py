@@ -83,7 +83,7 @@ class HostedProcess:
         self._lock = threading.Lock()  # guards the two below
         self._process: LaunchedProcess | None = None
         self._killing = False
-        self._started_at: float | None = None
+        self.started_at: float | None = None
         self.alarms = Alarms(system.clock, loop)
         self.upkeep = Upkeep(self, self._broke)
         self._last_words: Exited | InitFailed | InitIgnored | None = None
@@ -279,12 +279,12 @@ class HostedProcess:
 
     def _ready(self, info: object) -> None:
         self.alarms.drop("start")
-        self._started_at = self.system.clock.now()
+        self.started_at = self.system.clock.now()
         if self.state is ProcessState.STARTING:
             self.state = ProcessState.READY
         if self._begun.waits_for is None:
             self.system.bus.publish(ActorStarted(self.ref, self.incarnation))
-        self.upkeep.ready(self._started_at)
+        self.upkeep.ready(self.started_at)
         self._begun.on_outcome(Started(self.ref, self.incarnation, info))
         if self.succession is not None:
             self.succession.check()
@@ -345,7 +345,7 @@ class HostedProcess:
     def _finish(self, end: ProcessEnd) -> None:
         if self.state is ProcessState.DEAD:
             return
-        was_ready = self._started_at is not None
+        was_ready = self.started_at is not None
         self.state = ProcessState.DEAD
         self.alarms.close()
         self._link.close()
@@ -364,7 +364,7 @@ class HostedProcess:
             recorded=self._begun.black_box.close(),
             stderr=self._pipes.close(),
             vitals=self.upkeep.vitals,
-            started_at=self._started_at,
+            started_at=self.started_at,
         )
         reason = reason_of(remains)
         report = report_of(remains, reason, self.system.clock.now())

@@ -37,7 +37,8 @@ class Program:
         on_end: Callable[[ProcessEnd, tuple[str, ...]], None],
     ) -> None:
         self._system = system
-        self._ref = ref
+        self.ref = ref
+        self.incarnation = ref.incarnation  # whose program it is: the life that has begun it
         self._loop = system.hosting.loop
         self._on_output = on_output
         self._on_end = on_end
@@ -77,9 +78,10 @@ class Program:
         process = self._process = DirectProcess(popen)
         if process.pidfd is not None:
             process.on_closed = self._system.hosting.guard(process.pid, process.pidfd, first_signal=first_signal)
-        self._pipes = OutputPipes(self._system, self._loop, self._ref, (stdout, stderr), on_output=self._on_output)
+        self._pipes = OutputPipes(self._system, self._loop, self.ref, (stdout, stderr), on_output=self._on_output)
         self._pipes.pid = process.pid
         self._pipes.start(self._broke)
+        self._system.hosting.programs[self] = None
         self._loop.call(lambda: self._loop.watch(Interest(process.death_fd, self._died, self._broke), READ))
 
     def signal_group(self, signo: int) -> bool:
@@ -97,6 +99,7 @@ class Program:
             self._pipes.drain()
             tail = self._pipes.close()
             self._process.close()
+            self._system.hosting.programs.pop(self, None)
             self._on_end(end, tail)
 
     def _broke(self, error: Exception) -> None:

@@ -38,6 +38,7 @@ class Pulse:
         life = root.cell
         waits = isinstance(life, Life) and life.waiting_for is not None
         self._black_box.beat(time.monotonic_ns(), waits=waits)
+        self._black_box.hosts(root.system.processes_hosted)
         known = {thread.name: thread.native_id or 0 for thread in threading.enumerate()}
         self._black_box.own_threads(known.get(CHILD_IO, 0), known.get(_CLOCK, 0))
         if isinstance(life, Life) and life.dispatcher.name == "asyncio" and not self._loop_owes:

@@ -78,6 +78,12 @@ class Succession:
         elif due is not None and now < due:
             life.alarms.later("replace", due - now, self.check)
 
+    def part_of(self, life: HostedProcess) -> str | None:
+        """Say what a process is to a replacement under way: "replacing" or "retiring". Runs in: any thread."""
+        if life is self._retired:
+            return "retiring"
+        return "replacing" if life is self.active and self._heir is not None else None
+
     def stopping(self, life: HostedProcess, reason: ExitReason, deadline: float | None) -> None:
         """Hear that a process was asked to stop: if it is the active one, so are the others."""
         if life is not self.active:

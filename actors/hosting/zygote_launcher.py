@@ -68,6 +68,11 @@ class ZygoteLauncher:
         return None if self._link is None else self._link.pid
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """The numbers of all of them. Runs in: any thread."""
+        return tuple(link.pid for link in self._links())
+
+    @property
     def zygotes(self) -> int:
         """How many there are, with those that only see their forks to their end."""
         return len(self._retired) + (self._link is not None)

@@ -35,6 +35,16 @@ class ZygoteSettings:
         """The zygote's number, None while there is none."""
         return None if self._zygote is None else self._zygote.pid
 
+    @property
+    def zygote_pids(self) -> tuple[int, ...]:
+        """The numbers of all zygotes, also of those that only see their forks to their end."""
+        return () if self._zygote is None else self._zygote.pids
+
+    @property
+    def spare_pids(self) -> tuple[int, ...]:
+        """The numbers of the forks that wait to become somebody."""
+        return () if self._zygote is None else self._zygote.spares.pids()
+
     def preload(self, *modules: str) -> None:
         """Have the zygote import these, so that children need not: `preload("sqlite3", "websockets.sync.client")`.
 

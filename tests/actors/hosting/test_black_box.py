@@ -76,10 +76,10 @@ def test_work_of_another_thread_is_in_hand_whatever_the_root_handles_meanwhile(
     page: tuple[BlackBoxWriter, BlackBox],
 ) -> None:
     writer, reader = page
-    writer.work_on("compress 3f2a")
+    writer.work_on("compress 3f2a", 7_000)
     writer.take(1, "CancelRun", 1)
     writer.put_down()
-    assert reader.read().in_hand == "compress 3f2a"
+    assert (reader.read().in_hand, reader.read().in_hand_ns) == ("compress 3f2a", 7_000)
     writer.take(2, "RunFunction", 2)
     writer.work_on("")
     assert reader.read().in_hand == "RunFunction"
