@@ -4,9 +4,11 @@ What lives here: both ends. What must not: what a tree says of itself.
 
     -> {"verb": "describe"}
     <- {"ok": true, "pid": 4711, "tree": {...}}        (a Node, observe/nodes.py)
+    -> {"verb": "processes"}
+    <- {"ok": true, "pid": 4711, "processes": [...]}   (ProcessRows, observe/process_rows.py)
     -> {"verb": "reload"}                              and then, until it is over, {"verb": "reload", "number": 1}
     <- {"ok": true, "pid": 4711, "reload": 1, "over": true, "mistakes": [], "usage": false, "changes": [...]}
-    <- {"ok": false, "error": "unknown verb 'x'; known: describe, reload"}
+    <- {"ok": false, "error": "unknown verb 'x'; known: describe, processes, reload"}
 Source: gunicorn's control socket (mode 0600), supervisorctl.
 """
 
@@ -17,6 +19,7 @@ import os
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias, cast
@@ -31,6 +34,7 @@ Verb: TypeAlias = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 REQUEST_BYTES_MAX: Final = 4096  # requests are a verb and a few words
 ANSWER_BYTES_MAX: Final = 64 * 2**20  # a tree of 100,000 children is about 30 MB
+RECEIVE_BYTES: Final = 256 * 1024  # read at once
 CLIENTS_MAX: Final = 16  # at once; who comes later waits in the backlog
 BACKLOG: Final = 128  # waiting to be accepted; unix sockets refuse at once what is beyond it
 CLIENT_TIMEOUT: Final = 5.0  # seconds that a client may take to read or to send a whole line
@@ -98,11 +102,18 @@ class ControlServer:
             if len(rest) > REQUEST_BYTES_MAX:
                 lines, data = [rest], b""
             for line in lines:
-                client.sendall(json.dumps(self._answer(line)).encode() + b"\n")
+                client.sendall(self._encoded(line))
         except OSError:  # it has gone, or does not read
             data = b""
         if not data:
             self._drop(client)
+
+    def _encoded(self, line: bytes) -> bytes:
+        data = json.dumps(self._answer(line)).encode() + b"\n"
+        if len(data) <= ANSWER_BYTES_MAX:
+            return data
+        error = f"the answer has {len(data)} bytes, more than {ANSWER_BYTES_MAX}"
+        return json.dumps({"ok": False, "error": error}).encode() + b"\n"
 
     def _answer(self, line: bytes) -> Mapping[str, object]:
         try:
@@ -125,24 +136,52 @@ class ControlServer:
 
 
 def ask_control(path: Path, request: Mapping[str, object], *, timeout: float = 10.0) -> Mapping[str, object]:
-    """Ask the tree behind a control socket; blocks up to `timeout` seconds for each step.
+    """Ask the tree behind a control socket; blocks up to `timeout` seconds in all.
 
     Errors: Failure (unreachable) if nobody answers, or the answer is a refusal.
     """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(timeout)
-            client.connect(os.fspath(path))
-            client.sendall(json.dumps(request).encode() + b"\n")
-            with client.makefile("rb") as lines:
-                answer = json.loads(lines.readline(ANSWER_BYTES_MAX))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Failure(f"{path}: no answer ({why})", exit_code=exit_codes.UNREACHABLE) from error
+        answer: object = json.loads(_line_from(path, json.dumps(request).encode() + b"\n", timeout))
+    except TimeoutError as error:
+        raise _unanswered(path, f"not within {timeout:g} s") from error
+    except FileNotFoundError as error:
+        raise _unanswered(path, "there is no such socket; does it run, as this user?") from error
+    except ConnectionRefusedError as error:
+        raise _unanswered(path, "nobody listens there any more: whoever made the socket was killed") from error
+    except OSError as error:
+        raise _unanswered(path, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _unanswered(path, f"expected one line of JSON: {error}") from error
     if not isinstance(answer, dict) or not answer.get("ok"):
-        refusal = answer.get("error") if isinstance(answer, dict) else repr(answer)
+        refusal = answer.get("error") if isinstance(answer, dict) else f"expected a JSON object, got {answer!r:.200}"
         raise Failure(f"{path}: {refusal}", exit_code=exit_codes.UNREACHABLE)
     return answer
+
+
+def _line_from(path: Path, request: bytes, timeout: float) -> bytes:
+    """Send a line, give the one that comes back. Errors: OSError; ValueError if it does not end."""
+    deadline = time.monotonic() + timeout
+    line = bytearray()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(timeout)
+        client.connect(os.fspath(path))
+        client.sendall(request)
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            client.settimeout(left)
+            data = client.recv(RECEIVE_BYTES)
+            line += data
+            if not data:
+                raise ValueError(f"it was closed after {len(line)} bytes")
+            if len(line) > ANSWER_BYTES_MAX:
+                raise ValueError(f"more than {ANSWER_BYTES_MAX} bytes")
+    return bytes(line)
+
+
+def _unanswered(path: Path, why: str) -> Failure:
+    return Failure(f"{path}: no answer ({why})", exit_code=exit_codes.UNREACHABLE)
 
 
 def _bound(path: Path) -> socket.socket:

@@ -65,7 +65,7 @@ def find_control(control: Path | None, pid: int | None) -> Path:
     if len(alive) == 1:
         return alive[0]
     if not alive:
-        text = f"no running tree found in {directory}; give --control PATH, --pid PID, or a policy file"
+        text = f"no running tree found in {directory}; give --control PATH or --pid PID of one, or start it"
     else:
         text = f"several trees are running; give one: --pid {', --pid '.join(path.stem for path in alive)}"
     raise Failure(text, exit_code=exit_codes.UNREACHABLE)

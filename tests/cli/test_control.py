@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,62 @@ def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="no answer") as caught:
         ask_control(tmp_path / "none.sock", {"verb": "describe"})
     assert caught.value.exit_code == exit_codes.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"", "closed after 0 bytes"),
+        (b"{}", "closed after 2 bytes"),
+        (b"garbage\n", "one line of JSON"),
+        (b"\xff\n", "one line of JSON"),
+        (b"[1]\n", "expected a JSON object"),
+        (b'{"ok": false, "error": "busy"}\n', "busy"),
+        (None, "not within 0.2 s"),
+    ],
+)
+def test_who_answers_with_garbage_or_not_at_all_is_unreachable(
+    tmp_path: Path, said: bytes | None, expected: str
+) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(os.fspath(path))
+        listener.listen()
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(REQUEST_BYTES_MAX)
+                if said is not None:
+                    client.sendall(said)
+                else:
+                    client.recv(1)  # until the other one gives up
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(Failure, match=expected) as caught:
+            ask_control(path, {"verb": "describe"}, timeout=5.0 if said is not None else 0.2)
+        thread.join(10)
+    assert caught.value.exit_code == exit_codes.UNREACHABLE
+
+
+def test_an_answer_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regrow.cli.control.ANSWER_BYTES_MAX", 1000)
+    verbs = {"much": lambda _request: {"tree": "x" * 2000}}
+    server = ControlServer(tmp_path / "c.sock", verbs)
+    try:
+        with pytest.raises(Failure, match=r"the answer has 20\d\d bytes, more than 1000"):
+            ask_control(server.path, {"verb": "much"})
+    finally:
+        server.close()
+
+
+def test_a_socket_that_a_killed_program_has_left_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(os.fspath(path))
+    with pytest.raises(Failure, match="nobody listens there any more"):
+        ask_control(path, {"verb": "describe"})
 
 
 def test_the_only_running_tree_is_found_and_of_several_one_has_to_be_chosen(
