@@ -25,6 +25,7 @@ VERBS: Final[Mapping[str, str]] = {
     "explain": "Print what a child is told in effect, and where each value comes from.",
     "schema": "Print the JSON Schema of policy files, for editors.",
     "reload": "Have a running tree follow its changed policy files.",
+    "ps": "Show the processes of a running tree or worker: who hangs, what they work on, what they use.",
     "tree": "Show a live tree, or that of a policy file.",
     "plot-backoff": "Draw when a child that dies at once is restarted, and when its supervisor gives up.",
     "worker": "Run a worker that serves functions of a module.",

@@ -24,18 +24,17 @@ from regrow.actors import (
     ActorSystem,
     ChildSpec,
     ChildType,
-    Description,
     Restart,
     Start,
     Started,
     StartOutcome,
 )
 from regrow.cli import exit_codes
+from regrow.cli.answers import describing, listing
 from regrow.cli.control import ControlServer
 from regrow.cli.reloading import Reloader
 from regrow.cli.targets import Target
 from regrow.observe.history import History
-from regrow.observe.nodes import node_of_description
 from regrow.observe.post_mortem import post_mortem, reason_tail, start_failure_text
 from regrow.protocol.exits import KILLED, ExitReason, is_abnormal
 from regrow.supervision.child_specs import boot_timeout
@@ -43,14 +42,12 @@ from regrow.supervision.events import ShutdownError, ShutdownErrors, Unstopped
 from regrow.supervision.policy import format_duration
 from regrow.supervision.spec import SupervisorSpec
 from regrow.supervision.supervisor import Supervisor
-from regrow.supervision.tree import DescribeTree
 
 if TYPE_CHECKING:
     from loguru import Logger
 
 __all__ = ("Runner",)
 
-DESCRIBE_TIMEOUT: Final = 5.0  # seconds; a supervisor answers while its children hang
 RELOAD_WAIT: Final = 0.2  # seconds that one question for a reload may hold up the control socket
 HURRY_TIMEOUT: Final = 1.0  # seconds for killing; threads that are busy then are left to the end of the process
 
@@ -96,7 +93,7 @@ class Runner:
         stopped, which it reports. Errors: Failure if the control socket cannot be had.
         """
         history = History(system.bus, now=system.clock.now)
-        with self._signals(), self._controlled() as watch:
+        with self._signals(), self._controlled(system) as watch:
             root = system.begin(self._child(), parent=None, ref=None, on_outcome=self._news.put)
             watch(root)
             unsubscribe = system.bus.subscribe(self._ended_if(root), ActorExited)
@@ -244,17 +241,12 @@ class Runner:
                 signal.signal(signo, handler)
 
     @contextmanager
-    def _controlled(self) -> Generator[Callable[[ActorRef], None]]:
+    def _controlled(self, system: ActorSystem) -> Generator[Callable[[ActorRef], None]]:
         """Answer on the control socket, if there is one; gives the function that says which ref is the root."""
         roots: list[ActorRef] = []
         if self._control is None:
             yield roots.append
             return
-
-        def describe(_request: object) -> dict[str, object]:
-            found = roots[-1].ask(DescribeTree(timeout=DESCRIBE_TIMEOUT / 2), timeout=DESCRIBE_TIMEOUT)
-            assert isinstance(found, Description)
-            return {"tree": node_of_description(found, path=self._target.root).to_json()}
 
         def reload(request: Mapping[str, object]) -> dict[str, object]:
             number = request.get("number")
@@ -264,7 +256,12 @@ class Runner:
             found.over.wait(RELOAD_WAIT)
             return found.plain()
 
-        server = ControlServer(self._control, {"describe": describe, "reload": reload})
+        verbs = {
+            "describe": describing(lambda: roots[-1], self._target.root),
+            "processes": listing(lambda: system),
+            "reload": reload,
+        }
+        server = ControlServer(self._control, verbs)
         try:
             yield roots.append
         finally:

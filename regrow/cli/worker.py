@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import app_dir_option, duration, log_options
+from regrow.cli.options import app_dir_option, control_option, duration, log_options
 
 if TYPE_CHECKING:
     from regrow.cli.logs import LogFormat
@@ -43,6 +45,7 @@ __all__ = ("command",)
     show_envvar=True,
     help="How long SIGTERM waits for what runs. [default: what APP says, or 25s]",
 )
+@control_option("Control socket (mode 0600). [default: PID.sock in $XDG_RUNTIME_DIR/regrow or /tmp/regrow-UID]")
 @app_dir_option
 @log_options
 def command(  # one for each option
@@ -54,6 +57,7 @@ def command(  # one for each option
     capacity: int | None,
     state_dir: Path | None,
     grace: float | None,
+    control: Path | None,
     app_dir: Path,
     log_level: str,
     log_format: LogFormat,
@@ -84,11 +88,45 @@ def command(  # one for each option
         worker.options = replace(worker.options, drain_grace=grace)
     end_log = configure_log(log_level, log_format)
     try:
-        return serve(worker)
+        with _controlled(worker, control):
+            return serve(worker)
     except WorkerError as error:
         raise Failure(str(error), exit_code=exit_code_of(error)) from error
     finally:
         end_log()
+
+
+@contextmanager
+def _controlled(worker: Worker, control: Path | None) -> Generator[None]:
+    """Let others look at it meanwhile, if a socket for that can be had; one that was asked for has to be.
+
+    Errors: Failure.
+    """
+    import os
+
+    from loguru import logger
+
+    from regrow.cli.answers import describing, listing
+    from regrow.cli.control import ControlServer
+    from regrow.cli.control_path import default_control_path
+    from regrow.cli.failure import Failure
+
+    verbs = {
+        "describe": describing(lambda: worker.root.ref, worker.name),
+        "processes": listing(lambda: worker.system),
+    }
+    server: ControlServer | None = None
+    try:
+        server = ControlServer(control or default_control_path(os.getpid(), create=True), verbs)
+    except Failure as error:
+        if control is not None:
+            raise
+        logger.warning("nobody can look at this worker from outside: {}", error)
+    try:
+        yield
+    finally:
+        if server is not None:
+            server.close()
 
 
 def _load(app: str) -> Worker:

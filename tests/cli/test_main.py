@@ -197,7 +197,7 @@ def test_the_documented_exit_codes_are_those_of_the_code() -> None:
     assert documented == {str(code): meaning for code, meaning in exit_codes.MEANINGS.items()}
 
 
-@pytest.mark.parametrize("verb", ["run", "check", "explain", "reload", "schema", "tree", "version"])
+@pytest.mark.parametrize("verb", ["run", "check", "explain", "ps", "reload", "schema", "tree", "version"])
 def test_every_flag_has_an_environment_variable_and_is_documented(verb: str) -> None:
     command = regrow.get_command(click.Context(regrow), verb)
     assert command is not None

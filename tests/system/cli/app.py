@@ -100,9 +100,12 @@ class App:
         return name
 
     def run(self, *args: str) -> LoggedProgram:
+        return self.run_verb("run", *args)
+
+    def run_verb(self, *args: str) -> LoggedProgram:
         log = self.directory / "stderr.log"
         env = environment(self.directory)
-        command = LoggedProgram(self.directory, log, "run", *args, stdout=subprocess.DEVNULL, env=env)
+        command = LoggedProgram(self.directory, log, *args, stdout=subprocess.DEVNULL, env=env)
         self.running.append(command)
         return command
 
