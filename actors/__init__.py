@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from .handles import handles as handles
     from .handshake import StartHandle as StartHandle
     from .hosting.blob import Blob as Blob
+    from .hosting.counters import Counters as Counters
     from .hosting.port import Port as Port
     from .hosting.port import PortClosed as PortClosed
     from .hosting.port import PortMessage as PortMessage
@@ -158,6 +159,7 @@ _HOMES: Final = {
     "ChildSpec": "child_spec",
     "ChildType": "child_spec",
     "Clock": "clock",
+    "Counters": "hosting.counters",
     "DeadLetter": "events",
     "Deadlocked": "events",
     "Delays": "child_spec",

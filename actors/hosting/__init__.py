@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .blob import BlobClosed as BlobClosed
     from .command import Command as Command
     from .command import CommandActor as CommandActor
+    from .counters import Counters as Counters
+    from .counters import CountersClosed as CountersClosed
     from .errors import CommandNotReady as CommandNotReady
+    from .errors import CountersFull as CountersFull
     from .errors import HostingError as HostingError
     from .errors import LaunchFailed as LaunchFailed
     from .errors import LimitExceeded as LimitExceeded
@@ -60,6 +63,9 @@ _HOMES: Final = {
     "CommandActor": "command",
     "CommandEnded": "events",
     "CommandNotReady": "errors",
+    "Counters": "counters",
+    "CountersClosed": "counters",
+    "CountersFull": "errors",
     "FileReady": "readiness",
     "HangEnded": "events",
     "HangRecovered": "events",

@@ -1,4 +1,5 @@
-"""What travels as a descriptor beside a message: blobs, sockets, ports. Said as tokens, taken back as what they were.
+"""What travels as a descriptor beside a message: blobs, sockets and ports, which are handed over, and counters, which
+are shared. They are said as tokens, and taken back as what they were.
 
 What lives here: one message's descriptors, on their way out and in. What must not: the link.
 """
@@ -13,21 +14,24 @@ from typing import Final, Self, TypeAlias
 
 from ...protocol.descriptor_token import DescriptorToken
 from ...protocol.errors import CodecError, RemoteProtocolError
+from ...protocol.ext import Refusal
 from ...protocol.host.messages import LinkMessage, Parcel
 from ...protocol.limits import DESCRIPTORS_MAX
 from ...protocol.ref_token import RefToken
 from .blob import Blob, BlobClosed
+from .counters import Counters, CountersClosed
 from .errors import PortUnusable
 from .port import Port
 from .port_states import Step
 
-__all__ = ("Arrival", "Departure", "HasDescriptors", "close_descriptors", "travels_by_descriptor")
+__all__ = ("Arrival", "Departure", "HasDescriptors", "Sharing", "close_descriptors", "travels_by_descriptor")
 
-Carried: TypeAlias = Blob | Port | socket.socket
+HandedOver: TypeAlias = Blob | Port | socket.socket
 BLOB: Final = "blob"
 SOCKET: Final = "socket"
 PORT: Final = "port"
-_KINDS: Final = (Blob, Port, socket.socket)
+COUNTERS: Final = "counters"
+_HANDED_OVER: Final = (Blob, Port, socket.socket)
 _NAMES: Final = "blob, socket or port"
 
 
@@ -37,13 +41,39 @@ class HasDescriptors(Exception):  # as StopIteration: a signal between two modul
 
 def travels_by_descriptor(value: object) -> bool:
     """Say whether a value cannot be said in bytes alone."""
-    return isinstance(value, _KINDS)
+    return isinstance(value, (*_HANDED_OVER, Counters))
 
 
 def close_descriptors(message: LinkMessage) -> None:
     """Close what was to travel beside a message that nobody will send, or take."""
     for descriptor in message.descriptors if isinstance(message, Parcel) else ():
         os.close(descriptor)
+
+
+class Sharing:
+    """Says what several get, or one again and again: counters may be in it, but nothing that only one can have."""
+
+    def __init__(self, say: Callable[[object], RefToken | None]) -> None:
+        self._say = say
+        self._found: list[Counters] = []
+
+    @property
+    def found(self) -> tuple[Counters, ...]:
+        """The counters in it, as often as they are."""
+        return tuple(self._found)
+
+    def say(self, value: object) -> RefToken | DescriptorToken | None:
+        """Give the token of a ref, or of counters. Errors: Refusal, which the codec says with the path."""
+        if isinstance(value, _HANDED_OVER):
+            raise Refusal(f"nothing that is handed over (a {_NAMES}: only one can have it, and only once)")
+        if not isinstance(value, Counters):
+            return self._say(value)
+        if value.closed:
+            raise Refusal("counters that are still here")
+        if len(self._found) >= DESCRIPTORS_MAX:
+            raise Refusal(f"at most {DESCRIPTORS_MAX} counters")
+        self._found.append(value)
+        return DescriptorToken(len(self._found) - 1, COUNTERS)
 
 
 class Departure:
@@ -54,7 +84,7 @@ class Departure:
 
     def __init__(self, say: Callable[[object], RefToken | None]) -> None:
         self._say = say
-        self._carried: list[Carried] = []
+        self._carried: list[HandedOver] = []
         self.descriptors: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
@@ -75,19 +105,23 @@ class Departure:
 
     def say(self, value: object) -> RefToken | DescriptorToken | None:
         """Give the token of a ref, or of what travels by descriptor. Errors: CodecError."""
-        if not isinstance(value, _KINDS):
+        if not isinstance(value, Blob | Port | socket.socket | Counters):
             return self._say(value)
         if any(value is other for other in self._carried):
             raise CodecError("message", expected=f"each {_NAMES} once, as it can be handed over once", got=value)
         if len(self.descriptors) >= DESCRIPTORS_MAX:
-            raise CodecError("message", expected=f"at most {DESCRIPTORS_MAX} blobs, sockets and ports", got=value)
+            raise CodecError(
+                "message", expected=f"at most {DESCRIPTORS_MAX} blobs, sockets, ports and counters", got=value
+            )
         try:
             descriptor = os.dup(value.fileno()) if isinstance(value, socket.socket) else value.lend()
-        except (BlobClosed, BufferError, OSError, PortUnusable) as error:
-            expected = f"a {_NAMES} that can be handed over ({error})"
+        except (BlobClosed, BufferError, CountersClosed, OSError, PortUnusable) as error:
+            expected = f"a {_NAMES} that can be handed over, or counters to share ({error})"
             raise CodecError("message", expected=expected, got=value) from error
         place = len(self.descriptors)
         self.descriptors = (*self.descriptors, descriptor)
+        if isinstance(value, Counters):
+            return DescriptorToken(place, COUNTERS)
         self._carried.append(value)
         if isinstance(value, Blob):
             return DescriptorToken(place, BLOB, len(value))
@@ -118,11 +152,13 @@ class Arrival:
                 port = Port.received(descriptor)
                 self._ports.append(port)
                 return port
+            if token.kind == COUNTERS:
+                return Counters.received(descriptor)
         except (ValueError, OSError) as error:
             os.close(descriptor)
             raise RemoteProtocolError(f"descriptor of a {token.kind}", expected=str(error), got=token) from error
         os.close(descriptor)
-        raise RemoteProtocolError("descriptor", expected=f"a {BLOB}, a {SOCKET} or a {PORT}", got=token)
+        raise RemoteProtocolError("descriptor", expected=f"a {BLOB}, a {SOCKET}, a {PORT} or {COUNTERS}", got=token)
 
     def refuse(self) -> None:
         """Close the ports that came: nobody opens them, as the message is a dead letter, which somebody may keep."""

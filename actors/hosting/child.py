@@ -53,6 +53,7 @@ from ..ref import ActorRef
 from ..signals import ExitReport
 from ..system import ActorSystem
 from .black_box import BlackBoxState, BlackBoxWriter
+from .carried import Arrival
 from .deadlines import deadline_of
 from .digests import Digests
 from .exec_launcher import restore_python_path
@@ -102,6 +103,7 @@ class HostedMain:
         self._lock = threading.Lock()
         self._held: list[LinkMessage] | None = []  # what came before there was anybody to take it
         self._received = 0
+        self._beside: tuple[int, ...] = ()  # descriptors that came with the Init
         self._root: ActorRef | None = None
         self._importing = False
         self._started = False
@@ -169,7 +171,8 @@ class HostedMain:
         self._importing = False
         if not callable(target):
             raise BadTarget(init.target, target)
-        arguments = self._peer.decode(init.args)  # only now: the import has registered the records in it
+        with Arrival(self._peer.read, self._beside) as arrival:
+            arguments = self._peer.decode(init.args, arrival)  # only now: the import has registered the records in it
         self._black_box.state(BlackBoxState.IMPORTED)
         args, kwargs = cast("tuple[tuple[object, ...], dict[str, object]]", arguments)
         start = Start(target, args, kwargs)
@@ -262,6 +265,8 @@ class HostedMain:
     # What comes in. Runs in: the I/O thread, the root's thread, the signal handler.
 
     def _receive(self, message: LinkMessage) -> None:
+        if isinstance(message, Parcel) and isinstance(message.message, Init):
+            self._beside, message = message.descriptors, message.message
         if isinstance(message, Init | Stop):
             self._events.put(message)
             if isinstance(message, Stop) and self._importing:

@@ -10,16 +10,18 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...protocol.host.messages import Init
+from ...protocol.host.messages import Init, Parcel
 from ..child_spec import ChildSpec, Limits
 from ..outcome import StartOutcome
 from .black_box import BlackBox, create_page
+from .counters import Counters
 from .fork_guard import close_in_forks
 from .import_path import ImportPath, search_path
 from .launcher import LaunchRequest
 
 if TYPE_CHECKING:
     from ..ref import ActorRef
+    from .link_socket import LinkSocket
 
 __all__ = ("Conception", "ProcessState", "conceive")
 
@@ -37,6 +39,7 @@ class ProcessState(Enum):
 class Conception:
     """All that one life is begun with. The descriptors belong to the life from then on.
 
+    `shared`: counters in the arguments of the start.
     `waits_for`: of an heir, the urn whose messages it gets only when the process before it has ended.
     """
 
@@ -49,7 +52,19 @@ class Conception:
     limits: Limits
     parent: ActorRef | None
     on_outcome: Callable[[StartOutcome], None]
+    shared: tuple[Counters, ...] = ()
     waits_for: str | None = None
+
+    def say_init(self, link: LinkSocket) -> None:
+        """Say what it is to become. Errors: as LinkSocket.send; CountersClosed and OSError for what is shared."""
+        descriptors: list[int] = []
+        try:
+            descriptors.extend(counters.lend() for counters in self.shared)
+            link.send(Parcel(self.init, tuple(descriptors)) if descriptors else self.init)
+        except BaseException:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise
 
 
 def conceive(
@@ -59,6 +74,7 @@ def conceive(
     parent: ActorRef | None,
     on_outcome: Callable[[StartOutcome], None],
     *,
+    shared: tuple[Counters, ...],
     waits_for: str | None,
 ) -> tuple[Conception, LaunchRequest]:
     """Open all that lies between the two processes. Errors: OSError; then nothing is left open."""
@@ -87,6 +103,7 @@ def conceive(
         limits=spec.limits,
         parent=parent,
         on_outcome=on_outcome,
+        shared=shared,
         waits_for=waits_for,
     )
     request = LaunchRequest(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from ...protocol.codec import encode, encode_bytes
 from ...protocol.errors import FrameTooLarge
-from ...protocol.ext import Refusal
 from ...protocol.limits import FRAME_MAX_BYTES, INLINE_MAX_BYTES
 from ...protocol.ref_token import RefToken
+from ..mailbox import Envelope
 from ..ref import ActorRef
-from .carried import travels_by_descriptor
+from .carried import Sharing
 
 if TYPE_CHECKING:
     from ...protocol.frames import Buffer
@@ -31,20 +31,34 @@ class Encoded:
     Errors: CodecError with the path of what cannot be said, or belongs to one receiver only; FrameTooLarge.
     """
 
-    __slots__ = ("_refs", "_said", "message")
+    __slots__ = ("_has_counters", "_refs", "_said", "message")
 
     def __init__(self, message: object) -> None:
         self.message = message
         self._refs: dict[ActorRef, None] = {}
         if type(message) is bytes and len(message) >= INLINE_MAX_BYTES:
             self._said: tuple[bytes, Buffer] = encode_bytes(message)
+            self._has_counters = False
         else:
-            self._said = (b"", encode(message, refs=self._say))
+            sharing = Sharing(self._say)
+            self._said = (b"", encode(message, refs=sharing.say))
+            self._has_counters = bool(sharing.found)  # then each process has to be sent descriptors of its own
         size = len(self._said[1])
         if size > FRAME_MAX_BYTES:
             raise FrameTooLarge("message for several", expected=f"at most {FRAME_MAX_BYTES} bytes", got=size)
 
-    def said_to(self, peer: Peer) -> tuple[bytes, Buffer]:
+    def post(self, peer: Peer, ref: ActorRef) -> None:
+        """Send it to one of this process. Errors: as Peer.post."""
+        if self._has_counters:
+            peer.post(ref, Envelope(self.message))
+            return
+        head, body = self._said_to(peer)
+        if head:
+            peer.outlet.tell_raw(ref.urn, (head, body), ref)
+        else:
+            peer.outlet.tell(ref.urn, body, ref)
+
+    def _said_to(self, peer: Peer) -> tuple[bytes, Buffer]:
         """Give the message as this process has to hear it, in two pieces: anew if a ref in it is one of its own."""
         tokens = [peer.say(ref) for ref in self._refs]  # of all: the peer has to know whom it may be asked for
         if any(token is not None and token.origin != MINE for token in tokens):
@@ -55,6 +69,4 @@ class Encoded:
         if isinstance(value, ActorRef):
             self._refs[value] = None
             return RefToken(value.urn, value.name, MINE)
-        if travels_by_descriptor(value):
-            raise Refusal("data that several can get (a blob or a socket is handed over, so only one can have it)")
         return None

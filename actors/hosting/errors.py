@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "CommandNotReady",
+    "CountersFull",
     "HostingError",
     "LaunchFailed",
     "LimitExceeded",
@@ -89,6 +90,18 @@ class OutboxFull(HostingError):
 
     def __str__(self) -> str:
         return f"outbox of {self.to} is full: {self.waiting_bytes} bytes wait, the limit is {self.limit_bytes}"
+
+
+class CountersFull(HostingError):
+    """A process cannot add to `Counters`: each row is held by another one that lives. Make them with more `rows`."""
+
+    def __init__(self, names: tuple[str, ...], rows: int) -> None:
+        super().__init__(names, rows)
+        self.names = names
+        self.rows = rows
+
+    def __str__(self) -> str:
+        return f"counters {', '.join(self.names)}: all {self.rows} rows are held by other processes that live"
 
 
 class PortUnusable(HostingError):

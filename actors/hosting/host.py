@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING, Final, cast
 from ...protocol.codec import encode
 from ...protocol.errors import LocalProtocolError, RegrowError
 from ...protocol.exits import ExitReason, crash_of
-from ...protocol.ext import Refusal
 from ...protocol.host.messages import Init, LogLevels, Window
 from ...protocol.limits import WINDOW_BYTES, WINDOW_MESSAGES
-from ...protocol.ref_token import RefToken
 from ..actor import Actor
-from ..child_spec import ChildSpec, Start
+from ..child_spec import ChildSpec
 from ..errors import NameTaken, SystemClosed
 from ..lineage import path_below
 from ..outcome import StartFailed, StartOutcome
 from .broadcasting import tell_all
-from .carried import travels_by_descriptor
+from .carried import Sharing
 from .conception import ProcessState, conceive
 from .errors import NotImportable
 from .events import HostingFault, HostingWarning
@@ -50,6 +48,7 @@ from .zygote_launcher import ZygoteLauncher
 from .zygote_settings import ZygoteSettings
 
 if TYPE_CHECKING:
+    from ...protocol.ref_token import RefToken
     from ..broadcast import Broadcast
     from ..ref import ActorRef
     from ..signals import ExitReport
@@ -208,8 +207,10 @@ class Hosting(ZygoteSettings):
             raise SystemClosed(self._system.name)
         peer = Peer(self._system, hosted=ref)
         named = self._named(spec)
-        init = self._init(spec, peer, named, incarnation, ref, parent)
-        begun, request = conceive(spec, init, named, parent, on_outcome, waits_for=waits_for)
+        sharing = Sharing(peer.say)
+        args = encode((spec.start.args, dict(spec.start.kwargs)), refs=sharing.say, root="arguments")
+        init = self._init(spec, named, args, incarnation, ref, None if parent is None else peer.say(parent))
+        begun, request = conceive(spec, init, named, parent, on_outcome, shared=sharing.found, waits_for=waits_for)
         life = HostedProcess(self._system, self._loop, ref, peer, begun)
         peer.outlet = life.doorstep
         if self.quarantine.holds(ref.urn):
@@ -299,16 +300,16 @@ class Hosting(ZygoteSettings):
         return path_of(spec.start.target)
 
     def _init(
-        self, spec: ChildSpec, peer: Peer, named: ImportPath, incarnation: int, ref: HostedRef, parent: ActorRef | None
+        self, spec: ChildSpec, named: ImportPath, args: bytes, incarnation: int, ref: HostedRef, parent: RefToken | None
     ) -> Init:
         limits = spec.limits
         return Init(
             target=named.target,
-            args=_said_arguments(peer, spec.start),
+            args=args,
             incarnation=incarnation,
             name=ref.name,
             urn=ref.urn,
-            parent=None if parent is None else peer.say(parent),
+            parent=parent,
             options={
                 **options_of(limits),
                 "orphan_grace": self.orphan_grace,
@@ -328,14 +329,3 @@ class Hosting(ZygoteSettings):
 
     def _warn(self, text: str) -> None:
         self._system.bus.publish(HostingWarning(text))
-
-
-def _said_arguments(peer: Peer, start: Start) -> bytes:
-    """Say what a start is given. Errors: CodecError, also for what a second start could not hand over again."""
-
-    def say(value: object) -> RefToken | None:
-        if travels_by_descriptor(value):
-            raise Refusal("what every start can be given anew; this is used up by the first: tell it to the actor")
-        return peer.say(value)
-
-    return encode((start.args, dict(start.kwargs)), refs=say, root="arguments")

@@ -212,7 +212,7 @@ class HostedProcess:
         Errors: CodecError, FrameTooLarge for arguments that cannot be said.
         """
         try:
-            self._link.send(self._begun.init)
+            self._begun.say_init(self._link)
         except LocalProtocolError:
             if self.asked is None:  # else it has been told to stop already, and will
                 raise

@@ -156,20 +156,13 @@ class Peer:
             elif type(said) is bytes and len(said) >= INLINE_MAX_BYTES:
                 self.outlet.tell_raw(ref.urn, encode_bytes(said), ref)
             elif type(said) is Encoded:
-                self._post_encoded(ref, said)
+                said.post(self, ref)
             else:
                 self.outlet.tell(ref.urn, _POISON if type(said) is ActorStop else self.encode(said), ref)
         except HasDescriptors:
             self._post_parcel(ref, said, future)
         except LocalProtocolError as error:
             self._refused(ref, error)
-
-    def _post_encoded(self, ref: ActorRef, said: Encoded) -> None:
-        head, body = said.said_to(self)
-        if head:
-            self.outlet.tell_raw(ref.urn, (head, body), ref)
-        else:
-            self.outlet.tell(ref.urn, body, ref)
 
     def _post_parcel(self, ref: ActorRef, said: object, future: AskFuture[Any] | None) -> None:
         with Departure(self.say) as departure:
@@ -235,7 +228,7 @@ class Peer:
                 self._receive_tells(to, bodies)
             case Tell() | Ask() | Reply():
                 self._receive_one(message, None)
-            case Parcel(carried, descriptors):
+            case Parcel(Tell() | Ask() | Reply() as carried, descriptors):
                 with Arrival(self.read, descriptors) as arrival:
                     self._receive_one(carried, arrival)
             case (

@@ -174,9 +174,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """either way: a message with descriptors beside it, which are the receiver's from then on."""
+    """either way: a message with descriptors beside it, which are the receiver's from then on.
 
-    message: Tell | Ask | Reply
+    Of an Init it moves the state as that does, and only the parent may say it.
+    """
+
+    message: Tell | Ask | Reply | Init
     descriptors: tuple[int, ...]
 
 

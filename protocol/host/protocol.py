@@ -132,28 +132,29 @@ class LinkProtocol(Credit):
         if isinstance(message, (Tell, Tells)):
             self.tell(message.to, (message.body,) if isinstance(message, Tell) else message.bodies)
             return
-        kind = type(message)
+        inner = message.message if isinstance(message, Parcel) else message
+        kind = Init if isinstance(inner, Init) else type(message)
         after = self._may_send.get(kind)
         if after is None or self._state is State.ENDED:
             raise self._refusal(kind)
         if isinstance(message, Window):
             self.resize(message, LocalProtocolError)
-        if isinstance(message, Hello) or isinstance(message, Init):  # noqa: SIM101  # a tenth of the cost of a union
-            if self.incarnation not in (None, message.incarnation):
+        if isinstance(inner, Hello) or isinstance(inner, Init):  # noqa: SIM101  # a tenth of the cost of a union
+            if self.incarnation not in (None, inner.incarnation):
                 raise LocalProtocolError(
-                    f"{KINDS[kind]}.incarnation", expected=str(self.incarnation), got=message.incarnation
+                    f"{KINDS[kind]}.incarnation", expected=str(self.incarnation), got=inner.incarnation
                 )
-            self.incarnation = message.incarnation
+            self.incarnation = inner.incarnation
         head, body = encode_link_message(message)
         size = len(head) + (body.nbytes if isinstance(body, memoryview) else len(body))
         if size > FRAME_MAX_BYTES:
             raise FrameTooLarge(f"link message {KINDS[kind]!r}", expected=f"at most {FRAME_MAX_BYTES} bytes", got=size)
-        credited = (type(message.message) if isinstance(message, Parcel) else kind) in CREDITED
+        credited = type(inner) in CREDITED
         self._waiting += credited
         if isinstance(message, Parcel):
-            self._leaving.append(message.descriptors)
+            self._leaving.append(message.descriptors)  # that of an Init, which overtakes others, is the first of all
         lane = self._ordered if kind in ORDERED else self._control
-        lane.append((NUMBERS[kind], (size,) if credited else (), head, body, size))
+        lane.append((NUMBERS[type(message)], (size,) if credited else (), head, body, size))
         if after is not self._state:
             self.state = after
 
@@ -298,9 +299,10 @@ class LinkProtocol(Credit):
 
     def _received_frame(self, frame: Frame) -> LinkMessage | None:
         message = decode_link_message(frame)
-        kind = type(message)
-        if isinstance(message, Hello) or isinstance(message, Init):  # noqa: SIM101  # as in send
-            self._stale = not self._is_current(message)
+        inner = message.message if isinstance(message, Parcel) else message
+        kind = Init if isinstance(inner, Init) else type(message)
+        if isinstance(inner, Hello) or isinstance(inner, Init):  # noqa: SIM101  # as in send
+            self._stale = not self._is_current(inner)
         if self._stale:
             if isinstance(message, Parcel):
                 self._dropped.extend(self._filled(message).descriptors)

@@ -89,7 +89,7 @@ _SCHEMAS: Final[dict[type[LinkMessage], Schema[LinkMessage]]] = {
     cls: Schema(cls, kind) for cls, kind in KINDS.items() if cls not in (Tell, Tells, Ask, Reply, Parcel)
 }
 
-_CARRIED: Final = frozenset((NUMBERS[Tell], NUMBERS[Ask], NUMBERS[Reply]))
+_CARRIED: Final = frozenset((NUMBERS[Tell], NUMBERS[Ask], NUMBERS[Reply], NUMBERS[Init]))
 _TO: Final = Struct("<H")
 _LENGTH: Final = Struct("<I")
 _ASK: Final = Struct("<I?H")
@@ -188,11 +188,11 @@ def _parcel(payload: Buffer) -> Parcel:
     if len(payload) >= _PARCEL.size:
         count, number = _PARCEL.unpack_from(payload)
         message = decode_link_message(Frame(number, payload[_PARCEL.size :])) if number in _CARRIED else None
-        if isinstance(message, Tell | Ask | Reply) and 1 <= count <= DESCRIPTORS_MAX:
+        if isinstance(message, Tell | Ask | Reply | Init) and 1 <= count <= DESCRIPTORS_MAX:
             return Parcel(message, (-1,) * count)
     raise RemoteProtocolError(
         "parcel",
-        expected=f"1 to {DESCRIPTORS_MAX} descriptors and a tell, an ask or a reply",
+        expected=f"1 to {DESCRIPTORS_MAX} descriptors and a tell, an ask, a reply or an init",
         got=bytes(payload[:64]),
     )
 

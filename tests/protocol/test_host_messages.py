@@ -61,6 +61,7 @@ SAMPLES: list[LinkMessage] = [
     Parcel(Ask("urn:1", 1, b"body"), (-1, -1)),
     Parcel(Tell("urn:1", b"body"), (-1,)),
     Parcel(Reply(1, True, b"body"), (-1,)),
+    Parcel(Init("a:b", b"args", 1), (-1,)),
     Ask("urn:1", 2**32 - 1, b"body"),
     Reply(0, True, b"value"),
     Reply(1, False, b"error"),
@@ -128,7 +129,7 @@ def test_type_numbers_are_unique_and_leave_room_for_batches() -> None:
     [
         (0, b"", "link frame type: expected one of this version, got 0"),
         (127, b"", "link frame type: expected one of this version, got 127"),
-        (NUMBERS[Parcel], b"", "parcel: expected 1 to 64 descriptors and a tell, an ask or a reply"),
+        (NUMBERS[Parcel], b"", "parcel: expected 1 to 64 descriptors and a tell, an ask, a reply or an init"),
         (NUMBERS[Parcel], b"\x00\x10\x01\x00u", "parcel: expected 1 to 64 descriptors"),
         (NUMBERS[Parcel], b"\x41\x10\x01\x00u", "parcel: expected 1 to 64 descriptors"),
         (NUMBERS[Parcel], b"\x01\x60\x01\x10\x01\x00u", "parcel: expected 1 to 64 descriptors"),

@@ -331,6 +331,26 @@ class TestLanes:
         ]
         assert pair.parent.give_back_descriptors() == pair.child.give_back_descriptors() == ()
 
+    def test_an_init_with_descriptors_moves_the_state_as_any_other_and_only_the_parent_says_it(self) -> None:
+        pair = Pair()
+        init = Init("a:b", b"args", 7)
+        pair.parent.send(Parcel(init, (7,)))
+        pieces = pair.parent.data_to_send()
+        assert [message for piece in pieces for message in take(pair.child, piece)] == [Parcel(init, (7,))]
+        assert (pair.parent.state, pair.child.state) == (State.INITIALIZING, State.INITIALIZING)
+        with pytest.raises(LocalProtocolError, match="link message 'init'"):
+            pair.parent.send(Parcel(init, (8,)))
+        with pytest.raises(LocalProtocolError, match="link message 'init'"):
+            pair.child.send(Parcel(init, (8,)))
+        with pytest.raises(RemoteProtocolError, match="link message 'init'"):
+            pair.parent.receive_data(frame(Parcel(init, (8,))))
+
+    def test_an_init_of_an_older_life_is_ignored_and_its_descriptors_are_given_back(self) -> None:
+        child = LinkProtocol(Side.CHILD, incarnation=2)
+        child.receive_descriptors([7])
+        assert child.receive_data(frame(Parcel(Init("a:b", b"args", 1), (-1,)))) == []
+        assert child.give_back_descriptors() == (7,)
+
     def test_a_message_without_its_descriptors_breaks_the_link(self) -> None:
         pair = Pair().start()
         with pytest.raises(RemoteProtocolError, match="descriptors: expected 2 beside the message, got 1"):

@@ -129,7 +129,7 @@ def test_more_than_the_bound_are_refused() -> None:
         (DescriptorToken(0, "blob", 10**6), "bytes behind its descriptor"),
         (DescriptorToken(0, "socket"), "Socket operation on non-socket"),
         (DescriptorToken(0, "port"), "Socket operation on non-socket"),
-        (DescriptorToken(0, "door"), "a blob, a socket or a port"),
+        (DescriptorToken(0, "door"), "a blob, a socket, a port or counters"),
     ],
 )
 def test_a_token_that_lies_is_named_and_nothing_stays_open(token: DescriptorToken, expected: str) -> None:

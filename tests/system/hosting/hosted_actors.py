@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from regrow.actors import Actor, ActorRef, ChildSpec, Describe, Down, Exit, Ignore, Isolation, Start
+from regrow.actors import Actor, ActorRef, ChildSpec, Counters, Describe, Down, Exit, Ignore, Isolation, Start
 from regrow.actors.hosting import Command, CommandActor
 from regrow.actors.outcome import StartWaiter
 from regrow.protocol.exits import ExitReason
@@ -156,6 +156,17 @@ class Puppet(Actor):
 
     def do_broadcast(self, value: tuple[list[ActorRef], object]) -> int:
         return self.system.hosting.broadcast(*value).sent
+
+    def do_count(self, value: tuple[Counters, str, int]) -> int:
+        counters, name, times = value
+        self.counters = counters
+        for _ in range(times):
+            counters.add(name)
+        return counters.read()[name]
+
+    def do_count_own(self, name: str) -> int:
+        counters: Counters = self.args[1]["in"]  # type: ignore[index]
+        return self.do_count((counters, name, 1))
 
     def do_ask(self, value: tuple[ActorRef, object]) -> object:
         return value[0].ask(value[1], timeout=5)
