@@ -15,7 +15,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-PLAIN = sorted(path.name for pattern in ("0[1-4789]_*.py", "1[0-9]_*.py") for path in EXAMPLES.glob(pattern))
+PLAIN = sorted(
+    path.name for pattern in ("0[1-4789]_*.py", "1[0-9]_*.py", "2[0-9]_*.py") for path in EXAMPLES.glob(pattern)
+)
 DRILLS = sorted(path.name for path in (EXAMPLES / "chaos").glob("*.py"))
 PROGRAMS = [*PLAIN, "05_worker.py", "05_client.py", "06_policy/parts.py", *(f"chaos/{name}" for name in DRILLS)]
 SESSION = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:(?!```).*\n)*)```$", re.MULTILINE)
