@@ -7,17 +7,7 @@ import logging
 import os
 import queue
 
-from regrow import (
-    Actor,
-    ActorRef,
-    ActorSystem,
-    ChildSpec,
-    Isolation,
-    Limits,
-    Start,
-    SupervisorHandle,
-    SupervisorSpec,
-)
+from regrow import Actor, ActorRef, ActorSystem, ChildSpec, Isolation, Limits, Start, SupervisorHandle, SupervisorSpec
 from regrow.actors import ActorDeadError, ActorStarted
 from regrow.actors.hosting import MessageQuarantined, ProcessReplaced, Quarantined
 from regrow.supervision import NO_BACKOFF, RestartIntensity
