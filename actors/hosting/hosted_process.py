@@ -165,6 +165,8 @@ class HostedProcess:
     ) -> None:
         """Send an exit signal over to the root. One that lost its parent by it, and may not hear, is killed at last."""
         self.peer.ties.signal_exit(self.ref, self.interest, sender, reason, incarnation)
+        if self.succession is not None:
+            self.succession.signalled(self, sender, reason, incarnation)
         orphaned = sender is not None and sender is self._begun.parent and not self.system.relations.is_living(sender)
         if orphaned and is_abnormal(reason):
             self.stop_request(reason, self.system.clock.now() + self.system.hosting.orphan_grace)

@@ -15,11 +15,12 @@ What lives here: who is active, heir and retired. What must not: when a process 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...protocol.errors import RegrowError
-from ...protocol.exits import ExitReason, crash_of
+from ...protocol.exits import NORMAL, ExitReason, crash_of
 from ..errors import ActorDeadError
 from ..mailbox import Envelope
 from ..outcome import StartOutcome
@@ -30,12 +31,17 @@ from .errors import OutboxFull
 from .events import ProcessReplaced, ReplacementFailed
 
 if TYPE_CHECKING:
+    from ..ref import ActorRef
     from .hosted_process import HostedProcess
 
 __all__ = ("Conceive", "Succession")
 
 RETRY_SECONDS: Final = 30.0  # after an heir that did not become ready
 TAKE_OVER_SECONDS: Final = 0.1  # between tries, while the outbox of the one before is full
+
+SIGNALS_KEPT: Final = 64  # the newest; who is sent more of them dies of the first, as a rule
+
+_Signal: TypeAlias = "tuple[HostedProcess, ActorRef | None, ExitReason, int]"
 
 Conceive = Callable[[int, Callable[[StartOutcome], None]], "HostedProcess"]
 """Begin another process of the same child, with this incarnation; its outcome comes as that of any start."""
@@ -54,6 +60,7 @@ class Succession:
         self._ending = False  # the child is to end: nobody takes over any more
         self._why = ""  # of the replacement under way
         self._retry_at = 0.0
+        self._signals: deque[_Signal] = deque(maxlen=SIGNALS_KEPT)  # to the one that is active, or was then
         self._announce: Callable[[], None] | None = None  # the end of the child, which waits for that of the retired
 
     # What its processes tell it.
@@ -67,6 +74,10 @@ class Succession:
             full = life.upkeep.sent()
         if full:
             life.alarms.later("replace", 0.0, self.check)
+
+    def signalled(self, life: HostedProcess, sender: ActorRef | None, reason: ExitReason, incarnation: int) -> None:
+        """Hear of an exit signal to a process: if it has retired when it dies of it, it was meant for its heir, too."""
+        self._signals.append((life, sender, reason, incarnation))
 
     def check(self) -> None:
         """See whether the active one is worn out, and have it replaced; else see again when it may be by its age."""
@@ -163,7 +174,17 @@ class Succession:
             announce()
             return
         heir.doorstep.admit()
+        self._pass_on_signals(old, reason)
         self.check()
+
+    def _pass_on_signals(self, old: HostedProcess, reason: ExitReason) -> None:
+        signals = list(self._signals)
+        self._signals.clear()
+        for life, sender, said, incarnation in signals:
+            if life is not old:
+                self._signals.append((life, sender, said, incarnation))
+            elif said == reason != NORMAL:  # it died of it
+                self.active.exit_signal(sender, said, incarnation=incarnation)
 
     def _failed(self, reason: ExitReason, report: ExitReport | None) -> None:
         old = self.active

@@ -133,6 +133,22 @@ def test_an_heir_that_asks_at_home_before_it_is_ready_is_answered(bench: Bench) 
     assert new != old
 
 
+@pytest.mark.parametrize("reason", [Crash("boom", "somebody else's"), SHUTDOWN], ids=["abnormal", "shutdown"])
+def test_an_exit_signal_that_the_old_one_dies_of_after_the_take_over_ends_the_child(
+    bench: Bench, folder: str, reason: Crash | Shutdown
+) -> None:
+    ref = start(bench, folder, max_messages=1)
+    (Path(folder) / "slow").touch()  # from now on they take a second to start
+    held = ref.ask(Order("wait_for", "go"), block=False)
+    wait_until(lambda: ref.black_box is not None and ref.black_box.in_hand is not None)
+    ref.exit(reason)  # to the old one, which cannot hear it yet
+    wait_until(lambda: ref.incarnation == 2)
+    (Path(folder) / "go").touch()
+    held.get(timeout=WAIT)
+    assert bench.events.wait(ActorExited).reason == reason
+    assert not ref.is_alive()
+
+
 # When a process is worn out.
 
 
