@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...protocol.frames import Buffer
     from .peer import Peer
 
-__all__ = ("MINE", "YOURS", "Encoded")
+__all__ = ("MINE", "YOURS", "Encoded", "plain")
 
 MINE: Final = "mine"  # the actor lives on the sender's side, or is reached through it
 YOURS: Final = "yours"
@@ -70,3 +70,8 @@ class Encoded:
             self._refs[value] = None
             return RefToken(value.urn, value.name, MINE)
         return None
+
+
+def plain(said: object) -> object:
+    """Give the message itself, of what stands for one as of what is one."""
+    return said.message if type(said) is Encoded else said

@@ -30,6 +30,7 @@ from .conception import Conception, ProcessState
 from .deadlines import remaining_ms
 from .death import Remains, reason_of, report_of
 from .doorstep import Doorstep
+from .encoded import plain
 from .errors import LaunchFailed, LinkLost, Quarantined
 from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
 from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
@@ -146,7 +147,7 @@ class HostedProcess:
             send(envelope)
         except Quarantined as error:  # told of without a lock: who hears of it may send to this one, or end it
             if envelope.reply_to is None:
-                self.system.bus.publish(DeadLetter(self.ref, envelope.message, str(error)))
+                self.system.bus.publish(DeadLetter(self.ref, plain(envelope.message), str(error)))
             raise
 
     def post(self, envelope: Envelope) -> None:
@@ -183,10 +184,7 @@ class HostedProcess:
 
     def kill(self) -> None:
         """SIGKILL to its group; the exit is announced soon after. So end its heir, and the one that it replaces."""
-        if self.succession is None:
-            self.slay()
-        else:
-            self.succession.kill()
+        (self.slay if self.succession is None else self.succession.kill)()
 
     def slay(self) -> None:
         """SIGKILL to the group of this very process. Runs in: any thread."""

@@ -208,14 +208,18 @@ class LinkSocket:
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written, at most `timeout` seconds; for a process about to leave."""
+        deadline = monotonic() + timeout
         while True:
             with self._lock:
                 self._take_tells()
-                if self._open and not self._pieces and not self.protocol.has_data_to_send:
-                    return True
-                if not self._open or not wait_writable(self._sock.fileno(), timeout):
+                if not self._open:
                     return False
                 self._write()
+                if not self._pieces and not self.protocol.has_data_to_send:
+                    return True
+                fd = self._sock.fileno()
+            if (left := deadline - monotonic()) <= 0 or not wait_writable(fd, left):
+                return False
 
     def close(self) -> None:
         """Stop reading and writing. Runs in: the loop's thread."""
@@ -258,9 +262,8 @@ class LinkSocket:
     def _read(self) -> bool:
         """Take what is there once. False: nothing was, or nothing ever will."""
         wanted = self.protocol.reader.wanted()
-        data = b""
         beside: list[tuple[int, int, bytes]] = []
-        count = flags = 0
+        data, count, flags = b"", 0, 0
         try:
             if wanted is not None:
                 count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], _BESIDE_BYTES, _FLAGS)
@@ -320,8 +323,7 @@ class LinkSocket:
             self._loop.forget(self._sock.fileno())
             self._on_end(error)
 
-    def _write(self) -> None:
-        # With the lock held.
+    def _write(self) -> None:  # with the lock held
         log_frames = LOG_FRAMES
         while True:
             if not self._pieces:
@@ -386,12 +388,10 @@ class LinkSocket:
     def _forget_all(self) -> None:
         """Write nothing of what waits: nobody will read it."""
         self._waiting_bytes = 0
-        while True:
-            self._pieces.forget()
-            fresh = self.protocol.data_to_send(_SLICE_BYTES)
-            if not fresh:
-                break
+        self._pieces.forget()
+        while fresh := self.protocol.data_to_send(_SLICE_BYTES):
             self._pieces.add(fresh)
+            self._pieces.forget()
 
     def _await_room(self) -> None:
         with self._lock:

@@ -37,7 +37,7 @@ class IoLoop:
         self._name = name
         self._on_error = on_error
         self._calls: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may run a __del__ that calls, while this very thread holds it
         self._thread: threading.Thread | None = None
         self._awake = False  # a wake-up is under way
         self._closing = False
@@ -62,10 +62,9 @@ class IoLoop:
                 self._open()
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-            if self._awake:
-                return True
-            self._awake = True
-        os.write(self._wake_write, b"\0")
+            if not self._awake:
+                self._awake = True
+                os.write(self._wake_write, b"\0")  # with the lock held, or it may be closed by now; it never blocks
         return True
 
     def run(self, callback: Callable[[], None], timeout: float) -> bool:

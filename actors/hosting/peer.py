@@ -47,7 +47,7 @@ from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .digests import Digests, who_notes
 from .encoded import MINE, YOURS, Encoded
-from .errors import OutboxFull
+from .errors import OutboxFull, Quarantined
 from .pace import Pace, waiting_for
 from .remembered import remember
 from .remote_ref import RemoteRef
@@ -290,7 +290,7 @@ class Peer:
                     ref.tell(message)
                     continue
                 why = "not alive"
-            except ActorDeadError:
+            except (ActorDeadError, Quarantined):
                 if arrival is not None:
                     arrival.refuse()
                 continue  # published by tell

@@ -69,7 +69,7 @@ class Imports:
         for module in modules:
             try:
                 importlib.import_module(module)
-            except Exception as error:  # noqa: BLE001 - a module may raise anything; children will say it in detail
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything; children will say it in detail
                 self._tell(WARNED, f"cannot preload {module}: {type(error).__name__}: {error}")
             threads = self._threads_after(module)
             if threads and not self.spoiled:
@@ -193,7 +193,7 @@ class Imports:
                 before = Footprint.take()
                 importlib.import_module(wanted.module)
                 why = before.left_since()
-        except Exception as error:  # noqa: BLE001 - any module's error
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - any module's error
             if before is None and isinstance(error, OSError):  # it has not begun
                 self._put_off(wanted, error)
                 return False

@@ -24,6 +24,7 @@ from .zygote_link import Fork, Ward, ZygoteLink
 __all__ = ("ZygoteLauncher",)
 
 HANDOVER_SECONDS: Final = 5.0  # for the I/O thread to take over; only a subscriber that blocks it takes so long
+YOUNG_SECONDS: Final = 5.0  # a zygote that ends before has never worked
 BIRTHS_LOST_MAX: Final = 3  # zygotes in a row that died before they forked anything: then it does not work here
 
 
@@ -123,7 +124,14 @@ class ZygoteLauncher:
 
     def watch_host(self, pulse: HostPulse | None) -> None:
         """Have zygotes watch this process by its pulse, from now on, and no longer by another one. As `guard`."""
-        self._loop.run(lambda: self._watch_host(pulse), HANDOVER_SECONDS)
+        if self._loop.run(lambda: self._watch_host(pulse), HANDOVER_SECONDS):
+            return
+        if self._loop.closed:
+            if pulse is not None:
+                pulse.close()
+            raise RuntimeError("Hosting.watchdog_seconds: the system has shut down")
+        what = f"expected the I/O thread to do it within {HANDOVER_SECONDS:g} s; it does so as soon as it can"
+        raise TimeoutError(f"Hosting.watchdog_seconds: {what}")
 
     def kill_if_stopped(self) -> None:
         """End a zygote that a signal has stopped; what it owes is settled as for one that died. Runs in: the loop."""
@@ -205,6 +213,7 @@ class ZygoteLauncher:
     def _retire(self, link: ZygoteLink) -> None:
         """Let it fork no more, and end when its last fork has."""
         self._retired.add(link)
+        link.watch(0.0, -1)  # the one that serves does so
         self.spares.dismiss_all()
         if not link.owes:
             self.settled(link)
@@ -247,12 +256,15 @@ class ZygoteLauncher:
 
     def _watch_host(self, pulse: HostPulse | None) -> None:
         before, self._pulse = self._pulse, pulse
-        if before is not None:
-            before.close()
-        if self._link is None:
+        if pulse is None:
+            if self._link is not None:
+                self._link.watch(0.0, -1)
+        elif self._link is None:
             self._prepare()
         else:
-            self._link.watch(0.0 if pulse is None else pulse.limit, -1 if pulse is None else pulse.page_fd)
+            self._link.watch(pulse.limit, pulse.page_fd)
+        if before is not None:
+            before.close()
 
     def _drop_ward(self, number: int) -> None:
         self._loop.call(lambda: self._release(number))
@@ -338,9 +350,13 @@ class ZygoteLauncher:
             self._link = None
             self.spares.dismiss_all()
         births, link.births = link.births, {}
-        if births:
-            self._births_lost += 1
+        self._births_lost = self._births_lost + 1 if births or link.age < YOUNG_SECONDS else 0
         self._warn(f"the zygote ended with {code}; the processes that it forked go on")
+        if self._births_lost == BIRTHS_LOST_MAX:
+            self._warn(
+                f"{BIRTHS_LOST_MAX} zygotes in a row have ended at once: processes are executed from now on, nobody "
+                "watches this process, and programs would outlive a SIGKILL of it"
+            )
         for fork in births.values():
             vacant = fork.vacant
             fork.cradle.close()

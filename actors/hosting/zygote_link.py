@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ..clock import monotonic
 from .exec_launcher import BIND_NOW, interpreter_argv, interpreter_env
 from .fork_guard import close_in_forks
 from .forked_process import ForkedProcess
@@ -145,7 +146,13 @@ class ZygoteLink:
         self.pid = self._popen.pid
         self._pidfd = open_pidfd(self.pid)
         self._ended = False
+        self._started_at = monotonic()
         loop.watch(Interest(ours.fileno(), self._ready, self._failed), READ)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return monotonic() - self._started_at
 
     @property
     def owes(self) -> bool:
@@ -176,7 +183,7 @@ class ZygoteLink:
         close_in_forks(ours)
         fd = theirs.detach()
         try:
-            self._send(FORK, number, grace, spare, fds=(fd,))
+            self._send(FORK, number, float(grace), spare, fds=(fd,), owned=True)
         except OSError:
             os.close(fd)
             ours.close()
@@ -186,7 +193,7 @@ class ZygoteLink:
 
     def guard(self, ward: Ward) -> None:
         """Have it end this one, too, if we die."""
-        self._send(GUARD, ward.number, ward.pid, ward.first_signal, ward.grace, fds=(ward.pidfd,))
+        self._send(GUARD, ward.number, ward.pid, ward.first_signal, float(ward.grace), fds=(ward.pidfd,))
 
     def release(self, number: int) -> None:
         """A process under its guard has ended."""
@@ -194,7 +201,7 @@ class ZygoteLink:
 
     def watch(self, limit: float, page_fd: int) -> None:
         """Have it end us if we do not beat in this page for so many seconds; 0: never."""
-        self._send(WATCH, limit, fds=(page_fd,) if limit else ())
+        self._send(WATCH, float(limit), fds=(page_fd,) if limit else ())
 
     # Its end.
 
@@ -204,6 +211,7 @@ class ZygoteLink:
             self._ended = True
             self._loop.forget(self._sock.fileno())
             self._sock.close()
+            self._forget_waiting()
             self._loop.watch(Interest(self._pidfd, lambda _: self._collect(), self._say), READ)
 
     def close_and_wait(self) -> None:
@@ -213,6 +221,7 @@ class ZygoteLink:
         if not self._ended:
             self._ended = True
             self._sock.close()
+        self._forget_waiting()
         for fork in self.births.values():
             fork.cradle.close()
         for child in self._children.values():  # what nobody has waited for: spares
@@ -230,9 +239,7 @@ class ZygoteLink:
         self._sock.close()
         signal_process(self._pidfd, signal.SIGKILL)  # two zygotes are one too many, if only its socket has failed
         code = self._wait()
-        for kind, _, fds in self._waiting:
-            _close_owned(kind, fds)
-        self._waiting.clear()
+        self._forget_waiting()
         children, self._children = self._children, {}
         for child in children.values():
             child.lose_parent()
@@ -251,21 +258,27 @@ class ZygoteLink:
 
     # Its socket.
 
-    def _send(self, kind: str, *fields: object, fds: tuple[int, ...] = ()) -> None:
-        if self._ended:
-            return
-        if not self._waiting:
+    def _send(self, kind: str, *fields: object, fds: tuple[int, ...] = (), owned: bool = False) -> None:
+        """`owned`: these descriptors are only there to be sent, and are closed then. Of others a copy waits.
+
+        Errors: OSError, and then they are still the caller's.
+        """
+        if not self._ended and not self._waiting:
             try:
                 transmit(self._sock, kind, *fields, fds=fds)
             except BlockingIOError:
-                pass
+                self._keep(kind, fields, fds, owned=owned)
+                return
             except (BrokenPipeError, ConnectionResetError):
-                _close_owned(kind, fds)  # it died; the loop says so next, and what it owes is settled there
-                return
-            else:
-                _close_owned(kind, fds)
-                return
-        self._waiting.append((kind, fields, fds))
+                pass  # it died; the loop says so next, and what it owes is settled there
+        elif not self._ended:
+            self._keep(kind, fields, fds, owned=owned)
+            return
+        if owned:
+            _close_all(fds)
+
+    def _keep(self, kind: str, fields: tuple[object, ...], fds: tuple[int, ...], *, owned: bool) -> None:
+        self._waiting.append((kind, fields, fds if owned else tuple(map(os.dup, fds))))
         self._loop.watch(Interest(self._sock.fileno(), self._ready, self._failed), READ | WRITE)
 
     def _ready(self, events: int) -> None:
@@ -282,10 +295,20 @@ class ZygoteLink:
             self._receive(*packet)
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
+        while self._waiting:
+            kind, fields, fds = self._waiting[0]
+            try:
+                transmit(self._sock, kind, *fields, fds=fds)
+            except (BlockingIOError, BrokenPipeError, ConnectionResetError):  # of one that died we read next
+                return
+            self._waiting.popleft()
+            _close_all(fds)
         self._loop.watch(Interest(self._sock.fileno(), self._ready, self._failed), READ)
-        for kind, fields, fds in waiting:
-            self._send(kind, *fields, fds=fds)
+
+    def _forget_waiting(self) -> None:
+        for _, _, fds in self._waiting:
+            _close_all(fds)
+        self._waiting.clear()
 
     def _receive(self, kind: str, fields: list[object], fds: list[int]) -> None:
         match kind, fields:
@@ -321,8 +344,6 @@ class ZygoteLink:
         self._owner.warned(f"zygote: {type(error).__name__}: {error}")
 
 
-def _close_owned(kind: str, fds: tuple[int, ...]) -> None:
-    """Close what was only opened to be sent: the far end of a cradle."""
-    if kind == FORK:
-        for fd in fds:
-            os.close(fd)
+def _close_all(fds: tuple[int, ...]) -> None:
+    for fd in fds:
+        os.close(fd)

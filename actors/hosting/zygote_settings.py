@@ -103,7 +103,8 @@ class ZygoteSettings:
         so that all stacks are written to stderr, and what it hosts ends with it. Somebody else has to start it again.
         Time does not count in which it is stopped, traced, or in which the machine does not let it run.
 
-        Errors: ValueError for another value; RuntimeError after the system has shut down.
+        Errors: ValueError for another value; RuntimeError after the system has shut down; TimeoutError if the I/O
+        thread is held up for so long; it does so as soon as it can.
         """
         return self._watchdog_seconds
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hosting_bench import stop_process
+from hosting_bench import Events, stop_process
 from test_orphans import open_all, wait_all
 
 from regrow.actors import ActorSystem
+from regrow.actors.hosting import HostingWarning
 from regrow.actors.hosting.import_path import search_path
+from regrow.actors.hosting.zygote_launcher import BIRTHS_LOST_MAX
 
 HERE: Final = Path(__file__).parent
 LIMIT: Final = 1.5
@@ -29,9 +31,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for
 class Watched:
     """The program, and the pids that it has printed."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, limit: str = str(LIMIT)) -> None:
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(search_path())}
-        command = [sys.executable, str(HERE / "watched_main.py"), kind, str(LIMIT)]
+        command = [sys.executable, str(HERE / "watched_main.py"), kind, limit]
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.pidfds = open_all(json.loads(self.process.stdout.readline()))
@@ -63,7 +65,7 @@ def test_one_that_does_not_get_on_is_ended_and_says_where_it_was(watched: Watche
     assert "watched_main.py" in said.partition("ending it")[2]  # the stacks of all threads
 
 
-@pytest.mark.parametrize("watched", ["healthy", "off"], indirect=True)
+@pytest.mark.parametrize("watched", ["healthy", "off", "reloaded"], indirect=True)
 def test_one_that_gets_on_or_is_not_watched_any_more_is_left_alone(watched: Watched) -> None:
     assert watched.end() == (0, "")
 
@@ -95,6 +97,27 @@ def test_the_next_zygote_watches_too() -> None:
         assert system.hosting.watchdog_seconds == 1.0
         system.hosting.watchdog_seconds = None
         assert system.hosting.watchdog_seconds is None
+
+
+def test_whole_seconds_are_seconds_too() -> None:
+    watched = Watched("gil", "2")
+    status, said = watched.end()
+    assert status == -signal.SIGABRT
+    assert "at 2 s it is ended" in said
+
+
+def test_zygotes_that_end_at_once_are_given_up_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ends_it.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with ActorSystem() as system:
+        events = Events(system)
+        system.hosting.spares = 0
+        system.hosting.preload("ends_it")
+        system.hosting.watchdog_seconds = 30
+        events.wait(HostingWarning, lambda event: "nobody watches this process" in event.text)
+        assert system.hosting.statistics().zygotes_lost == BIRTHS_LOST_MAX
 
 
 @pytest.mark.parametrize("wrong", [0, 0.5, -1.0, True, float("inf"), float("nan")])

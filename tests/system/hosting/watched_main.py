@@ -29,7 +29,7 @@ def main(kind: str, limit: str) -> None:
     )
     ref = waiter.wait()
     assert isinstance(ref, HostedRef)
-    system.hosting.watchdog_seconds = float(limit)
+    system.hosting.watchdog_seconds = int(limit) if limit.isdigit() else float(limit)
     sys.stdout.write(json.dumps([ref.pid, system.hosting.zygote_pid]) + "\n")
     sys.stdout.flush()
     if kind == "gil":
@@ -42,6 +42,11 @@ def main(kind: str, limit: str) -> None:
     elif kind == "off":
         system.hosting.watchdog_seconds = None
         ctypes.PyDLL(None).usleep(4_000_000)
+        system.shutdown()
+    elif kind == "reloaded":  # the zygote of the ward lives on, and watches no more
+        system.hosting.reload()
+        system.hosting.watchdog_seconds = None
+        time.sleep(3.0)
         system.shutdown()
     else:  # it lives, for a while, with beats all the time
         time.sleep(4.0)
