@@ -75,7 +75,7 @@ class Soak:
     ) -> None:
         """Have one host, and look at what is left of it; with a signal it is ended after so many seconds."""
         os.environ[MARK] = uuid.uuid4().hex
-        shared = _shared_memory()
+        shared, before = _shared_memory(), living()  # what uses up the machine is a child of ours, too
         command = [sys.executable, "-m", "benchmarks.process_soak_host", "--seed", str(self._rng.getrandbits(32))]
         with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as host:
             self.hosts += 1
@@ -97,7 +97,7 @@ class Soak:
         self.outcomes.update(last.get("outcomes") or {})
         self.objections += last.get("objections") or []
         began = time.monotonic()
-        if left := settled(living, GONE_SECONDS):
+        if left := settled(lambda: living() - before, GONE_SECONDS):
             self.objections.append(f"left by a host that ended with {status}: {[_command(pid) for pid in left]}")
         self.outcomes["slowest goodbye, ms"] = max(
             self.outcomes["slowest goodbye, ms"], round(1e3 * (time.monotonic() - began))
