@@ -100,6 +100,9 @@ class Departure:
                 else:
                     value.close()
         else:
+            for value in self._carried:
+                if isinstance(value, Port):
+                    value.take(Step.GIVEN_BACK)
             for descriptor in self.descriptors:
                 os.close(descriptor)
 
@@ -114,7 +117,7 @@ class Departure:
                 "message", expected=f"at most {DESCRIPTORS_MAX} blobs, sockets, ports and counters", got=value
             )
         try:
-            descriptor = os.dup(value.fileno()) if isinstance(value, socket.socket) else value.lend()
+            descriptor = _descriptor_of(value)
         except (BlobClosed, BufferError, CountersClosed, OSError, PortUnusable) as error:
             expected = f"a {_NAMES} that can be handed over, or counters to share ({error})"
             raise CodecError("message", expected=expected, got=value) from error
@@ -126,6 +129,19 @@ class Departure:
         if isinstance(value, Blob):
             return DescriptorToken(place, BLOB, len(value))
         return DescriptorToken(place, PORT if isinstance(value, Port) else SOCKET)
+
+
+def _descriptor_of(value: HandedOver | Counters) -> int:
+    if isinstance(value, socket.socket):
+        return os.dup(value.fileno())
+    if not isinstance(value, Port):
+        return value.lend()
+    value.take(Step.LENT)  # first: or two messages could have it
+    try:
+        return value.lend()
+    except (OSError, PortUnusable):
+        value.take(Step.GIVEN_BACK)
+        raise
 
 
 class Arrival:

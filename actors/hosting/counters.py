@@ -160,16 +160,27 @@ class Counters:
                 raise CountersClosed("to be sent")
             return _opened_anew(self._fd)
 
-    def reopen(self) -> None:
-        """Leave the row to our parent, whose it is, after a fork. Runs in: the only thread of the fork."""
+    def let_go(self) -> int | None:
+        """Leave the row to our parent, whose it is, in its fork; give the descriptor of before.
+
+        Runs in: the only thread of the fork.
+        """
         self._lock = threading.RLock()  # another thread may have held it when it forked
         self._row = self._words = self._map = None
         inherited, self._fd = self._fd, None
-        if inherited is not None:
+        return inherited
+
+    def reopen(self, inherited: int) -> None:
+        """Have the page again, and no row yet. Errors: OSError where there are no descriptors left: it stays closed."""
+        try:
+            fresh = _opened_anew(inherited)
             try:
-                self._open(_opened_anew(inherited))
-            finally:
-                os.close(inherited)
+                self._open(fresh)
+            except BaseException:
+                os.close(fresh)
+                raise
+        finally:
+            os.close(inherited)
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +204,7 @@ class Counters:
         magic, self._id, self._rows, count, said = (
             _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", b"", 0, 0, 0)
         )
-        names = os.pread(fd, said, _HEAD.size).decode().split("\0")
+        names = os.pread(fd, min(said, size), _HEAD.size).decode().split("\0")
         begin, stride = _rounded(_HEAD.size + said), _rounded(count * _WORD_BYTES)
         if magic != _MAGIC or len(names) != count or size != begin + self._rows * stride:
             raise ValueError(
@@ -240,8 +251,11 @@ class _Here:
 
     def _forked(self) -> None:
         self.lock = threading.Lock()
-        for counters in list(self.counters.values()):
-            counters.reopen()
+        here = [(counters, counters.let_go()) for counters in list(self.counters.values())]  # first all: none may stay
+        for counters, inherited in here:
+            if inherited is not None:
+                with contextlib.suppress(OSError):  # no descriptors left: these are closed in this fork, and say so
+                    counters.reopen(inherited)
 
 
 _here: Final = _Here()

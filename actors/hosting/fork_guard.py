@@ -9,11 +9,20 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from typing import Final
+from typing import Final, Protocol
 
-__all__ = ("close_in_forks",)
+__all__ = ("Disowning", "close_in_forks", "disown_in_forks")
+
+
+class Disowning(Protocol):
+    """What a fork must neither keep nor speak through."""
+
+    def disown(self) -> None:
+        """Let go of it, without a lock that another thread may have held. Runs in: the only thread of the fork."""
+
 
 _SOCKETS: Final[weakref.WeakSet[socket.socket]] = weakref.WeakSet()
+_OTHERS: Final[weakref.WeakSet[Disowning]] = weakref.WeakSet()
 
 
 def close_in_forks(sock: socket.socket) -> None:
@@ -21,8 +30,15 @@ def close_in_forks(sock: socket.socket) -> None:
     _SOCKETS.add(sock)
 
 
+def disown_in_forks(one: Disowning) -> None:
+    """As `close_in_forks`, for what has more to let go of than a socket."""
+    _OTHERS.add(one)
+
+
 def _close_all() -> None:
     """Runs in: the only thread of a fork; takes no lock."""
+    for one in list(_OTHERS):
+        one.disown()
     for sock in list(_SOCKETS):
         sock.close()
 

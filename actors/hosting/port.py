@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from ...protocol.exits import NORMAL, ExitReason
 from ..named_ref import resolved
 from .errors import PortUnusable
+from .fork_guard import disown_in_forks
 from .port_states import TABLE, Act, PortState, Step
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Port:
     An end that nobody has opened may stand in a message, as a Blob may: sent to another process it is the receiver's
     from then on, and used up here. `open` has an actor hear of it: PortMessage for each message, in order, and
     PortClosed once if the other end is closed, or dropped unopened, or its process dies. What was told before waits.
-    An open end belongs to its actor's life and is closed with it. One that is dropped unopened is closed, too.
+    An open end belongs to its actor's life and is closed with it. One that is dropped unopened is closed, too. In forks
+    that user code makes all are closed, and nobody hears of that.
 
     Runs in: any thread; never blocks.
     """
@@ -68,6 +70,7 @@ class Port:
         port._link = None
         port._lock = threading.Lock()
         port._state = PortState.HELD
+        disown_in_forks(port)
         return port
 
     _descriptor: int | None
@@ -83,7 +86,7 @@ class Port:
     @property
     def closed(self) -> bool:
         """True once nothing can be told here: it was closed at either end, or handed over."""
-        return self._state not in (PortState.HELD, PortState.OPEN)
+        return self._state not in (PortState.HELD, PortState.LENT, PortState.OPEN)
 
     def open(self, ref: ActorRef) -> None:
         """Have an actor of this process hear of it, from the first message on. Once; it cannot be handed over then.
@@ -137,13 +140,25 @@ class Port:
             if step not in TABLE[state]:
                 raise PortUnusable(step.value, PortState.HELD, state)
             self._state, act = TABLE[state][step]
-            if self._descriptor is not None:  # it was held until now; what opens it has one of its own
+            if self._descriptor is not None and self._state not in (PortState.HELD, PortState.LENT):
+                # It was held until now; what opens it has one of its own.
                 os.close(self._descriptor)
                 self._descriptor = None
             if act is Act.LINK:
                 self._link = link
         if self._link is not None:
             self._link.act(act, reason)
+
+    def disown(self) -> None:
+        """Be closed in a fork, whatever it is to our parent, and say nothing. Runs in: the only thread of the fork."""
+        self._lock = threading.Lock()  # another thread may have held it when it forked
+        self._state = PortState.CLOSED
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+        link, self._link = self._link, None
+        if link is not None:
+            link.disown()
 
     def _opened(self, what: str) -> PortLink:
         if self._link is None or self._state not in (PortState.OPEN, PortState.LOST):

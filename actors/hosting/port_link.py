@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...protocol.errors import ProtocolError
 from ...protocol.exits import NOPROC, ExitReason, crash_of
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ("PortLink",)
 
+LOOK_SECONDS: Final = 0.25  # between looks at whether the rest was written
+STALLED_SECONDS: Final = 5.0  # without a byte taken: as good as gone
 _OPENER = ""  # the urn of whoever has opened the other end; no actor has it
 
 
@@ -151,10 +153,22 @@ class PortLink:
             self._link.send(ClosePort(reason))
 
     def _leave_if_written(self, reason: ExitReason) -> None:
-        """Leave; if the socket takes no more now, when the other end has read all and closes its own."""
+        """Leave; if the socket takes no more now, when the other end has read all, or reads nothing any more."""
         if self.port.state is not PortState.LEAVING:
             return  # the other end was closed meanwhile
         if self._peer.open:
             self._peer.close(reason)
-        if self._link.flush(0):
+        self._linger(reason, self._link.waiting_bytes, 0.0)
+
+    def _linger(self, reason: ExitReason, left: int, stalled: float) -> None:
+        """Go on until all is written, or the other end has taken nothing for a while: then it never will."""
+        if self.port.state is not PortState.LEAVING:
+            return
+        if self._link.flush(0) or stalled >= STALLED_SECONDS:
             self.port.take(Step.WRITTEN, reason)
+            return
+        now_left, clock = self._link.waiting_bytes, self.life.system.clock
+        stalled = 0.0 if now_left < left else stalled + LOOK_SECONDS
+        clock.call_at(
+            clock.now() + LOOK_SECONDS, lambda: self._loop.call(lambda: self._linger(reason, now_left, stalled))
+        )

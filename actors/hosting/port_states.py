@@ -3,9 +3,9 @@
 What lives here: states, steps, acts and the table; pure. What must not: descriptors, links, who is told (`port.py`,
 `port_link.py`).
 
+    HELD ◄──LENT, GIVEN_BACK──► LENT ──HANDED_OVER──► MOVED
     HELD ──OPENED──► OPEN ──CLOSED_HERE──► LEAVING ──WRITTEN, CLOSED_THERE──► CLOSED
      │                └──CLOSED_THERE──► LOST ──CLOSED_HERE─────────────────────▲
-     ├──HANDED_OVER──► MOVED                                                    │
      └──CLOSED_HERE─────────────────────────────────────────────────────────────┘
 """
 
@@ -21,6 +21,7 @@ class PortState(Enum):
     """How far it is; the value is how an error calls it."""
 
     HELD = "not opened yet"
+    LENT = "about to be handed over"
     OPEN = "open"
     LEAVING = "about to close"  # as soon as what was told before is written
     CLOSED = "closed"
@@ -32,6 +33,8 @@ class Step(Enum):
     """What happens to it."""
 
     OPENED = "an actor opens it"
+    LENT = "it stands in a message that is being sent"
+    GIVEN_BACK = "that message was not sent"
     HANDED_OVER = "it was sent to another process"
     CLOSED_HERE = "it is closed or dropped, or who opened it has ended"
     CLOSED_THERE = "its other end was closed, or is gone, or has broken the protocol"
@@ -52,6 +55,11 @@ class Act(Enum):
 TABLE: Final[dict[PortState, dict[Step, tuple[PortState, Act]]]] = {
     PortState.HELD: {
         Step.OPENED: (PortState.OPEN, Act.LINK),
+        Step.LENT: (PortState.LENT, Act.NOTHING),
+        Step.CLOSED_HERE: (PortState.CLOSED, Act.RELEASE),
+    },
+    PortState.LENT: {
+        Step.GIVEN_BACK: (PortState.HELD, Act.NOTHING),
         Step.HANDED_OVER: (PortState.MOVED, Act.RELEASE),
         Step.CLOSED_HERE: (PortState.CLOSED, Act.RELEASE),
     },
@@ -65,6 +73,8 @@ TABLE: Final[dict[PortState, dict[Step, tuple[PortState, Act]]]] = {
         Step.WRITTEN: (PortState.CLOSED, Act.LEAVE),
     },
     PortState.CLOSED: {
+        Step.GIVEN_BACK: (PortState.CLOSED, Act.NOTHING),
+        Step.HANDED_OVER: (PortState.CLOSED, Act.NOTHING),
         Step.CLOSED_HERE: (PortState.CLOSED, Act.NOTHING),
         Step.CLOSED_THERE: (PortState.CLOSED, Act.NOTHING),
         Step.WRITTEN: (PortState.CLOSED, Act.NOTHING),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from regrow.actors import Blob, Counters
 from regrow.actors.hosting import CountersClosed, CountersFull
 from regrow.actors.hosting.carried import Arrival, Departure, Sharing
-from regrow.actors.hosting.counters import COUNTERS_MAX, ROWS_MAX
+from regrow.actors.hosting.counters import _HEAD, _MAGIC, COUNTERS_MAX, ROWS_MAX
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.errors import CodecError
 from regrow.protocol.ref_token import RefToken
@@ -178,3 +179,42 @@ def test_what_is_forgotten_is_closed_and_has_no_name_anywhere() -> None:
     del counters
     gc.collect()
     assert descriptors() == before
+
+
+def test_a_fork_without_descriptors_counts_nothing_rather_than_into_the_row_of_its_parent() -> None:
+    with Counters("done") as one, Counters("done") as two:
+        one.add("done")
+        two.add("done")
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(sum(counted(counters) << place for place, counters in enumerate((one, two))))
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3  # with some it counts, in rows of its own
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(sum(counted(counters) << place for place, counters in enumerate((one, two))))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert (one.read()["done"], two.read()["done"]) == (2, 2)
+
+
+def counted(counters: Counters) -> bool:
+    try:
+        counters.add("done")
+    except CountersClosed:
+        return False
+    return True
+
+
+def test_a_page_that_claims_more_than_it_has_is_refused() -> None:
+    with Counters("done") as counters:
+        size = os.fstat(counters._fd or 0).st_size
+        fd = os.memfd_create("claims", os.MFD_CLOEXEC)
+        os.write(fd, b"".join((_HEAD.pack(_MAGIC, bytes(16), 1, 1, 0xFFFFFFFF), bytes(size))))
+        with pytest.raises(ValueError, match="expected a page of them"):
+            Counters.received(fd)
+        os.close(fd)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,7 +25,8 @@ from regrow.actors import (
     SpawnOptions,
     SystemClosed,
 )
-from regrow.actors.hosting import HostedRef, PortState, PortUnusable
+from regrow.actors.hosting import HostedRef, PortState, PortUnusable, port_link
+from regrow.actors.hosting.carried import Departure
 from regrow.protocol.codec import encode
 from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, Crash, Shutdown
@@ -32,6 +34,16 @@ from regrow.protocol.limits import WINDOW_MESSAGES
 
 WAIT = 10.0  # seconds; only for what does not come
 LARGE = 1_000_000  # more than a socket takes at once
+
+
+def until(true: Callable[[], bool]) -> None:
+    ticking = threading.Event()
+    for _ in range(1_000):
+        if true():
+            return
+        ticking.wait(0.01)
+    raise AssertionError("it never was so")
+
 
 Inbox = queue.SimpleQueue[object]
 
@@ -341,3 +353,55 @@ def test_the_end_of_the_system_closes_what_was_never_read(stage: Stage) -> None:
     assert stage.first.closed
     with pytest.raises((SystemClosed, ActorDeadError)):
         stage.second.open(ref)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_in_a_fork_that_user_code_makes_every_port_is_closed_and_nobody_hears_of_it(stage: Stage) -> None:
+    (_, at_first), (_, at_second) = stage.both()
+    held, other = Port.pair()
+    pid = os.fork()
+    if pid == 0:  # it must neither write into what is its parent's nor wait for a thread that it does not have
+        closed = [port.closed for port in (stage.first, stage.second, held, other)]
+        stage.first.close()
+        held.close()
+        try:
+            stage.second.tell("from the fork")
+        except PortUnusable:
+            os._exit(0 if all(closed) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    stage.first.tell("hello")
+    stage.second.tell("hello")
+    assert at_first.get(timeout=WAIT) == PortMessage(stage.first, "hello")
+    assert at_second.get(timeout=WAIT) == PortMessage(stage.second, "hello")
+    held.close()
+    other.close()
+
+
+def test_one_that_is_left_while_the_other_end_reads_nothing_is_let_go_after_a_while(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port_link, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(port_link, "STALLED_SECONDS", 0.05)
+    stage.listener(stage.first)
+    for _ in range(5):
+        stage.first.tell(bytes(LARGE))
+    stage.first.close()
+    until(lambda: stage.first.state is PortState.CLOSED)
+
+
+def test_one_that_is_being_sent_is_in_no_other_message_and_comes_back_if_it_is_not_sent(stage: Stage) -> None:
+    def say(_value: object) -> None:
+        return None
+
+    with Departure(say) as one, pytest.raises(CodecError, match="about to be handed over"), Departure(say) as other:
+        one.say(stage.first)
+        other.say(stage.first)
+    for descriptor in one.descriptors:
+        os.close(descriptor)
+    assert stage.first.state is PortState.MOVED
+    with pytest.raises(RuntimeError, match="not sent"), Departure(say) as one:
+        one.say(stage.second)
+        assert stage.second.state is PortState.LENT
+        raise RuntimeError("not sent")
+    assert stage.second.state is PortState.HELD

@@ -32,9 +32,11 @@ def test_closing_is_allowed_in_every_state() -> None:
     assert all(Step.CLOSED_HERE in row for row in TABLE.values())
 
 
-def test_it_is_opened_or_handed_over_only_while_it_is_held() -> None:
-    for step in (Step.OPENED, Step.HANDED_OVER):
+def test_it_is_opened_or_lent_only_while_it_is_held_and_handed_over_only_when_it_was_lent() -> None:
+    for step in (Step.OPENED, Step.LENT):
         assert [state for state, row in TABLE.items() if step in row] == [PortState.HELD]
+    leading = [state for state, row in TABLE.items() if row.get(Step.HANDED_OVER, (None,))[0] is PortState.MOVED]
+    assert leading == [PortState.LENT]
 
 
 def test_whatever_may_happen_to_a_link_is_allowed_as_long_as_it_is_there_and_afterwards() -> None:
