@@ -156,7 +156,7 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         cell = self._cell
         if cell is not None and cell.full and cell.alive:
             return False
-        if self._direct is not None:
+        if self._direct is not None or self.hosted or self.lives_elsewhere:  # there nobody is ever kept waiting
             self.tell(message)
             return True
         self._note_out(message)

@@ -65,7 +65,9 @@ class Sharing:
     def say(self, value: object) -> RefToken | DescriptorToken | None:
         """Give the token of a ref, or of counters. Errors: Refusal, which the codec says with the path."""
         if isinstance(value, _HANDED_OVER):
-            raise Refusal(f"nothing that is handed over (a {_NAMES}: only one can have it, and only once)")
+            raise Refusal(
+                f"nothing that is handed over (a {_NAMES}: only one can have it, and only once: tell it to the actor)"
+            )
         if not isinstance(value, Counters):
             return self._say(value)
         if value.closed:

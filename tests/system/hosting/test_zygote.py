@@ -420,7 +420,7 @@ def test_a_zygote_without_descriptors_says_whom_it_cannot_guard() -> None:
         assert "cannot preload" in bench.events.wait(HostingWarning).text  # it is up
         leave_descriptors(zygote, 0)
         ref = bench.start()
-        assert f"process {ref.pid} would outlive" in bench.events.wait(HostingWarning).text
+        bench.events.wait(HostingWarning, lambda event: f"process {ref.pid} would outlive" in event.text)
         assert bench.system.hosting.zygote_pid == zygote
     finally:
         bench.system.shutdown()
