@@ -22,7 +22,9 @@ DRILLS = sorted(path.name for path in (EXAMPLES / "chaos").glob("*.py"))
 PROGRAMS = [*PLAIN, "05_worker.py", "05_client.py", "06_policy/parts.py", *(f"chaos/{name}" for name in DRILLS)]
 SESSION = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:(?!```).*\n)*)```$", re.MULTILINE)
 CRASH_LOG = re.compile(
-    r"^.+urn:uuid:.+ ended in life \d+: (Traceback.*\n(  .*\n)+\w+: )?.+\n|^\S+: restarts .+\n", re.MULTILINE
+    r"^.+urn:uuid:.+ ended in life \d+: (Traceback.*\n(  .*\n)+\w+: )?.+\n|^\S+: restarts .+\n"
+    r"|^\S+: \d+ children were to stop and ended otherwise: .+\n",  # of a crash in the moment of the stop
+    re.MULTILINE,
 )
 POLICY = "examples/06_policy/tree.toml"
 

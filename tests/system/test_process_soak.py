@@ -45,6 +45,7 @@ def test_the_soak_objects_to_a_process_that_is_left_behind() -> None:
     left = "import subprocess; subprocess.Popen(['sleep', '6'], start_new_session=True, stdout=-3, stderr=-3)"
     host = f"{left}; print(chr(123) + '\\\"over\\\": true' + chr(125))"
     program = (
+        "from benchmarks import processes_soak; processes_soak.GONE_SECONDS = 0.5; "
         "import subprocess; popen = subprocess.Popen; "
         f"subprocess.Popen = lambda command, **options: popen([sys.executable, '-c', \"{host}\"], **options)"
     )
