@@ -14,10 +14,11 @@ from typing import TypeVar
 
 from benchmarks.actor_serving import Workload
 
-__all__ = ("MARK", "descriptors", "leaving_nothing", "living", "settled")
+__all__ = ("MARK", "descriptors", "leaving_nothing", "living", "settled", "shared_memory")
 
 MARK = "REGROW_BENCHMARK_RUN"  # in the environment of every process of one run, whoever its parent is by now
 SETTLE_SECONDS = 5.0
+_OF_MULTIPROCESSING = ("psm_", "sem.", "pymp-")
 
 T = TypeVar("T", dict[int, str], set[int])
 
@@ -55,6 +56,11 @@ def living() -> set[int]:
     found = {pid for pid in _pids() if mark in _content(Path(f"/proc/{pid}/environ")).split(b"\0")}
     tasks = (_content(task / "children").split() for task in Path("/proc/self/task").iterdir())
     return found | {int(pid) for children in tasks for pid in children}
+
+
+def shared_memory() -> set[str]:
+    """Give the names in /dev/shm, but for those of multiprocessing: regrow does not use it, other programs do."""
+    return {name for name in os.listdir("/dev/shm") if not name.startswith(_OF_MULTIPROCESSING)}  # noqa: PTH208 - names
 
 
 def _pids() -> list[int]:

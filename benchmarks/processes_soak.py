@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.process_remains import MARK, living, settled
+from benchmarks.process_remains import MARK, living, settled, shared_memory
 
 __all__ = ("main",)
 
@@ -75,7 +75,7 @@ class Soak:
     ) -> None:
         """Have one host, and look at what is left of it; with a signal it is ended after so many seconds."""
         os.environ[MARK] = uuid.uuid4().hex
-        shared, before = _shared_memory(), living()  # what uses up the machine is a child of ours, too
+        shared, before = shared_memory(), living()  # what uses up the machine is a child of ours, too
         command = [sys.executable, "-m", "benchmarks.process_soak_host", "--seed", str(self._rng.getrandbits(32))]
         with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as host:
             self.hosts += 1
@@ -102,7 +102,7 @@ class Soak:
         self.outcomes["slowest goodbye, ms"] = max(
             self.outcomes["slowest goodbye, ms"], round(1e3 * (time.monotonic() - began))
         )
-        if more := _shared_memory() - shared:
+        if more := shared_memory() - shared:
             self.objections.append(f"left in /dev/shm: {sorted(more)}")
 
     def _read(self, host: subprocess.Popen[str]) -> dict[str, object]:  # type: ignore[type-arg]
@@ -117,10 +117,6 @@ class Soak:
     def _hung(self, host: subprocess.Popen[str]) -> None:
         self.objections.append("a host does not end")
         host.send_signal(signal.SIGABRT)
-
-
-def _shared_memory() -> set[str]:
-    return {path.name for path in Path("/dev/shm").iterdir()}
 
 
 def _command(pid: int) -> str:

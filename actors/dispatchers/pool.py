@@ -19,12 +19,12 @@ from contextlib import suppress
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final
 
-from ..clock import monotonic
 from ..current import Here, enter_life, here
 from ..events import PoolExhausted
 from ..pace import QUICK_SECONDS
 from ..rest import IDLE, MORE
 from .dispatcher import DEPTH_MAX, QUANTUM
+from .threads import begin, ended
 from .turns import leave, lent_limit, take_turn
 from .without_coroutines import WithoutCoroutines
 from .worker import Worker
@@ -168,10 +168,7 @@ class PoolDispatcher(WithoutCoroutines):
             self._release(self._watch_gate)
         own = threading.current_thread()
         threads = [worker.thread for worker in tuple(self._workers)] + [watch]
-        for thread in threads:
-            if thread is not None and thread is not own:
-                thread.join(max(0.0, deadline - monotonic()))
-        return not any(thread is not None and thread.is_alive() for thread in threads if thread is not own)
+        return all(ended(thread, deadline) for thread in threads if thread is not None and thread is not own)
 
     # Threads.
 
@@ -200,14 +197,16 @@ class PoolDispatcher(WithoutCoroutines):
             target=self._work, args=(worker,), name=f"regrow-pool-{self._numbers}", daemon=True
         )
         try:
-            worker.thread.start()
-        except RuntimeError:
+            begin(worker.thread)
+        except BaseException as error:
+            if worker.thread.ident is not None:  # it runs, and an interrupt has come while that was waited for
+                raise
             with self._lock:
                 self._workers.pop(worker, None)
                 self._hot -= 1
                 self.refused += 1
                 alone = not self._workers
-            if must and alone:
+            if (must and alone) or not isinstance(error, RuntimeError):
                 raise
             self._tell_exhausted()
 
@@ -306,10 +305,13 @@ class PoolDispatcher(WithoutCoroutines):
             if self._watch is None:
                 self._watch = threading.Thread(target=self._look_on, name="regrow-pool-watch", daemon=True)
                 try:
-                    self._watch.start()
-                except RuntimeError:
-                    self._watch = None
-                    self._watching = False
+                    begin(self._watch)
+                except BaseException as error:
+                    if self._watch.ident is None:
+                        self._watch = None
+                        self._watching = False
+                    if not isinstance(error, RuntimeError):
+                        raise
                 return
         self._release(self._watch_gate)
 

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..clock import monotonic
 from ..current import here
 from ..rest import IDLE
 from .dispatcher import NO_LIMIT
 from .futex_hash import FutexHash
+from .threads import begin, ended
 from .turns import leave, take_turn
 from .without_coroutines import WithoutCoroutines
 
@@ -39,7 +39,7 @@ class ThreadDispatcher(WithoutCoroutines):
         self._threads[thread] = None
         self._futex_hash.make_room(len(self._threads))
         try:
-            thread.start()
+            begin(thread)
         except BaseException:
             if thread.ident is None:  # else it runs, and an interrupt has come while that was waited for
                 self._threads.pop(thread, None)
@@ -65,10 +65,7 @@ class ThreadDispatcher(WithoutCoroutines):
     def close(self, deadline: float) -> bool:
         """Join every thread. Gives False if some run on."""
         own = threading.current_thread()
-        for thread in tuple(self._threads):
-            if thread is not own:
-                thread.join(max(0.0, deadline - monotonic()))
-        return not any(thread.is_alive() for thread in tuple(self._threads) if thread is not own)
+        return all(ended(thread, deadline) for thread in tuple(self._threads) if thread is not own)
 
     def _run(self, life: Life, gate: threading.Lock) -> None:
         me = here()

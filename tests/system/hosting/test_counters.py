@@ -9,6 +9,7 @@ import pytest
 from hosted_actors import Order
 from hosting_bench import WAIT, Bench, settle
 
+from benchmarks.process_remains import shared_memory
 from regrow.actors import ActorExited, Blob, Counters, StartFailed
 from regrow.actors.hosting import HostedRef
 
@@ -89,7 +90,7 @@ def test_a_broadcast_shares_them(bench: Bench) -> None:
 
 
 def test_nothing_is_left_of_them(bench: Bench) -> None:
-    here, shm = [], set(Path("/dev/shm").iterdir())
+    here, shm = [], shared_memory()
     for _ in range(2):  # the first life opens what the host keeps
         ref = bench.start()
         with Counters("done") as counters:
@@ -97,4 +98,4 @@ def test_nothing_is_left_of_them(bench: Bench) -> None:
         killed(bench, ref)
         here.append(len(list(Path("/proc/self/fd").iterdir())))
     settle(lambda: len(list(Path("/proc/self/fd").iterdir())) <= here[0])  # a launcher may be about to start
-    assert set(Path("/dev/shm").iterdir()) == shm
+    assert shared_memory() == shm

@@ -10,6 +10,7 @@ import pytest
 from hosted_actors import Order
 from hosting_bench import WAIT, Bench, settle
 
+from benchmarks.process_remains import shared_memory
 from regrow.actors import ActorExited, Blob, DeadLetter, Port, StartFailed
 from regrow.actors.hosting import HostedRef
 from regrow.protocol.errors import CodecError
@@ -107,7 +108,7 @@ def test_a_blob_to_nobody_is_in_the_dead_letter_and_nowhere_else(bench: Bench) -
 
 
 def test_a_killed_process_leaves_no_memory_and_no_descriptor(bench: Bench) -> None:
-    counts, shm = [], set(Path("/dev/shm").iterdir())
+    counts, shm = [], shared_memory()
     for blobs in (0, 50):  # the first life opens what the host keeps
         ref = bench.start()
         for _ in range(blobs):
@@ -117,4 +118,4 @@ def test_a_killed_process_leaves_no_memory_and_no_descriptor(bench: Bench) -> No
         assert end.reason == KILLED
         counts.append(descriptors())
     settle(lambda: descriptors() <= counts[0])  # a launcher may be about to start
-    assert set(Path("/dev/shm").iterdir()) == shm
+    assert shared_memory() == shm
