@@ -48,12 +48,12 @@ def test_an_end_reaches_linked_peers(
     system.link(one, peer)
     probe.monitor(peer)
     system.monitor(peer, one)  # exit and down come over one lane, so that one barrier is enough
+    gone = Probe(system)
+    gone.monitor(one)  # the last to be told; who asks for one that has gone hears of it while others are still told
     one.tell(exit_with(reason))
     if ends_with is not None:
         assert probe.expect(Down).reason == ends_with
         return
-    gone = Probe(system)
-    gone.monitor(one)
     gone.expect(Down)
     seen = [type(message) for message in peer.ask(lambda puppet: list(puppet.seen))]
     assert seen == ([Exit, Down] if traps else [Down])
