@@ -10,7 +10,6 @@ import errno
 import os
 import socket
 import threading
-from array import array
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -21,8 +20,9 @@ from ...protocol.frames import Buffer
 from ...protocol.host.messages import Ask, LinkMessage, Logs, Parcel, Tell
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import State
-from ...protocol.limits import DESCRIPTORS_MAX
 from ..clock import monotonic
+from .beside import BESIDE_BYTES, FLAGS, descriptors_in
+from .carried import close_descriptors
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import wait_writable
@@ -39,15 +39,13 @@ BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever 
 BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
 _TELL_BYTES: Final = 64  # what a tell is counted for besides its body
 LOG_FRAMES: Final = 8  # of them are written at once, then whoever waits for the lock gets it
-_BESIDE_BYTES: Final = socket.CMSG_SPACE(DESCRIPTORS_MAX * array("i").itemsize)
-_FLAGS: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # Linux; elsewhere they are made so one by one
 _BOUNDED: Final = (Tell, Ask)
 
 
 class LinkSocket:
     """Reads and writes one socket. `on_message` and `on_end` run in the loop's thread.
 
-    `on_end` is called once: with None when the peer has closed its end, with the error if it broke the protocol.
+    `on_end` is called once: with None when the peer has closed its end, else the fault of the peer or `on_message`.
     """
 
     def __init__(
@@ -202,9 +200,12 @@ class LinkSocket:
                 self._write()
 
     def drain(self) -> None:
-        """Read what is left of a peer that has died. Runs in: the loop's thread."""
-        while not self._ended and self._read():
-            pass
+        """Read what is left of a peer that has died. What goes wrong is the link's end. Runs in: the loop's thread."""
+        try:
+            while not self._ended and self._read():
+                pass
+        except Exception as error:  # noqa: BLE001 - as in the loop: who drains it has more to do about the death
+            self._end(error)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written, at most `timeout` seconds; for a process about to leave."""
@@ -266,9 +267,9 @@ class LinkSocket:
         data, count, flags = b"", 0, 0
         try:
             if wanted is not None:
-                count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], _BESIDE_BYTES, _FLAGS)
+                count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], BESIDE_BYTES, FLAGS)
             else:
-                data, beside, flags, _ = self._sock.recvmsg(self._receive_bytes, _BESIDE_BYTES, _FLAGS)
+                data, beside, flags, _ = self._sock.recvmsg(self._receive_bytes, BESIDE_BYTES, FLAGS)
                 count = len(data)
                 self._receive_bytes = RECEIVE_BYTES if count >= RECEIVE_FIRST_BYTES else RECEIVE_FIRST_BYTES
         except BlockingIOError:
@@ -290,8 +291,13 @@ class LinkSocket:
         except RemoteProtocolError as error:
             self._end(error)
             return False
-        for message in messages:
-            self._on_message(message)
+        coming = iter(messages)
+        try:
+            for message in coming:
+                self._on_message(message)
+        finally:
+            for message in coming:  # that failed, which is the end: nobody takes what has come behind it
+                close_descriptors(message)
         if protocol.failure is not None:
             self._end(protocol.failure)
             return False
@@ -301,15 +307,9 @@ class LinkSocket:
 
     def _receive_descriptors(self, beside: list[tuple[int, int, bytes]], *, truncated: bool) -> bool:
         """Give the protocol what came beside the bytes. False: that was too much, and the link has ended."""
-        descriptors = array("i")
-        for level, kind, data in beside:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
         try:
             with self._lock:
-                self.protocol.receive_descriptors(descriptors)
+                self.protocol.receive_descriptors(descriptors_in(beside))
             if truncated:
                 raise RemoteProtocolError("descriptors", expected="no more than fit into one message", got="more")
         except RemoteProtocolError as error:
