@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .errors import LinkLost as LinkLost
     from .errors import NotImportable as NotImportable
     from .errors import OutboxFull as OutboxFull
+    from .errors import OutOfDescriptors as OutOfDescriptors
     from .errors import PortUnusable as PortUnusable
     from .errors import Quarantined as Quarantined
     from .events import CommandEnded as CommandEnded
@@ -84,6 +85,7 @@ _HOMES: Final = {
     "MessageQuarantined": "events",
     "NotImportable": "errors",
     "NotifyReady": "readiness",
+    "OutOfDescriptors": "errors",
     "OutboxFull": "errors",
     "Port": "port",
     "PortClosed": "port",

@@ -6,6 +6,7 @@ What lives here: one message's descriptors, on their way out and in. What must n
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -15,9 +16,10 @@ from typing import Final, Self, TypeAlias
 from ...protocol.descriptor_token import DescriptorToken
 from ...protocol.errors import CodecError, RemoteProtocolError
 from ...protocol.ext import Refusal
-from ...protocol.host.messages import LinkMessage, Parcel
+from ...protocol.host.messages import MISSING, LinkMessage, Parcel
 from ...protocol.limits import DESCRIPTORS_MAX
 from ...protocol.ref_token import RefToken
+from .beside import out_of_descriptors
 from .blob import Blob, BlobClosed
 from .counters import Counters, CountersClosed
 from .errors import PortUnusable
@@ -47,7 +49,8 @@ def travels_by_descriptor(value: object) -> bool:
 def close_descriptors(message: LinkMessage) -> None:
     """Close what was to travel beside a message that nobody will send, or take."""
     for descriptor in message.descriptors if isinstance(message, Parcel) else ():
-        os.close(descriptor)
+        if descriptor != MISSING:
+            os.close(descriptor)
 
 
 class Sharing:
@@ -155,12 +158,14 @@ class Arrival:
         self._ports: list[Port] = []
 
     def read(self, token: RefToken | DescriptorToken) -> object:
-        """Make of a token what it stands for. Errors: RemoteProtocolError."""
+        """Make of a token what it stands for. Errors: RemoteProtocolError; OutOfDescriptors if it had no room here."""
         if isinstance(token, RefToken):
             return self._read(token)
         descriptor = self._left.pop(token.index, None)
         if descriptor is None:
             raise RemoteProtocolError("descriptor", expected="one that came and was not taken yet", got=token)
+        if descriptor == MISSING:
+            raise out_of_descriptors()
         try:
             if token.kind == BLOB:
                 return Blob.received(descriptor, token.detail)
@@ -174,6 +179,8 @@ class Arrival:
                 return Counters.received(descriptor)
         except (ValueError, OSError) as error:
             os.close(descriptor)
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+                raise out_of_descriptors() from error
             raise RemoteProtocolError(f"descriptor of a {token.kind}", expected=str(error), got=token) from error
         os.close(descriptor)
         raise RemoteProtocolError("descriptor", expected=f"a {BLOB}, a {SOCKET}, a {PORT} or {COUNTERS}", got=token)
@@ -189,5 +196,7 @@ class Arrival:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        while self._left:
-            os.close(self._left.popitem()[1])
+        for descriptor in self._left.values():
+            if descriptor != MISSING:
+                os.close(descriptor)
+        self._left.clear()

@@ -21,6 +21,7 @@ __all__ = (
     "LimitExceeded",
     "LinkLost",
     "NotImportable",
+    "OutOfDescriptors",
     "OutboxFull",
     "PortUnusable",
     "Quarantined",
@@ -90,6 +91,17 @@ class OutboxFull(HostingError):
 
     def __str__(self) -> str:
         return f"outbox of {self.to} is full: {self.waiting_bytes} bytes wait, the limit is {self.limit_bytes}"
+
+
+class OutOfDescriptors(HostingError, LocalProtocolError):
+    """A message was lost for want of descriptors: raise the limit (`ulimit -n`, RLIMIT_NOFILE), or close some."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(what, got=limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.what} (limit {self.limit}): raise RLIMIT_NOFILE (ulimit -n), or close some"
 
 
 class CountersFull(HostingError):

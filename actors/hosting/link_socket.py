@@ -21,7 +21,7 @@ from ...protocol.host.messages import Ask, LinkMessage, Logs, Parcel, Tell
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import State
 from ..clock import monotonic
-from .beside import BESIDE_BYTES, FLAGS, descriptors_in
+from .beside import BESIDE_BYTES, FLAGS, descriptors_in, explained
 from .carried import close_descriptors
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
@@ -37,6 +37,7 @@ _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that con
 BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
 BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
 BURST_BYTES: Final = 32 * 1024  # a message as large as this goes alone
+_URN_CHARS: Final = 0xFFFF // 4  # surely sayable; who tells a longer one hears at once whether it is
 _TELL_BYTES: Final = 64  # what a tell is counted for besides its body
 LOG_FRAMES: Final = 8  # of them are written at once, then whoever waits for the lock gets it
 _BOUNDED: Final = (Tell, Ask)
@@ -143,7 +144,7 @@ class LinkSocket:
         """
         if self._waiting_bytes > self._limit_bytes:
             raise OutboxFull(to, waiting_bytes=self._waiting_bytes, limit_bytes=self._limit_bytes)
-        if len(body) >= BURST_BYTES or not self.protocol.takes_tells:
+        if len(body) >= BURST_BYTES or len(urn) > _URN_CHARS or not self.protocol.takes_tells:
             self.tell_raw(urn, (b"", body), to)
             return
         tells = self._tells
@@ -276,7 +277,7 @@ class LinkSocket:
             return False
         except OSError:  # ECONNRESET and its like: it is gone, with words of ours unread
             count = 0
-        if beside and not self._receive_descriptors(beside, truncated=bool(flags & socket.MSG_CTRUNC)):
+        if (beside or flags & socket.MSG_CTRUNC) and not self._receive_descriptors(beside, flags):
             return False
         if not count:
             self._end(None)
@@ -305,13 +306,11 @@ class LinkSocket:
         self.write()
         return True
 
-    def _receive_descriptors(self, beside: list[tuple[int, int, bytes]], *, truncated: bool) -> bool:
+    def _receive_descriptors(self, beside: list[tuple[int, int, bytes]], flags: int) -> bool:
         """Give the protocol what came beside the bytes. False: that was too much, and the link has ended."""
         try:
             with self._lock:
-                self.protocol.receive_descriptors(descriptors_in(beside))
-            if truncated:
-                raise RemoteProtocolError("descriptors", expected="no more than fit into one message", got="more")
+                self.protocol.receive_descriptors(descriptors_in(beside), incomplete=bool(flags & socket.MSG_CTRUNC))
         except RemoteProtocolError as error:
             self._end(error)
             return False
@@ -346,7 +345,7 @@ class LinkSocket:
                 self._forget_all()
                 if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
                     # As of too many descriptors under way. Else nobody reads any more, as whoever watches it will say.
-                    self._loop.call(partial(self._end, error))
+                    self._loop.call(partial(self._end, explained(error)))
                 return
             self._waiting_bytes = max(0, self._waiting_bytes - sent)
 

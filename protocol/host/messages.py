@@ -16,6 +16,7 @@ from ..ref_token import RefToken
 
 __all__ = (
     "LINK_VERSION",
+    "MISSING",
     "Acknowledge",
     "Ask",
     "ClosePort",
@@ -47,6 +48,10 @@ __all__ = (
 
 LINK_VERSION: Final = 1
 """Version of this vocabulary. Both ends come from one installation, so another version is refused, not adapted to."""
+
+
+MISSING: Final = -1
+"""Stands in a Parcel for a descriptor that did not come, because this process had no room for it."""
 
 
 # ── the life of the process ──────────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 from ..errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
@@ -22,7 +23,7 @@ from ..limits import (
     WINDOW_MESSAGES,
 )
 from .credit import Credit
-from .messages import LINK_VERSION, Acknowledge, Hello, Init, LinkMessage, Logs, Parcel, Tell, Tells, Window
+from .messages import LINK_VERSION, MISSING, Acknowledge, Hello, Init, LinkMessage, Logs, Parcel, Tell, Tells, Window
 from .states import CREDITED, ORDERED, TRANSITIONS, Side, State
 from .wire import KINDS, NUMBERS, decode_link_message, encode_link_message, join_tells, tell_head
 
@@ -223,12 +224,18 @@ class LinkProtocol(Credit):
             pieces.append(b"".join(small))
         return pieces
 
-    def receive_descriptors(self, descriptors: Sequence[int]) -> None:
+    def receive_descriptors(self, descriptors: Sequence[int], *, incomplete: bool = False) -> None:
         """Take descriptors from the socket, before the bytes that came with them.
 
-        Errors: RemoteProtocolError if there are more than messages under way can have.
+        `incomplete`: this process had no room for the rest of them. Their message has MISSING instead.
+        Errors: RemoteProtocolError if there are more than a message, or messages under way, can have.
         """
         self._arrived.extend(descriptors)
+        if incomplete:
+            if len(descriptors) >= DESCRIPTORS_MAX:
+                self.failure = RemoteProtocolError("descriptors", expected=f"at most {DESCRIPTORS_MAX}", got="more")
+                raise self.failure
+            self._arrived.append(MISSING)
         if len(self._arrived) > _ARRIVED_MAX:
             self.failure = RemoteProtocolError(
                 "descriptors", expected=f"at most {_ARRIVED_MAX} whose message is still to come", got=len(self._arrived)
@@ -237,7 +244,8 @@ class LinkProtocol(Credit):
 
     def give_back_descriptors(self) -> tuple[int, ...]:
         """Give those that nobody will take any more, because the link is over: they are the caller's to close."""
-        left = (*self._dropped, *self._arrived, *(each for descriptors in self._leaving for each in descriptors))
+        here = (each for each in (*self._dropped, *self._arrived) if each != MISSING)
+        left = (*here, *(each for descriptors in self._leaving for each in descriptors))
         self._dropped.clear()
         self._arrived.clear()
         self._leaving.clear()
@@ -325,9 +333,15 @@ class LinkProtocol(Credit):
     def _filled(self, parcel: Parcel) -> Parcel:
         """Put in the descriptors that came beside it."""
         count = len(parcel.descriptors)
-        if len(self._arrived) < count:
+        beside = tuple(islice(self._arrived, count))
+        if MISSING in beside:
+            came = tuple(iter(self._arrived.popleft, MISSING))
+            return Parcel(parcel.message, came + (MISSING,) * (count - len(came)))
+        if len(beside) < count:
             raise RemoteProtocolError("descriptors", expected=f"{count} beside the message", got=len(self._arrived))
-        return Parcel(parcel.message, tuple(self._arrived.popleft() for _ in range(count)))
+        for _ in beside:
+            self._arrived.popleft()
+        return Parcel(parcel.message, beside)
 
     def _is_current(self, message: Hello | Init) -> bool:
         name = KINDS[type(message)]

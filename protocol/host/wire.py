@@ -23,6 +23,7 @@ from ..limits import DESCRIPTORS_MAX, FRAME_MAX_BYTES
 from ..packing import pack_plain, unpack_plain
 from ..schema import Schema, snake_case
 from .messages import (
+    MISSING,
     Acknowledge,
     Ask,
     ClosePort,
@@ -102,7 +103,8 @@ _ASK_ID_MAX: Final = 0xFFFFFFFF
 def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
     """Give the payload in two pieces: a small head, and the body as it is.
 
-    Errors: CodecError with the path of a field that cannot be said; LocalProtocolError for an urn or id out of bounds.
+    Errors: CodecError with the path of a field that cannot be said, or is too long; LocalProtocolError for an id that
+    is out of bounds.
     """
     if isinstance(message, Tell):
         return tell_head(message.to), message.body
@@ -137,7 +139,7 @@ def encode_link_message(message: LinkMessage) -> tuple[bytes, Buffer]:
 
 
 def tell_head(to: str) -> bytes:
-    """Give what goes before the body of a Tell. Errors: LocalProtocolError for an urn out of bounds."""
+    """Give what goes before the body of a Tell. Errors: CodecError for an urn that is too long."""
     name = to.encode()
     return _TO.pack(_checked_length(name)) + name
 
@@ -184,12 +186,12 @@ def decode_link_message(frame: Frame) -> LinkMessage:
 
 
 def _parcel(payload: Buffer) -> Parcel:
-    """Read one whose descriptors are still to be put in; -1 stands for each."""
+    """Read one whose descriptors are still to be put in."""
     if len(payload) >= _PARCEL.size:
         count, number = _PARCEL.unpack_from(payload)
         message = decode_link_message(Frame(number, payload[_PARCEL.size :])) if number in _CARRIED else None
         if isinstance(message, Tell | Ask | Reply | Init) and 1 <= count <= DESCRIPTORS_MAX:
-            return Parcel(message, (-1,) * count)
+            return Parcel(message, (MISSING,) * count)
     raise RemoteProtocolError(
         "parcel",
         expected=f"1 to {DESCRIPTORS_MAX} descriptors and a tell, an ask, a reply or an init",
@@ -242,7 +244,7 @@ def _urn(data: Buffer) -> str:
 
 def _checked_length(to: bytes) -> int:
     if len(to) > 0xFFFF:
-        raise LocalProtocolError("urn", expected="at most 65535 bytes", got=to)
+        raise CodecError("urn", expected="at most 65535 bytes", got=to)
     return len(to)
 
 

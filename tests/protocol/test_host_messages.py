@@ -176,7 +176,7 @@ def test_what_cannot_be_said_is_named() -> None:
         encode_link_message(Ask("", 2**32, b""))
     with pytest.raises(LocalProtocolError, match="ask_id"):
         encode_link_message(Reply(-1, True, b""))
-    with pytest.raises(LocalProtocolError, match="urn: expected at most 65535 bytes"):
+    with pytest.raises(CodecError, match="cannot encode urn: expected at most 65535 bytes"):
         encode_link_message(Tell("u" * 65536, b""))
     with pytest.raises(LocalProtocolError, match=r"one of protocol.host.messages"):
         encode_link_message("hello")  # type: ignore[arg-type]

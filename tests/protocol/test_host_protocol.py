@@ -15,6 +15,7 @@ from regrow.protocol.exits import NORMAL, SHUTDOWN
 from regrow.protocol.frames import Frame, FrameReader, encode_frame
 from regrow.protocol.host import LinkProtocol, Side, State
 from regrow.protocol.host.messages import (
+    MISSING,
     Acknowledge,
     Ask,
     ClosePort,
@@ -356,6 +357,30 @@ class TestLanes:
         with pytest.raises(RemoteProtocolError, match="descriptors: expected 2 beside the message, got 1"):
             pair.child.receive_descriptors([7])
             pair.child.receive_data(frame(Parcel(Tell("", b""), (0, 0)), sequence=1))
+
+    def test_descriptors_that_found_no_room_are_missing_in_their_own_message_only(self) -> None:
+        pair = Pair().start()
+        for count in (2, 3, 1):
+            pair.parent.send(Parcel(Tell("urn:a", b""), (7,) * count))
+        data = bytes_of(pair.parent.data_to_send())
+        pair.child.receive_descriptors([1, 2])
+        pair.child.receive_descriptors([3], incomplete=True)
+        pair.child.receive_descriptors([], incomplete=True)
+        assert [message.descriptors for message in pair.child.receive_data(data) if isinstance(message, Parcel)] == [
+            (1, 2),
+            (3, MISSING, MISSING),
+            (MISSING,),
+        ]
+
+    def test_what_is_missing_is_not_given_back(self) -> None:
+        pair = Pair()
+        pair.child.receive_descriptors([3], incomplete=True)
+        assert pair.child.give_back_descriptors() == (3,)
+
+    def test_more_than_a_message_can_have_break_the_link(self) -> None:
+        pair = Pair()
+        with pytest.raises(RemoteProtocolError, match=f"descriptors: expected at most {DESCRIPTORS_MAX}, got 'more'"):
+            pair.child.receive_descriptors([7] * DESCRIPTORS_MAX, incomplete=True)
 
     def test_descriptors_without_a_message_break_the_link_before_there_are_too_many(self) -> None:
         pair = Pair().start()

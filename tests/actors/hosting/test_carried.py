@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 
 from regrow.actors import Blob, Port
 from regrow.actors.hosting.carried import Arrival, Departure
+from regrow.actors.hosting.errors import OutOfDescriptors
 from regrow.actors.hosting.port_states import PortState
 from regrow.protocol.codec import decode, encode
 from regrow.protocol.descriptor_token import DescriptorToken
 from regrow.protocol.errors import CodecError, RemoteProtocolError
+from regrow.protocol.host.messages import MISSING
 from regrow.protocol.limits import DESCRIPTORS_MAX
 from regrow.protocol.ref_token import RefToken
 
@@ -111,6 +114,29 @@ def test_a_socket_of_another_kind_is_no_port() -> None:
     descriptor = socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach()
     with Arrival(lambda token: token, (descriptor,)) as arrival, pytest.raises(RemoteProtocolError, match="a stream"):
         arrival.read(DescriptorToken(0, "port"))
+    assert not is_open(descriptor)
+
+
+def test_one_that_found_no_room_here_is_said_to_be_that() -> None:
+    with (
+        Arrival(lambda token: token, (MISSING,)) as arrival,
+        pytest.raises(
+            OutOfDescriptors, match=rf"process {os.getpid()} is out of descriptors \(limit \d+\): raise RLIMIT"
+        ),
+    ):
+        arrival.read(DescriptorToken(0, "blob", 3))
+    with Arrival(lambda token: token, (MISSING,)):
+        pass
+
+
+def test_one_that_cannot_be_opened_for_want_of_descriptors_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(_descriptor: int, _size: int) -> Blob:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Blob, "received", refuses)
+    descriptor = os.dup(0)
+    with Arrival(lambda token: token, (descriptor,)) as arrival, pytest.raises(OutOfDescriptors):
+        arrival.read(DescriptorToken(0, "blob", 3))
     assert not is_open(descriptor)
 
 

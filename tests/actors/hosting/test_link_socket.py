@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from regrow.actors.hosting.carried import close_descriptors
+from regrow.actors.hosting.errors import OutOfDescriptors
 from regrow.actors.hosting.link_socket import LinkSocket
 from regrow.actors.hosting.loop import IoLoop
-from regrow.protocol.host.messages import LinkMessage, Parcel, Tell
+from regrow.protocol.errors import CodecError
+from regrow.protocol.host.messages import MISSING, LinkMessage, Parcel, Tell, Tells
 from regrow.protocol.host.protocol import LinkProtocol
 from regrow.protocol.host.states import Side, State
 
@@ -82,5 +88,79 @@ def test_what_fails_in_the_last_words_of_a_dead_peer_is_the_end_of_the_link_and_
     there.on_message = refuse_the_first
     there.link.drain()
     assert [str(error) for error in there.ends] == ["no Tell(to='urn:a', body=b'0')"]
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
+def test_a_message_to_a_name_that_cannot_be_said_concerns_nobody_else(ends: tuple[End, End]) -> None:
+    here, there = ends
+    with here.link._lock:  # as while something large is written: what is told now waits
+        here.link._blocked = True
+    for number in range(3):
+        here.link.tell("urn:a", b"%d" % number, "a")
+    with pytest.raises(CodecError, match="cannot encode urn: expected at most 65535 bytes, got bytes b'u"):
+        here.link.tell("u" * 65536, b"x", "u")
+    here.link.tell("ü" * 20_000, b"long", "ü")
+    here.link._blocked = False
+    assert here.link.flush(5)
+    there.link.drain()
+    assert there.heard == [Tells("urn:a", (b"0", b"1", b"2")), Tell("ü" * 20_000, b"long")]
+
+
+@pytest.fixture
+def no_descriptor_left() -> Iterator[int]:
+    """This process may open none any more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    held = [os.dup(0) for _ in range(highest)]  # those below the limit, too
+    limit = max(held)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    yield limit
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for each in held:
+        os.close(each)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_message_whose_descriptors_find_no_room_comes_without_them_and_the_others_come_as_ever(
+    ends: tuple[End, End], request: pytest.FixtureRequest, count: int
+) -> None:
+    here, there = ends
+    reading, writing = pipe_end()
+    copies = tuple(os.dup(writing) for _ in range(count))
+    os.close(writing)
+    here.link.send(Tell("urn:a", b"before"))
+    here.link.send(Parcel(Tell("urn:a", b"beside"), copies))
+    here.link.send(Tell("urn:a", b"after"))
+    request.getfixturevalue("no_descriptor_left")
+    there.link.drain()
+    assert there.heard == [
+        Tell("urn:a", b"before"),
+        Parcel(Tell("urn:a", b"beside"), (MISSING,) * count),
+        Tell("urn:a", b"after"),
+    ]
+    assert there.ends == []
+    assert os.read(reading, 1) == b""
+    close_descriptors(there.heard[1])  # nothing
+    os.close(reading)
+
+
+def test_too_many_descriptors_on_their_way_are_said_with_what_to_do(ends: tuple[End, End]) -> None:
+    here, _ = ends
+
+    class TooMany(socket.socket):
+        def sendmsg(self, *_: object) -> int:  # type: ignore[override]
+            raise OSError(errno.ETOOMANYREFS, os.strerror(errno.ETOOMANYREFS))
+
+    here.link._sock = TooMany(fileno=here.link._sock.detach())
+    reading, writing = pipe_end()
+    here.link.send(Parcel(Tell("urn:a", b""), (writing,)))
+    assert here.ended.wait(5)
+    assert [type(error) for error in here.ends] == [OutOfDescriptors]
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert str(here.ends[0]) == (
+        "this user's processes have too many descriptors on their way to each other "
+        f"(limit {limit}): raise RLIMIT_NOFILE (ulimit -n), or close some"
+    )
     assert os.read(reading, 1) == b""
     os.close(reading)
