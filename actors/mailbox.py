@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -140,6 +140,19 @@ class Mailbox:
         self.user.append(item)
         if self.heedful:
             self.notice(item)
+
+    def post_all(self, items: Sequence[object]) -> None:
+        """Add several to the user's lane, in this order, with one call of the reader; not where there is a bound.
+
+        What comes too late is reported, and nothing raised. Runs in: any thread; never blocks.
+        """
+        self.user.extend(items)
+        if not self.heedful:
+            return
+        if self.gone:
+            self.owner.came_late(self.drain())
+        else:
+            self.call()
 
     def put(self, envelope: Envelope, lane: Lane = Lane.USER) -> None:
         """Add to a lane. Errors: as `post`. Runs in: any thread; blocks only in the user's lane of a bounded one."""

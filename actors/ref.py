@@ -104,6 +104,11 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
         return self._cell
 
     @property
+    def direct(self) -> Mailbox | None:
+        """The mailbox of the latest life, if all there is to sending is to append to it."""
+        return self._direct
+
+    @property
     def lives_elsewhere(self) -> bool:
         """True for an actor of another process: its own system knows whether it lives."""
         return False

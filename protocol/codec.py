@@ -13,7 +13,7 @@ Nothing is ever pickled, and nothing that a peer sends names code to run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 
@@ -37,14 +37,24 @@ from .ext import (
     Refusal,
 )
 from .frames import Buffer
-from .limits import ARGUMENTS_KEPT
-from .packing import PACK_FAILURES, is_extension, make_packer, unpack
+from .limits import ARGUMENTS_KEPT, SHARED_FRAME_BYTES
+from .packing import PACK_FAILURES, is_extension, make_packer, unpack, unpack_first
 from .paths import path_of
 from .records import Unsayable, record_for_type
 from .ref_token import RefToken
 from .remote_error import RemoteError
 
-__all__ = ("Decoder", "Encoder", "ReadRef", "SayRef", "decode", "encode", "encode_bytes", "encode_with")
+__all__ = (
+    "Decoder",
+    "Encoder",
+    "ReadRef",
+    "SayRef",
+    "decode",
+    "decode_first",
+    "encode",
+    "encode_bytes",
+    "encode_with",
+)
 
 SayRef: TypeAlias = Callable[[object], RefToken | DescriptorToken | None]
 """Gives the token of a value that is a ref, or leads to a descriptor; None for one that does neither."""
@@ -120,6 +130,25 @@ def decode(data: Buffer, *, refs: ReadRef | None = None) -> object:
         return unpack(data, what="message", ext_hook=_read_scalar)
     decoder = Decoder(refs)
     return decoder.checked(unpack(data, what="message", ext_hook=decoder.read_ext, list_hook=decoder.read_list))
+
+
+def decode_first(bodies: Sequence[Buffer], *, refs: ReadRef | None = None) -> list[object]:
+    """Read what `encode` wrote of many values, in one go, from the first on: all of them, as a rule.
+
+    It stops at one that cannot be read, or shortly before, without an error; there `decode` has to go on.
+    Runs in: any thread, never blocks. O(size). Nothing is read of more than share a frame, since what one of them may
+    claim is bounded by all of them.
+    >>> decode_first([encode(1), encode("two"), encode((3,))])
+    [1, 'two', (3,)]
+    """
+    data = b"".join(bodies)
+    if len(data) > SHARED_FRAME_BYTES:
+        return []
+    if _MARK_BYTES not in data:
+        return unpack_first(bodies, data, ext_hook=_read_scalar)
+    decoder = Decoder(refs)
+    values = unpack_first(bodies, data, ext_hook=decoder.read_ext, list_hook=decoder.read_list)
+    return [] if decoder.marks_left else values
 
 
 class Encoder:
@@ -213,6 +242,11 @@ class Decoder:
         if self._marks:
             raise RemoteProtocolError("message", expected="marks only as the first item of an array", got=type(value))
         return value
+
+    @property
+    def marks_left(self) -> int:
+        """How many marks have not begun an array."""
+        return self._marks
 
     def _buffer(self, data: bytes) -> memoryview:
         index = int.from_bytes(data, "little")

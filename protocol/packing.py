@@ -6,10 +6,12 @@ Plain values are those of every language's msgpack; tuples come back as lists.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import accumulate, repeat, starmap, takewhile
+from typing import TYPE_CHECKING, Final
 
-from msgpack import ExtType, Packer, unpackb  # type: ignore[import-untyped]
+from msgpack import ExtType, Packer, Unpacker, unpackb  # type: ignore[import-untyped]
 
 from .errors import CodecError, ProtocolError, RemoteProtocolError
 from .limits import ITEMS_MAX, SESSION_MAX_BYTES
@@ -18,10 +20,30 @@ from .paths import path_of
 if TYPE_CHECKING:
     from .frames import Buffer
 
-__all__ = ("PACK_FAILURES", "extension", "is_extension", "make_packer", "pack_plain", "unpack", "unpack_plain")
+__all__ = (
+    "PACK_FAILURES",
+    "extension",
+    "is_extension",
+    "make_packer",
+    "pack_plain",
+    "unpack",
+    "unpack_first",
+    "unpack_plain",
+)
 
 PACK_FAILURES = (TypeError, ValueError, OverflowError, BufferError, RecursionError)
 """What msgpack raises for a value that it cannot say."""
+
+_UNPACK_FAILURES: Final = (
+    ProtocolError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    BufferError,
+    RecursionError,
+    MemoryError,
+)
+_NIL: Final = b"\xc0"  # a value of its own
 
 
 def pack_plain(value: object, *, root: str = "message") -> bytes:
@@ -96,6 +118,38 @@ def unpack(
         text = type(error).__name__
         raise RemoteProtocolError(what, expected=f"a value that fits ({text})", got=_head(data)) from error
     return value
+
+
+def unpack_first(
+    bodies: Sequence[Buffer],
+    data: bytes,
+    *,
+    ext_hook: Callable[[int, bytes], object],
+    list_hook: Callable[[list[object]], object] | None = None,
+) -> list[object]:
+    """Read one value of each body in one go, from the first on: all of them, unless one is not exactly one value.
+
+    Then it stops before that one, or shortly before; `unpack` says what is wrong with it. `data`: all of them behind
+    each other; its length bounds what may be claimed. Small values take a third of the time that `unpack` needs.
+    """
+    values: dict[int, object] = {}  # by where they begin, and so by where the one before ends
+    unpacker = Unpacker(
+        ext_hook=ext_hook,
+        list_hook=list_hook,
+        strict_map_key=False,
+        timestamp=3,
+        max_buffer_size=len(data) + len(_NIL),
+    )
+    unpacker.feed(data + _NIL)
+    with suppress(*_UNPACK_FAILURES):  # those before have been added
+        values.update(zip(starmap(unpacker.tell, repeat(())), unpacker, strict=False))
+    begins = [*values]
+    expected = list(accumulate(map(len, bodies), initial=0))
+    good = len(bodies)
+    if begins != expected:
+        matches = takewhile(lambda pair: pair[0] == pair[1], zip(begins, expected, strict=False))
+        good = max(0, sum(1 for _ in matches) - 1)
+    return list(values.values())[:good]
 
 
 def _head(data: Buffer) -> bytes:

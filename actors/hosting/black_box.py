@@ -1,13 +1,14 @@
 """The black box: one page that a hosted process writes and its parent reads, also after a SIGKILL.
 
-Layout: 8-byte words in the machine's byte order, each with one writer, so a load never sees half a store; then two
-text slots, each under a sequence lock of its own: the message that the root handles, and the work that it has given to
-another thread. Advisory only: nothing is published through it; the socket orders messages.
+Layout: 8-byte words in the machine's byte order, each with one writer, so a load never sees half a store; those that
+change together stand beside each other, and are stored by one call of `struct`, a word at a time. Then two text slots,
+each under a sequence lock of its own: the message that the root handles, and the work that it has given to another
+thread. Advisory only: nothing is published through it; the socket orders messages.
 
 Behind the page there is room for the stacks that faulthandler writes at SIGUSR1, by C code that needs no GIL, one dump
 after the other. So they are neither lost nor cut in the noise on stderr. It takes no memory until then.
 
-A store takes about 0.1 microseconds, a load half of that.
+A store takes some 0.05 microseconds, three of them by one call 0.12, a load half of the first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from struct import Struct
 from typing import Final
 
 from .hang import Sample
@@ -57,21 +59,26 @@ class _Word:
     STARTED_NS = 3
     LOG_SEQUENCE = 4
     RECEIVED = 5
-    STARTED = 6
-    DONE = 7
-    MESSAGE = 8  # number of the message in hand, 0 when idle
-    MESSAGE_NS = 9  # when it was taken
-    BEATS = 10  # of the main thread
-    BEAT_NS = 11
-    LOOP_BEATS = 12  # of the event loop that the root runs on
-    WAITS = 13  # 1 while the root waits for the answer of an actor
-    IO_THREAD = 14  # numbers of those threads that run no code of the user
-    CLOCK_THREAD = 15
-    HANDLED = 16  # messages that were done with when the root put its last one down
+    STARTED = 6  # this one and the next two change together
+    MESSAGE_NS = 7  # when the message in hand was taken
+    MESSAGE = 8  # its number, 0 when idle; this one and the next two change together, too
+    DONE = 9
+    HANDLED = 10  # messages that were done with when the root put its last one down
+    BEATS = 11  # of the main thread
+    BEAT_NS = 12
+    LOOP_BEATS = 13  # of the event loop that the root runs on
+    WAITS = 14  # 1 while the root waits for the answer of an actor
+    IO_THREAD = 15  # numbers of those threads that run no code of the user
+    CLOCK_THREAD = 16
     SETTLED = 17  # and when some came while the root had nothing to do
     DIGEST = 18  # of the message that was taken last, 0 if nobody wants to know
     WORK_NS = 19  # when the work of another thread was taken
     HOSTS = 20  # processes that it hosts itself
+
+
+_store_three: Final = Struct("@QQQ").pack_into
+_TAKEN_AT: Final = 8 * _Word.STARTED
+_PUT_DOWN_AT: Final = 8 * _Word.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,7 @@ class BlackBoxWriter:
         self._words = memoryview(self._map).cast("Q")
         self._words[_Word.MAGIC] = _MAGIC
         self._text = ""  # of the message in hand, as it was written last
+        self._came = self._started = self._done = 0
 
     @property
     def incarnation(self) -> int:
@@ -239,15 +247,14 @@ class BlackBoxWriter:
 
     def received(self, count: int) -> None:
         """Note how many messages have come in."""
-        self._words[_Word.RECEIVED] = count
+        self._came = self._words[_Word.RECEIVED] = count
 
     def take(self, number: int, text: str, now_ns: int) -> None:
         """Note the message that is in hand from now on."""
-        words = self._words
-        self.describe(text)
-        words[_Word.STARTED] += 1
-        words[_Word.MESSAGE_NS] = now_ns
-        words[_Word.MESSAGE] = number
+        if text != self._text:
+            self.describe(text)
+        self._started = started = self._started + 1
+        _store_three(self._words, _TAKEN_AT, started, now_ns, number)
 
     def digest(self, digest: int) -> None:
         """Note by what the message that is taken next will be known again."""
@@ -266,10 +273,9 @@ class BlackBoxWriter:
 
     def put_down(self, waiting: int = 0) -> None:
         """Note that the message in hand is done, and how many more wait for the root."""
-        words = self._words
-        words[_Word.MESSAGE] = 0
-        words[_Word.DONE] += 1
-        words[_Word.HANDLED] = max(0, words[_Word.RECEIVED] - waiting)
+        self._done = done = self._done + 1
+        came = self._came
+        _store_three(self._words, _PUT_DOWN_AT, 0, done, came - waiting if came > waiting else 0)
 
     def settled(self, received: int) -> None:
         """Note that of so many messages that have come in none waits. Runs in: the I/O thread."""

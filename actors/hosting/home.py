@@ -35,6 +35,7 @@ LOGS_AT_ONCE: Final = 256  # so many are written by who logs, without waiting fo
 TEXT_MAX_CHARS: Final = 64 * 1024  # of one record
 RECORD_MAX_BYTES: Final = 1024 * 1024  # a larger one is lost
 _TEXT_SHOWN: Final = 80
+_TYPES_KEPT: Final = 64  # of messages, with their names
 _MAY_WAIT: Final = frozenset({"trace", "debug", "info", "success"})  # levels
 
 
@@ -171,21 +172,23 @@ def record_handling(root: ActorRef, black_box: BlackBoxWriter, digests: Digests 
     if not isinstance(life, Life) or life.actor is None:
         return
     actor = life.actor
-    receive, waiting = actor.on_receive, life.mailbox.waiting
-    numbers = itertools.count(1)
+    mailbox = life.mailbox
+    receive, waiting = actor.on_receive, mailbox.user.__len__ if mailbox.plain else mailbox.waiting
+    take, put_down, now_ns, numbers = black_box.take, black_box.put_down, time.monotonic_ns, itertools.count(1)
+    words: dict[type, str] = {}  # for messages of which only the type is written down
 
     def on_receive(message: object) -> object:
         if digests is not None:
             black_box.digest(digests.taken(message))
-        black_box.take(next(numbers), _text_of(message), time.monotonic_ns())
+        take(next(numbers), words.get(type(message)) or _text_of(message, words), now_ns())
         try:
             answer = receive(message)
         except BaseException:
-            black_box.put_down(waiting())
+            put_down(waiting())
             raise
         if type(answer) is CoroutineType:
             return _put_down_after(answer, black_box, waiting)
-        black_box.put_down(waiting())
+        put_down(waiting())
         return answer
 
     actor.on_receive = on_receive  # type: ignore[method-assign]
@@ -200,12 +203,15 @@ async def _put_down_after(
         black_box.put_down(waiting())
 
 
-def _text_of(message: object) -> str:
+def _text_of(message: object, words: dict[type, str]) -> str:
     kind = type(message)
     if kind is str:
         return f"str {str(message)[:_TEXT_SHOWN]!r}"
     if kind is PortMessage:
-        return f"PortMessage: {_text_of(message.message)}"  # type: ignore[attr-defined]
+        return f"PortMessage: {_text_of(message.message, words)}"  # type: ignore[attr-defined]
+    if len(words) >= _TYPES_KEPT:
+        words.clear()
+    words[kind] = kind.__qualname__
     return kind.__qualname__
 
 

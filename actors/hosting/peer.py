@@ -10,6 +10,7 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from ...protocol.codec import decode, encode, encode_bytes
@@ -47,10 +48,11 @@ from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .digests import Digests, who_notes
 from .encoded import MINE, YOURS, Encoded
-from .errors import OutboxFull, Quarantined
+from .errors import OutboxFull
 from .pace import Pace, waiting_for
 from .remembered import remember
 from .remote_ref import RemoteRef
+from .tell_intake import take_tells
 from .ties import Ties
 
 if TYPE_CHECKING:
@@ -274,34 +276,11 @@ class Peer:
         self._fed = {ref: None for ref, count in waiting.items() if count}
         return sum(waiting.values())
 
-    def _receive_tells(self, to: str, bodies: tuple[Buffer, ...], arrival: Arrival | None = None) -> None:
+    def _receive_tells(self, to: str, bodies: Sequence[Buffer], arrival: Arrival | None = None) -> None:
         ref = self.local(to)
-        read = self.read if arrival is None else arrival.read
-        noting = who_notes(self.digests, to) if arrival is None else None
         if ref is not None:
             self._fed[ref] = None
-        for body in bodies:
-            message: object = None
-            try:
-                message = decode(body, refs=read) if len(body) else ActorStop()
-                if ref is not None:
-                    if noting is not None:
-                        noting.note(message, body)
-                    ref.tell(message)
-                    continue
-                why = "not alive"
-            except (ActorDeadError, Quarantined):
-                if arrival is not None:
-                    arrival.refuse()
-                continue  # published by tell
-            except (ProtocolError, MailboxFull, OutboxFull) as error:
-                if noting is not None and isinstance(error, MailboxFull):
-                    noting.taken(message)
-                message, why = bytes(body[:64]), str(error)
-            dead = ref or ActorRef(self.system, name=to, actor_class=Actor, urn=to)
-            self.system.bus.publish(DeadLetter(dead, message, why))
-            if arrival is not None:
-                arrival.refuse()
+        take_tells(self, to, ref, bodies, arrival)
 
     def _receive_ask(self, to: str, ask_id: int, body: Buffer, *, waits: bool, arrival: Arrival | None = None) -> None:
         ref = self.local(to)

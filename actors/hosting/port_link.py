@@ -57,6 +57,10 @@ class _Inlet(ActorRef[Actor]):
         self.bind(life)
         self._port = port
 
+    @property
+    def direct(self) -> None:
+        """None: there is more to sending."""
+
     def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
         """Send it on. Errors: as ActorRef.tell."""
         return super().tell(PortMessage(self._port, message))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from struct import Struct
 from typing import Final
 
@@ -213,13 +214,10 @@ def _tells(payload: Buffer) -> Tells:
     lengths = array("I", bytes(payload[begin + _LENGTH.size : end]))
     if sys.byteorder != "little":
         lengths.byteswap()
-    bodies: list[Buffer] = []
-    for length in lengths:
-        bodies.append(payload[end : end + length])
-        end += length
-    if end != len(payload):
+    ends = list(accumulate(lengths, initial=end))
+    if ends[-1] != len(payload):
         raise refused
-    return Tells(_urn(payload[_TO.size : begin]), tuple(bodies))
+    return Tells(_urn(payload[_TO.size : begin]), tuple([payload[start:stop] for start, stop in pairwise(ends)]))
 
 
 def _reply(payload: Buffer) -> Reply:

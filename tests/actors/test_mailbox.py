@@ -473,3 +473,23 @@ def test_who_asks_first_is_not_kept_waiting_by_others_who_fill_it_meanwhile(
     assert not ref.try_tell("one too many")
     assert system.clock.now() - began < 40.0
     hold.release()
+
+
+def test_several_are_put_in_their_order_with_one_call() -> None:
+    box, owner = mailbox()
+    assert box.begin()
+    assert box.rest() is IDLE
+    box.post(0)
+    box.post_all([1, 2, 3])
+    assert owner.wakes == 1
+    assert box.begin()
+    box.post_all([4])
+    assert owner.wakes == 1
+    assert drain(box) == [0, 1, 2, 3, 4]
+
+
+def test_of_several_that_come_too_late_all_are_reported() -> None:
+    box, owner = mailbox()
+    box.close()
+    box.post_all([1, 2])
+    assert owner.late == [1, 2]

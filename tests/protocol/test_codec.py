@@ -38,6 +38,8 @@ from regrow.protocol import (
     encode,
     record,
 )
+from regrow.protocol.codec import decode_first
+from regrow.protocol.limits import SHARED_FRAME_BYTES
 
 
 class Point(NamedTuple):
@@ -664,3 +666,48 @@ def test_many_threads_may_encode_at_once() -> None:
 
 def test_a_large_message_keeps_no_large_buffer() -> None:
     assert decode(encode(bytes(3_000_000))) == bytes(3_000_000)
+
+
+class TestManyAtOnce:
+    """`decode_first`: whatever the bytes are, it reads what `decode` reads, or leaves it to that."""
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            [],
+            [{"id": number, "kind": "tick"} for number in range(300)],
+            [(1, 2), {3}, One(4), None, [Decimal(5)], b"\xc7\x00"],
+            [2**80, "ü", -1.5],
+        ],
+    )
+    def test_reads_all_as_if_one_by_one(self, values: list[object]) -> None:
+        assert decode_first([encode(value) for value in values]) == values
+
+    def test_refs_are_made_of_tokens(self) -> None:
+        bodies = [encode(RefToken("urn:1", "one", "mine")), encode(2)]
+        assert decode_first(bodies, refs=lambda token: token.urn if isinstance(token, RefToken) else None) == [
+            "urn:1",
+            2,
+        ]
+
+    @pytest.mark.parametrize(
+        "bad",
+        [b"", b"\xc1", b"\x92\x01", b"\x01\x02", b"\xc7\x00\x01", b"\x93\xc7\x00\x04\x01\x02", b"\xc7\x01\x7f\x00"],
+        ids=["nothing", "no msgpack", "too little", "too much", "a stray mark", "a bad record", "no known extension"],
+    )
+    def test_stops_at_the_latest_where_one_cannot_be_read(self, bad: bytes) -> None:
+        good = [encode(number) for number in range(5)]
+        assert [0, 1, 2, 3, 4][: len(read := decode_first([*good, bad, encode(6), b"\x07"]))] == read
+
+    def test_what_two_make_up_together_is_the_message_of_neither(self) -> None:
+        assert decode_first([b"\x92\x01", b"\x02\x03"]) == []
+        assert decode_first([b"\x01", b"\x92\x01", b"\x02\x03", b"\x04"])[1:] == []
+
+    def test_more_than_share_a_frame_is_left(self) -> None:
+        assert decode_first([encode(b"x" * SHARED_FRAME_BYTES), encode(1)]) == []
+
+    @given(st.lists(st.binary(max_size=12), max_size=8))
+    @settings(max_examples=300, deadline=None)
+    def test_agrees_with_decode_whatever_the_bytes_are(self, bodies: list[bytes]) -> None:
+        read = decode_first(bodies)
+        assert repr(read) == repr([decode(body) for body in bodies[: len(read)]])
