@@ -184,9 +184,12 @@ class ActorRef(OnCell, Looking, pykka.ActorRef[A]):
                 raise ActorDeadError(self)
             cell.put(envelope)
         except ActorDeadError:
-            self.system.bus.publish(DeadLetter(self, envelope.message, "not alive"))
+            self._undelivered(envelope.message)
             raise
         return TOLD
+
+    def _undelivered(self, message: object) -> None:
+        self.system.bus.publish(DeadLetter(self, message, "not alive"))
 
     @overload
     def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...

@@ -54,6 +54,7 @@ __all__ = (
     "encode",
     "encode_bytes",
     "encode_with",
+    "encoding_for",
 )
 
 SayRef: TypeAlias = Callable[[object], RefToken | DescriptorToken | None]
@@ -91,6 +92,31 @@ def encode(value: object, *, refs: SayRef | None = None, root: str = "message") 
 builtin_function_or_method <built-in function print>
     """
     return encode_with(value, refs, root, full=True)
+
+
+def encoding_for(refs: SayRef) -> Callable[[object], bytes]:
+    """Give an `encode` for one who says refs always in the same way: a small message takes half the time.
+
+    Runs in: any thread. Errors: as `encode`.
+    >>> encoding_for(lambda value: None)([1, "two"]) == encode([1, "two"])
+    True
+    """
+    idle: list[Encoder] = []
+
+    def encode_here(value: object) -> bytes:
+        encoder = idle.pop() if idle else None
+        if encoder is None:
+            encoder = Encoder()
+            encoder.refs = refs
+        try:
+            packed = encoder.pack(value)
+        except PACK_FAILURES as error:
+            _explain(value, encoder, "message", error)
+        if len(packed) < _POOLED_MAX_BYTES:
+            idle.append(encoder)
+        return packed
+
+    return encode_here
 
 
 def encode_bytes(value: bytes) -> tuple[bytes, bytes]:

@@ -21,9 +21,10 @@ from .verdicts import Verdict
 if TYPE_CHECKING:
     from ..child_spec import Limits
     from ..clock import Clock, TimerHandle
+    from .hosted_process import HostedProcess
     from .hosted_ref import HostedRef
 
-__all__ = ("DUMP_GRACE_SECONDS", "HangWatch", "LifeWatch", "WatchedProcess")
+__all__ = ("DUMP_GRACE_SECONDS", "HangWatch", "LifeWatch", "WatchedProcess", "watch_over")
 
 DUMP_GRACE_SECONDS: Final = 0.1  # between the request for stacks and SIGKILL, where a deadline is near
 HUNG_DUMP_SECONDS: Final = 1.0  # the same for one that hangs: nobody waits for it, and the machine may be slow
@@ -186,3 +187,21 @@ class HangWatch:
                 life.due = now + life.interval - self._interval / 2
                 life.look(now)
         self._arm()
+
+
+def watch_over(life: HostedProcess, black_box: BlackBox, send_signal: Callable[[int], None]) -> LifeWatch:
+    """Give the watch of one life."""
+    system = life.system
+    watched = WatchedProcess(
+        ref=life.ref,
+        incarnation=life.incarnation,
+        limits=life.limits,
+        black_box=black_box,
+        publish=system.bus.publish,
+        clock=system.clock,
+        pid=lambda: life.pid,
+        signal=send_signal,
+        kill=life.slay,
+        arm=life.alarms.set,
+    )
+    return LifeWatch(watched)

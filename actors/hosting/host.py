@@ -115,7 +115,7 @@ class Hosting(ZygoteSettings):
         held = self.quarantine.died(life.ref, reason, report, digest=digest, deaths=deaths)
         present = life.ref.process  # another one, if it was replaced while it had this to finish
         if held is not None and present is not None and present is not life:
-            present.peer.outlet = Sieve(self.quarantine, life.ref, present.doorstep)
+            present.peer.outlet, present.peer.straight = Sieve(self.quarantine, life.ref, present.doorstep), False
 
     def prepare_guard(self) -> None:
         """Be able to guard at once: to be called before a process is started that has to be guarded."""

@@ -32,7 +32,7 @@ from .death import Remains, reason_of, report_of
 from .doorstep import Doorstep
 from .encoded import plain
 from .errors import LaunchFailed, LinkLost, Quarantined
-from .hang_watch import DUMP_GRACE_SECONDS, LifeWatch, WatchedProcess
+from .hang_watch import DUMP_GRACE_SECONDS, watch_over
 from .launcher import LaunchedProcess, LaunchOutcome, discard, slay
 from .link_socket import LinkSocket
 from .log_intake import LogIntake
@@ -93,19 +93,7 @@ class HostedProcess:
         self.asked: ExitReason | None = None  # to end, for this reason
         self._stop_deadline: float | None = None
         self._logs = LogIntake(system, ref, self.incarnation)
-        watched = WatchedProcess(
-            ref=ref,
-            incarnation=self.incarnation,
-            limits=self.limits,
-            black_box=begun.black_box,
-            publish=system.bus.publish,
-            clock=system.clock,
-            pid=lambda: self.pid,
-            signal=self._signal,
-            kill=self.slay,
-            arm=self.alarms.set,
-        )
-        self.watch = LifeWatch(watched)
+        self.watch = watch_over(self, begun.black_box, self._signal)
 
     # What a cell can do, on any thread.
 
@@ -189,7 +177,7 @@ class HostedProcess:
     def slay(self) -> None:
         """SIGKILL to the group of this very process. Runs in: any thread."""
         with self._lock:
-            self._killing = True
+            self._killing, self.peer.straight = True, False
             process = self._process
         if process is not None:
             slay(process)
@@ -267,7 +255,7 @@ class HostedProcess:
         match message:
             case Hello():
                 if self.asked is None:  # else it has been told to stop already, and will
-                    self.doorstep.open()
+                    self._open_up()
             case Ready(info):
                 self._ready(self.peer.decode(info) if len(info) else None)
             case Logs():
@@ -276,6 +264,13 @@ class HostedProcess:
                 self._last_words = message
             case _:
                 self.peer.receive(message)
+
+    def _open_up(self) -> None:
+        """Let in what waits for its ears; then tells go straight to the link, if nobody has to look at them first."""
+        self.doorstep.open()
+        with self._lock:
+            if self.succession is None and self.peer.outlet is self.doorstep and not self._killing:
+                self.peer.outlet, self.peer.straight = self._link, True
 
     def _ready(self, info: object) -> None:
         self.alarms.drop("start")
@@ -346,7 +341,7 @@ class HostedProcess:
         if self.state is ProcessState.DEAD:
             return
         was_ready = self.started_at is not None
-        self.state = ProcessState.DEAD
+        self.state, self.peer.straight = ProcessState.DEAD, False
         self.alarms.close()
         self._link.close()
         self.system.hosting.hang_watch.remove(self.watch)

@@ -8,6 +8,7 @@ from ...protocol.errors import LocalProtocolError
 from ...protocol.host.credit import check_window
 from ...protocol.host.messages import Window
 from ..actor import Actor
+from ..current import FENCES
 from ..errors import ActorDeadError
 from ..ref import ActorRef
 from ..told import TOLD, Told
@@ -54,9 +55,17 @@ class HostedRef(ActorRef[Actor]):
 
     def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
         """Send and forget, or await what it gives: then the sender goes on while the window of the process has room."""
-        super().tell(message)
-        process = self.process
-        return TOLD if process is None else process.peer.pace.told()
+        process: HostedProcess | None = self._cell  # type: ignore[assignment]  # as in `process`
+        if process is None or not process.peer.straight:
+            super().tell(message)
+            return TOLD if process is None else process.peer.pace.told()
+        if FENCES.count:
+            self._note_out(message)
+        try:
+            return process.peer.tell(self, message)
+        except ActorDeadError:
+            self._undelivered(message)
+            raise
 
     def resize_window(self, messages: int, size_bytes: int) -> None:
         """Have another window: what may be unfinished on either side before the other is told that there is no room.

@@ -22,6 +22,7 @@ from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import State
 from ..clock import monotonic
 from .beside import BESIDE_BYTES, FLAGS, descriptors_in, explained
+from .burst import taken
 from .carried import close_descriptors
 from .errors import OutboxFull
 from .loop import READ, WRITE, Interest, IoLoop
@@ -371,18 +372,14 @@ class LinkSocket:
 
     def _take_tells(self) -> None:
         """Give the protocol what was added without the lock. Runs in: any thread, with the lock."""
-        tells = self._tells
-        while tells:
-            urn, body = tells.popleft()
-            bodies = [body]
-            while tells and tells[0][0] is urn:
-                bodies.append(tells.popleft()[1])
-            try:
-                self.protocol.tell(urn, bodies)
-            except LocalProtocolError:
-                tells.clear()  # it has ended a moment ago: they are as lost as what is written and never read
-                return
-            self._waiting_bytes += sum(map(len, bodies)) + _TELL_BYTES * len(bodies)
+        while self._tells:
+            for urn, bodies in taken(self._tells):
+                try:
+                    self.protocol.tell(urn, bodies)
+                except LocalProtocolError:
+                    self._tells.clear()  # it has ended a moment ago: they are as lost as what is written and never read
+                    return
+                self._waiting_bytes += sum(map(len, bodies)) + _TELL_BYTES * len(bodies)
 
     def _forget_all(self) -> None:
         """Write nothing of what waits: nobody will read it."""

@@ -56,7 +56,7 @@ class Pace:
         self._lock = threading.Lock()
         self._room_again: AskFuture[None] = AskFuture()  # for all who wait now
         self._closed = False
-        self._held_back = Told(self._room)
+        self.held_back = Told(self._room)  # for who has sent while it is saturated
         self._patience = LOOK_SECONDS
         self._looks = False  # another look at the backlog is to come
         self.saturated = False
@@ -72,7 +72,7 @@ class Pace:
     def told(self) -> Told:
         """What to give to who has just sent a message."""
         if self.saturated:
-            return self._held_back
+            return self.held_back
         if self._link.has_credit_beside(self._kept()):
             return TOLD
         return self._hold_back()
@@ -105,7 +105,7 @@ class Pace:
         if risen:
             self._publish(MailboxHigh)
         self.look()  # the credit that ends this may have come a moment ago
-        return self._held_back
+        return self.held_back
 
     def _room(self) -> AskFuture[None] | None:
         with self._lock:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from ...protocol.codec import decode, encode, encode_bytes
+from ...protocol.codec import decode, encode, encode_bytes, encoding_for
 from ...protocol.descriptor_token import DescriptorToken
 from ...protocol.errors import CodecError, FrameTooLarge, LocalProtocolError, ProtocolError, RemoteProtocolError
 from ...protocol.exits import NOPROC, Crash, ExitReason
@@ -44,6 +44,7 @@ from ..mailbox import Envelope
 from ..pykka_seam import ActorStop
 from ..ref import ActorRef
 from ..signals import ExitReport
+from ..told import Told
 from .answers import error_of
 from .carried import Arrival, Departure, HasDescriptors, travels_by_descriptor
 from .digests import Digests, who_notes
@@ -62,6 +63,9 @@ if TYPE_CHECKING:
 __all__ = ("Outlet", "Peer")
 
 _POISON: Final = b""  # the body of pykka's stop message; no encoded value is empty
+
+
+_OTHERWISE: Final = frozenset({bytes, Encoded, ActorStop})  # messages that are not just encoded and told
 
 
 class Outlet(Protocol):
@@ -89,7 +93,9 @@ class Peer:
 
     def __init__(self, system: ActorSystem, *, hosted: ActorRef | None = None) -> None:
         self.system = system
+        self.encode: Final = encoding_for(self.say)  # errors: CodecError with the path of what cannot be said
         self.open = True
+        self.straight = False  # set while tells to its own root need no more care than to be given to the outlet
         self._end: tuple[ExitReason | None, ExitReport | None] = (None, None)  # set by close()
         self._hosted = hosted
         self._lock = threading.Lock()
@@ -138,15 +144,25 @@ class Peer:
                 ref = self._refs[urn] = RemoteRef(self, urn, name or urn)
             return ref
 
-    def encode(self, value: object) -> bytes:
-        """Say a value. Errors: CodecError with the path of what cannot be said."""
-        return encode(value, refs=self.say)
-
     def decode(self, data: Buffer, arrival: Arrival | None = None) -> object:
         """Read a value. Errors: RemoteProtocolError."""
         return decode(data, refs=self.read if arrival is None else arrival.read)
 
     # Out.
+
+    def tell(self, ref: ActorRef, message: object) -> Told:
+        """Send a message, and say whether the other side keeps pace. Errors: as `post`."""
+        if type(message) in _OTHERWISE:
+            self.post(ref, Envelope(message))
+        else:
+            try:
+                self.outlet.tell(ref.urn, self.encode(message), ref)
+            except HasDescriptors:
+                self._post_parcel(ref, message, None)
+            except LocalProtocolError as error:
+                self._refused(ref, error)
+        pace = self.pace
+        return pace.held_back if pace.saturated else pace.told()
 
     def post(self, ref: ActorRef, envelope: Envelope) -> None:
         """Send a message or a question. Errors: CodecError, OutboxFull, ActorDeadError, all at the caller."""
@@ -259,7 +275,7 @@ class Peer:
     def close(self, reason: ExitReason, report: ExitReport | None = None) -> None:
         """The other side is gone: answer who waits, announce the end of all that somebody cares for."""
         self._end = (reason, report)
-        self.open = False
+        self.open = self.straight = False
         with self._lock:
             asks, self._asks = self._asks, {}
         for future, ref, stopping in asks.values():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...protocol.exits import ExitReason
 from ..actor import Actor
+from ..current import FENCES
+from ..errors import ActorDeadError
 from ..mailbox import Envelope
 from ..ref import ActorRef
 from ..signals import Down, ExitReport
@@ -98,8 +100,16 @@ class RemoteRef(ActorRef[Actor]):
 
     def tell(self, message: object) -> Told:  # type: ignore[override]  # pykka gives nothing
         """Send and forget, or await what it gives to keep the pace of the other side."""
-        super().tell(message)
-        return self.peer.pace.told()
+        peer = self.peer
+        if not peer.open:
+            return super().tell(message)
+        if FENCES.count:
+            self._note_out(message)
+        try:
+            return peer.tell(self, message)
+        except ActorDeadError:
+            self._undelivered(message)
+            raise
 
     @property
     def lives_elsewhere(self) -> bool:

@@ -59,6 +59,7 @@ class LinkProtocol(Credit):
     what `data_to_send` gives. A broken peer stays broken: `failure` holds the error and every further `receive_data`
     raises it.
 
+    `takes_tells` says whether the state allows a Tell from this side.
     `incarnation` is the life that this end belongs to. Frames of an older life are ignored, those of a later one are an
     error; None takes the first that comes. With `acknowledge_on_receipt=False` the shell calls `acknowledge` or
     `finished_but` when messages have left the mailbox for their handler, so that credit says how far the handler is.
@@ -160,11 +161,6 @@ class LinkProtocol(Credit):
             self.state = after
 
     @property
-    def takes_tells(self) -> bool:
-        """Whether this state allows a Tell from this side."""
-        return Tell in self._may_send and self._state is not State.ENDED
-
-    @property
     def takes_logs(self) -> bool:
         """Whether this state allows Logs from this side, and nothing else waits to be written."""
         return not self._control and not self._ordered and Logs in self._may_send and self._state is not State.ENDED
@@ -174,7 +170,7 @@ class LinkProtocol(Credit):
         if not self.takes_tells:
             raise self._refusal(Tell)
         head = self._head_for(to)
-        sizes = [len(body) for body in bodies]
+        sizes = list(map(len, bodies))
         if max(sizes) + len(head) > FRAME_MAX_BYTES:
             raise FrameTooLarge("link message 'tell'", expected=f"at most {FRAME_MAX_BYTES} bytes", got=max(sizes))
         self._waiting += len(bodies)
@@ -267,6 +263,7 @@ class LinkProtocol(Credit):
         self._state = state
         self._may_send = self._sends[state]
         self._may_receive = self._receives[state]
+        self.takes_tells = Tell in self._may_send and state is not State.ENDED
 
     def tell_raw(self, to: str, said: tuple[bytes, Buffer]) -> None:
         """Send a Tell whose body is these two behind each other, without joining them. Errors: as `send`."""

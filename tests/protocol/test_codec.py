@@ -38,7 +38,7 @@ from regrow.protocol import (
     encode,
     record,
 )
-from regrow.protocol.codec import decode_first
+from regrow.protocol.codec import decode_first, encoding_for
 from regrow.protocol.limits import SHARED_FRAME_BYTES
 
 
@@ -711,3 +711,29 @@ class TestManyAtOnce:
     def test_agrees_with_decode_whatever_the_bytes_are(self, bodies: list[bytes]) -> None:
         read = decode_first(bodies)
         assert repr(read) == repr([decode(body) for body in bodies[: len(read)]])
+
+
+class TestOneSide:
+    """`encoding_for`: as `encode`, for one who says refs always in the same way."""
+
+    @pytest.mark.parametrize("value", [{"id": 1}, (1, {2}), One(3), None])
+    def test_says_what_encode_says(self, value: object) -> None:
+        assert encoding_for(lambda _value: None)(value) == encode(value)
+
+    def test_says_refs_in_its_own_way(self) -> None:
+        said = encoding_for(lambda value: RefToken("urn:1", "one", "mine") if value is print else None)
+        assert said([print]) == encode([RefToken("urn:1", "one", "mine")])
+        with pytest.raises(CodecError, match=r"message\['a'\]"):
+            said({"a": open})
+        assert said(1) == encode(1)
+
+    def test_may_be_asked_again_while_it_is_at_it(self) -> None:
+        inner: list[bytes] = []
+
+        def say(_value: object) -> RefToken:
+            inner.append(said([1, "within"]))
+            return RefToken("urn:1", "one", "mine")
+
+        said = encoding_for(say)
+        assert said(["before", print, "after"]) == encode(["before", RefToken("urn:1", "one", "mine"), "after"])
+        assert inner == [encode([1, "within"])]

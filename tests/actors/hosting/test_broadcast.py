@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import cast
 
 import pytest
@@ -46,6 +47,8 @@ class Link:
 class NoHurry:
     """A pace that holds nobody back."""
 
+    saturated = False
+
     def told(self) -> Told:
         return TOLD
 
@@ -86,7 +89,7 @@ def far(system: ActorSystem) -> list[Far]:
 
 
 @pytest.fixture
-def encodings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+def encodings(far: list[Far], monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What is encoded, by whomever."""
     seen: list[object] = []
 
@@ -95,7 +98,8 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         return encode(value, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(encoded, "encode", counting)
-    monkeypatch.setattr("regrow.actors.hosting.peer.encode", counting)
+    for one in far:
+        monkeypatch.setattr(one.peer, "encode", partial(counting, refs=one.peer.say))
     return seen
 
 
