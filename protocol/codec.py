@@ -79,8 +79,9 @@ _HINTS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 _ANYTHING: Final = "a plain value, a @record or a ref"
 
 
-def encode(value: object, *, refs: SayRef | None = None, root: str = "message") -> bytes:
-    """Say a value. `root` is how its errors call it.
+def encode(value: object, *, refs: SayRef | None = None, root: str = "message", again: SayRef | None = None) -> bytes:
+    """Say a value. `root` is how its errors call it. After a failure `again` is asked instead of `refs`, from the start
+    on, to find where it is: for `refs` that do something when they are asked.
 
     Runs in: any thread, never blocks. O(size).
     Errors: CodecError with the exact path of what cannot be said, or of where a cycle closes.
@@ -91,7 +92,7 @@ def encode(value: object, *, refs: SayRef | None = None, root: str = "message") 
     regrow.protocol.errors.CodecError: cannot encode message['jobs'][1]: expected data, not code, got \
 builtin_function_or_method <built-in function print>
     """
-    return encode_with(value, refs, root, full=True)
+    return encode_with(value, refs, root, full=True, again=again)
 
 
 def encoding_for(refs: SayRef) -> Callable[[object], bytes]:
@@ -128,7 +129,7 @@ def encode_bytes(value: bytes) -> tuple[bytes, bytes]:
     return b"\xc6" + len(value).to_bytes(4, "big"), value
 
 
-def encode_with(value: object, refs: SayRef | None, root: str, *, full: bool) -> bytes:
+def encode_with(value: object, refs: SayRef | None, root: str, *, full: bool, again: SayRef | None = None) -> bytes:
     """Say a value; not `full`: exceptions without their arguments."""
     try:
         encoder = _IDLE.pop()
@@ -139,6 +140,7 @@ def encode_with(value: object, refs: SayRef | None, root: str, *, full: bool) ->
     try:
         packed: bytes = encoder.pack(value)
     except PACK_FAILURES as error:
+        encoder.refs = again or refs
         _explain(value, encoder, root, error)
     if len(packed) < _POOLED_MAX_BYTES:
         encoder.refs = None

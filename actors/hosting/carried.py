@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from ...protocol.codec import encode
 from ...protocol.descriptor_token import DescriptorToken
-from ...protocol.errors import CodecError, RemoteProtocolError
+from ...protocol.errors import RemoteProtocolError
 from ...protocol.ext import Refusal
 from ...protocol.host.messages import MISSING, LinkMessage, Parcel
 from ...protocol.limits import DESCRIPTORS_MAX
@@ -81,6 +82,21 @@ class Sharing:
         return DescriptorToken(len(self._found) - 1, COUNTERS)
 
 
+class _Found:
+    """What of a message travels by descriptor, so far."""
+
+    def __init__(self) -> None:
+        self._values: list[HandedOver | Counters] = []
+
+    def add(self, value: HandedOver | Counters) -> None:
+        """Take one more. Errors: Refusal, which the codec says with the path."""
+        if not isinstance(value, Counters) and any(value is other for other in self._values):
+            raise Refusal(f"each {_NAMES} once, as it can be handed over once")
+        if len(self._values) >= DESCRIPTORS_MAX:
+            raise Refusal(f"at most {DESCRIPTORS_MAX} blobs, sockets, ports and counters")
+        self._values.append(value)
+
+
 class Departure:
     """The descriptors of one message that leaves; entered while it is said and sent.
 
@@ -89,7 +105,9 @@ class Departure:
 
     def __init__(self, say: Callable[[object], RefToken | None]) -> None:
         self._say = say
+        self._found = _Found()
         self._carried: list[HandedOver] = []
+        self._unusable: tuple[object, str] | None = None
         self.descriptors: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
@@ -111,21 +129,23 @@ class Departure:
             for descriptor in self.descriptors:
                 os.close(descriptor)
 
+    def encode(self, value: object) -> bytes:
+        """Say the message. Errors: CodecError with the path of what cannot be said, or handed over."""
+        return encode(value, refs=self.say, again=self._again())
+
     def say(self, value: object) -> RefToken | DescriptorToken | None:
-        """Give the token of a ref, or of what travels by descriptor. Errors: CodecError."""
+        """Give the token of a ref, or of what travels by descriptor. Errors: Refusal, which the codec says with the
+        path.
+        """
         if not isinstance(value, Blob | Port | socket.socket | Counters):
             return self._say(value)
-        if any(value is other for other in self._carried):
-            raise CodecError("message", expected=f"each {_NAMES} once, as it can be handed over once", got=value)
-        if len(self.descriptors) >= DESCRIPTORS_MAX:
-            raise CodecError(
-                "message", expected=f"at most {DESCRIPTORS_MAX} blobs, sockets, ports and counters", got=value
-            )
+        self._found.add(value)
         try:
             descriptor = _descriptor_of(value)
         except (BlobClosed, BufferError, CountersClosed, OSError, PortUnusable) as error:
             expected = f"a {_NAMES} that can be handed over, or counters to share ({error})"
-            raise CodecError("message", expected=expected, got=value) from error
+            self._unusable = value, expected
+            raise Refusal(expected) from error
         place = len(self.descriptors)
         self.descriptors = (*self.descriptors, descriptor)
         if isinstance(value, Counters):
@@ -134,6 +154,20 @@ class Departure:
         if isinstance(value, Blob):
             return DescriptorToken(place, BLOB, len(value))
         return DescriptorToken(place, PORT if isinstance(value, Port) else SOCKET)
+
+    def _again(self) -> Callable[[object], RefToken | DescriptorToken | None]:
+        """Give what refuses the same as `say` has, and does nothing else: to find where that is in the message."""
+        found = _Found()
+
+        def say(value: object) -> RefToken | DescriptorToken | None:
+            if not isinstance(value, Blob | Port | socket.socket | Counters):
+                return self._say(value)
+            found.add(value)
+            if self._unusable is not None and value is self._unusable[0]:
+                raise Refusal(self._unusable[1])
+            return DescriptorToken(0, BLOB)
+
+        return say
 
 
 def _descriptor_of(value: HandedOver | Counters) -> int:

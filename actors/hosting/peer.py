@@ -184,7 +184,7 @@ class Peer:
 
     def _post_parcel(self, ref: ActorRef, said: object, future: AskFuture[Any] | None) -> None:
         with Departure(self.say) as departure:
-            body = encode(said, refs=departure.say)
+            body = departure.encode(said)
             if future is not None:
                 self._ask(ref, future, body, stopping=False, descriptors=departure.descriptors)
                 return
@@ -343,7 +343,7 @@ class Peer:
     def _answer_by_parcel(self, ask_id: int, ok: bool, value: object) -> None:
         try:
             with Departure(self.say) as departure:
-                body = encode(value, refs=departure.say)
+                body = departure.encode(value)
                 self.outlet.send(Parcel(Reply(ask_id, ok, body), departure.descriptors))
         except ProtocolError as error:
             self._answer_unsayable(ask_id, error)

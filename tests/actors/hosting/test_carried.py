@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from regrow.actors import Blob, Port
+from regrow.actors import Blob, Counters, Port
 from regrow.actors.hosting.carried import Arrival, Departure
 from regrow.actors.hosting.errors import OutOfDescriptors
 from regrow.actors.hosting.port_states import PortState
-from regrow.protocol.codec import decode, encode
+from regrow.protocol.codec import decode
 from regrow.protocol.descriptor_token import DescriptorToken
 from regrow.protocol.errors import CodecError, RemoteProtocolError
 from regrow.protocol.host.messages import MISSING
@@ -36,7 +36,7 @@ def no_refs(_value: object) -> RefToken | None:
 def test_a_blob_and_a_socket_come_back_as_what_they_were() -> None:
     here, there = socket.socketpair()
     with Departure(no_refs) as departure:
-        said = encode({"blob": Blob(b"abc"), "socket": there}, refs=departure.say)
+        said = departure.encode({"blob": Blob(b"abc"), "socket": there})
     with Arrival(lambda token: token, departure.descriptors) as arrival:
         match decode(said, refs=arrival.read):
             case {"blob": Blob() as blob, "socket": socket.socket() as received}:
@@ -53,7 +53,7 @@ def test_a_blob_and_a_socket_come_back_as_what_they_were() -> None:
 def test_what_was_sent_is_gone_here() -> None:
     blob = Blob(b"abc")
     with Departure(no_refs) as departure:
-        encode(blob, refs=departure.say)
+        departure.encode(blob)
     assert blob.closed
     assert all(is_open(descriptor) for descriptor in departure.descriptors)
     with Arrival(lambda token: token, departure.descriptors):
@@ -63,7 +63,7 @@ def test_what_was_sent_is_gone_here() -> None:
 def test_what_could_not_be_sent_stays() -> None:
     blob = Blob(b"abc")
     with pytest.raises(RuntimeError), Departure(no_refs) as departure:
-        encode(blob, refs=departure.say)
+        departure.encode(blob)
         raise RuntimeError("the outbox is full")
     assert not blob.closed
     assert not any(is_open(descriptor) for descriptor in departure.descriptors)
@@ -72,7 +72,7 @@ def test_what_could_not_be_sent_stays() -> None:
 
 def test_what_nobody_takes_is_closed() -> None:
     with Departure(no_refs) as departure:
-        encode([Blob(b"a"), Blob(b"b")], refs=departure.say)
+        departure.encode([Blob(b"a"), Blob(b"b")])
     with Arrival(lambda token: token, departure.descriptors):
         pass
     assert not any(is_open(descriptor) for descriptor in departure.descriptors)
@@ -81,7 +81,7 @@ def test_what_nobody_takes_is_closed() -> None:
 def test_the_same_blob_twice_is_refused() -> None:
     blob = Blob(b"abc")
     with pytest.raises(CodecError, match="each blob, socket or port once"), Departure(no_refs) as departure:
-        encode([blob, blob], refs=departure.say)
+        departure.encode([blob, blob])
     assert not blob.closed
     blob.close()
 
@@ -90,13 +90,13 @@ def test_a_closed_one_is_refused() -> None:
     blob = Blob(b"abc")
     blob.close()
     with pytest.raises(CodecError, match="that can be handed over"), Departure(no_refs) as departure:
-        encode(blob, refs=departure.say)
+        departure.encode(blob)
 
 
 def test_an_end_of_a_port_comes_back_as_one_and_cannot_be_sent_twice() -> None:
     first, second = Port.pair()
     with Departure(no_refs) as departure:
-        said = encode([first], refs=departure.say)
+        said = departure.encode([first])
     assert first.state is PortState.MOVED
     with Arrival(lambda token: token, departure.descriptors) as arrival:
         match decode(said, refs=arrival.read):
@@ -106,7 +106,7 @@ def test_an_end_of_a_port_comes_back_as_one_and_cannot_be_sent_twice() -> None:
             case other:
                 raise AssertionError(other)
     with pytest.raises(CodecError, match="got one that is handed over"), Departure(no_refs) as departure:
-        encode(first, refs=departure.say)
+        departure.encode(first)
     second.close()
 
 
@@ -140,10 +140,35 @@ def test_one_that_cannot_be_opened_for_want_of_descriptors_is_said_to_be_that(mo
     assert not is_open(descriptor)
 
 
+@pytest.mark.parametrize("kind", [Blob, Counters, Port])
+def test_what_cannot_be_said_beside_one_is_named_with_its_own_path(kind: type[Blob | Counters | Port]) -> None:
+    ends = Port.pair()
+    value = Blob(b"abc") if kind is Blob else Counters("a") if kind is Counters else ends[0]
+    with pytest.raises(CodecError) as caught, Departure(no_refs) as departure:
+        departure.encode({"first": value, "rest": [1, print]})
+    assert caught.value.path == "message['rest'][1]"
+    assert not any(is_open(descriptor) for descriptor in departure.descriptors)
+    assert ends[0].state is PortState.HELD
+    for each in (value, *ends):
+        each.close()
+
+
+def test_one_that_cannot_be_handed_over_is_named_with_its_path() -> None:
+    blob, closed = Blob(b"abc"), Blob(b"abc")
+    closed.close()
+    with pytest.raises(CodecError) as caught, Departure(no_refs) as departure:
+        departure.encode([blob, {"closed": closed}])
+    assert caught.value.path == "message[1]['closed']"
+    with pytest.raises(CodecError) as caught, Departure(no_refs) as departure:
+        departure.encode([[blob], blob])
+    assert caught.value.path == "message[1]"
+    blob.close()
+
+
 def test_more_than_the_bound_are_refused() -> None:
     blobs = [Blob(b"a") for _ in range(DESCRIPTORS_MAX + 1)]
     with pytest.raises(CodecError, match=f"at most {DESCRIPTORS_MAX}"), Departure(no_refs) as departure:
-        encode(blobs, refs=departure.say)
+        departure.encode(blobs)
     for blob in blobs:
         blob.close()
 

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.process_remains import shared_memory
 from regrow.actors import Blob, Counters
 from regrow.actors.hosting import CountersClosed, CountersFull
+from regrow.actors.hosting import counters as counters_module
 from regrow.actors.hosting.carried import Arrival, Departure, Sharing
 from regrow.actors.hosting.counters import _HEAD, _MAGIC, COUNTERS_MAX, ROWS_MAX
 from regrow.protocol.codec import decode, encode
@@ -219,3 +220,9 @@ def test_a_page_that_claims_more_than_it_has_is_refused() -> None:
         with pytest.raises(ValueError, match="expected a page of them"):
             Counters.received(fd)
         os.close(fd)
+
+
+def test_a_linux_of_32_bits_is_refused_as_its_locks_are_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters_module, "_LONG_BYTES", 4)
+    with pytest.raises(NotImplementedError, match=r"expected Linux of 64 bits, .* got linux of 32"):
+        Counters("done")
