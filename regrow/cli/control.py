@@ -118,7 +118,7 @@ class ControlServer:
     def _answer(self, line: bytes) -> Mapping[str, object]:
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"ok": False, "error": "expected one JSON object a line"}
         verb = request.get("verb") if isinstance(request, dict) else None
         known = self._verbs.get(verb) if isinstance(verb, str) else None
@@ -141,16 +141,19 @@ def ask_control(path: Path, request: Mapping[str, object], *, timeout: float = 1
     Errors: Failure (unreachable) if nobody answers, or the answer is a refusal.
     """
     try:
-        answer: object = json.loads(_line_from(path, json.dumps(request).encode() + b"\n", timeout))
+        answer: object = json.loads(_line_from(path, json.dumps(request).encode() + b"\n", timeout).decode())
     except TimeoutError as error:
         raise _unanswered(path, f"not within {timeout:g} s") from error
     except FileNotFoundError as error:
         raise _unanswered(path, "there is no such socket; does it run, as this user?") from error
     except ConnectionRefusedError as error:
-        raise _unanswered(path, "nobody listens there any more: whoever made the socket was killed") from error
+        gone = "nobody listens there any more: whoever made the socket was killed"
+        raise _unanswered(path, gone if path.is_socket() else "that is no socket") from error
+    except BlockingIOError as error:
+        raise _unanswered(path, f"{BACKLOG} others wait already: it is stopped, or hangs") from error
     except OSError as error:
         raise _unanswered(path, error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unanswered(path, f"expected one line of JSON: {error}") from error
     if not isinstance(answer, dict) or not answer.get("ok"):
         refusal = answer.get("error") if isinstance(answer, dict) else f"expected a JSON object, got {answer!r:.200}"

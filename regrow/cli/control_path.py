@@ -77,6 +77,8 @@ def is_answering(path: Path) -> bool:
         probe.settimeout(_PROBE_TIMEOUT)
         try:
             probe.connect(os.fspath(path))
+        except BlockingIOError:  # so many wait already: it is stopped, or hangs, but it is there
+            return True
         except OSError:
             return False
         return True

@@ -6,8 +6,10 @@ import of more than click, so that `regrow --help` is quick.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -57,6 +59,14 @@ class _Verbs(click.Group):
             ctx.fail(f"No such verb {args[0]!r}; did you mean {close[0]!r}?")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `regrow tree | head`; click would call it a failure
+            with contextlib.suppress(OSError):  # what is in its buffer goes nowhere, without another error at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return exit_codes.OK
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -85,7 +95,4 @@ def main(args: Sequence[str] | None = None) -> int:
     except click.Abort:  # click's word for KeyboardInterrupt
         click.echo("regrow: interrupted", err=True)
         return 130
-    except BrokenPipeError:  # `regrow tree | head`
-        sys.stderr.close()
-        return exit_codes.OK
     return code if isinstance(code, int) else exit_codes.OK

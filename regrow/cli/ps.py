@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ("command",)
 
 WATCH_MIN: Final = 0.1  # seconds; a look takes some milliseconds of the program that is looked at
-_CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"  # to the corner, and nothing is left on the screen or above
+_CLEAR: Final = "\x1b[H\x1b[J"  # to the corner, and nothing is left below it; what has scrolled away stays
 
 
 def _interval(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -80,15 +80,12 @@ def _ask(path: Path, timeout: float) -> tuple[tuple[ProcessRow, ...], object]:
     """Give the rows, and the number of who answered. Errors: Failure (unreachable)."""
     from regrow.cli.control import ask_control
     from regrow.cli.failure import Failure
-    from regrow.observe.process_rows import row_from_json
+    from regrow.observe.process_rows import rows_from_json
 
     answer = ask_control(path, {"verb": "processes"}, timeout=timeout)
     try:
-        found = answer["processes"]
-        if not isinstance(found, list):
-            raise TypeError("expected a list of processes")
-        return tuple(row_from_json(row) for row in found), answer.get("pid")
-    except (KeyError, TypeError, AttributeError) as error:
+        return rows_from_json(answer.get("processes")), answer.get("pid")
+    except TypeError as error:
         text = f"{path}: expected processes, got {answer!r:.200} ({error})"
         raise Failure(text, exit_code=exit_codes.UNREACHABLE) from error
 
@@ -106,7 +103,7 @@ def _watch(path: Path, timeout: float, interval: float, *, as_json: bool) -> Non
         before, before_at = rows, now
         if as_json:
             click.echo(_json(shown, home))
-        elif sys.stdout.isatty():
+        elif _on_screen():
             lines = _lines(shown)
             room = shutil.get_terminal_size().lines - 2
             rest = [f"and {len(lines) - room} more"] if len(lines) > room > 0 else []
@@ -120,7 +117,11 @@ def _watch(path: Path, timeout: float, interval: float, *, as_json: bool) -> Non
 def _lines(rows: Sequence[ProcessRow]) -> list[str]:
     from regrow.observe.process_table import plain_lines, table_lines
 
-    return table_lines(rows, shutil.get_terminal_size().columns) if sys.stdout.isatty() else plain_lines(rows)
+    return table_lines(rows, shutil.get_terminal_size().columns) if _on_screen() else plain_lines(rows)
+
+
+def _on_screen() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None: it was closed by who has started this
 
 
 def _json(rows: Sequence[ProcessRow], home: object, *, indent: int | None = None) -> str:

@@ -15,7 +15,7 @@ from regrow.actors.hosting.seen import ProcessKind, ProcessSeen
 from regrow.actors.hosting.usage import Usage
 from regrow.actors.hosting.verdicts import Verdict
 
-__all__ = ("ENDED", "UNKNOWN", "ProcessRow", "row_from_json", "rows_of", "with_cpu_between")
+__all__ = ("ENDED", "UNKNOWN", "ProcessRow", "rows_from_json", "rows_of", "with_cpu_between")
 
 UNKNOWN: Final = "unknown"
 """The state of a process that only the kernel knows: who hosts it did not answer in time."""
@@ -24,6 +24,7 @@ ENDED: Final = "ended"
 """The state of a process that is over and waits to be reaped."""
 
 _VERDICTS: Final = {"T": Verdict.STOPPED.value, "t": Verdict.TRACED.value}  # the kernel's plain word
+_NUMBER_MAX: Final = 2**63  # of bytes, seconds and all else; neither infinity nor NaN is below it
 _LAST: Final = {ProcessKind.OTHER: 1, ProcessKind.ZYGOTE: 2, ProcessKind.SPARE: 3}
 
 
@@ -60,16 +61,31 @@ class ProcessRow:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def row_from_json(data: Mapping[str, object]) -> ProcessRow:
-    """Read what `to_json` wrote; unknown keys are passed over. Errors: TypeError, AttributeError for something else."""
+def rows_from_json(found: object) -> tuple[ProcessRow, ...]:
+    """Read a list of what `to_json` wrote; unknown keys are passed over. Errors: TypeError, for something else."""
+    if not isinstance(found, list):
+        raise TypeError("expected a list of processes")
+    rows = tuple(map(_row_from_json, found))
+    for above, row in zip((None, *rows), rows, strict=False):
+        deepest = 0 if above is None else above.depth + 1
+        if not 0 <= row.depth <= deepest:
+            raise TypeError(f"depth: expected 0 to {deepest}, got {row.depth}")
+    return rows
+
+
+def _row_from_json(data: object) -> ProcessRow:
+    if not isinstance(data, dict):
+        raise TypeError(f"expected a process, got {data!r:.80}")
     known = {field.name: data[field.name] for field in fields(ProcessRow) if field.name in data}
-    row = ProcessRow(**known)  # type: ignore[arg-type]
+    row = ProcessRow(**known)
     for field in fields(ProcessRow):
         value = known.get(field.name)
         expected = str(field.type)
         wanted: type | tuple[type, ...] = (int, float) if "float" in expected else int if "int" in expected else str
         if isinstance(value, bool) or not (isinstance(value, wanted) or (value is None and "None" in expected)):
             raise TypeError(f"{field.name}: expected {expected}, got {value!r:.80}")
+        if isinstance(value, int | float) and not -_NUMBER_MAX < value < _NUMBER_MAX:
+            raise TypeError(f"{field.name}: expected a number that a process can have, got {value!r:.80}")
     return row
 
 

@@ -5,6 +5,7 @@ What lives here: columns, and which of them there is room for; pure. What must n
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,10 +31,10 @@ def table_lines(rows: Sequence[ProcessRow], width: int) -> list[str]:
     ['NAME  PID  STATE', 'a       7  running']
     """
     names = _drawn_names(rows)
-    cells = {column: [column.title, *(column.text(row) for row in rows)] for column in _COLUMNS}
+    cells = {column: [column.title, *(_printable(column.text(row)) for row in rows)] for column in _COLUMNS}
     cells[_NAME] = [_NAME.title, *names]
     shown = [column for column in _COLUMNS if column.always or any(text != _NOTHING for text in cells[column][1:])]
-    wide = {column: max(map(len, cells[column])) for column in shown}
+    wide = {column: max(map(_columns, cells[column])) for column in shown}
     width = max(WIDTH_MIN, width)
     for column in sorted(shown, key=lambda column: column.rank, reverse=True):
         if _least(shown, wide) <= width or column.rank == 0:
@@ -44,7 +45,7 @@ def table_lines(rows: Sequence[ProcessRow], width: int) -> list[str]:
             over = _total(shown, wide) - width
             least = min(wide[column], column.least or wide[column])
             wide[column] = max(least, wide[column] - max(0, over))
-    return [_line(shown, wide, cells, index)[:width].rstrip() for index in range(len(rows) + 1)]
+    return [_clipped(_line(shown, wide, cells, index), width).rstrip() for index in range(len(rows) + 1)]
 
 
 def plain_lines(rows: Sequence[ProcessRow]) -> list[str]:
@@ -54,13 +55,9 @@ def plain_lines(rows: Sequence[ProcessRow]) -> list[str]:
     for row in rows:
         texts = [row.path if column is _NAME else column.text(row) for column in columns]
         lines.append(["_".join(text.split()) or _NOTHING for text in texts] + [_IN_HAND.text(row)])
-    wide = [max(len(_printable(line[index])) for line in lines) for index in range(len(columns))]
-    drawn = [
-        [_printable(line[i]).rjust(wide[i]) if columns[i].right else _printable(line[i]).ljust(wide[i])
-         for i in range(len(columns))] + [_printable(line[-1])]
-        for line in lines
-    ]  # fmt: skip
-    return [_GAP.join(line).rstrip() for line in drawn]
+    lines = [[_printable(text) for text in line] for line in lines]
+    wide = [max(_columns(line[index]) for line in lines) for index in range(len(columns))]
+    return [_GAP.join([*map(_filled, line, columns, wide), line[-1]]).rstrip() for line in lines]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -156,12 +153,32 @@ def _age(row: ProcessRow) -> float | None:
 
 
 def _line(shown: Sequence[_Column], wide: dict[_Column, int], cells: dict[_Column, list[str]], index: int) -> str:
-    texts = [(column, _cut(cells[column][index], wide[column])) for column in shown]
-    return _GAP.join(text.rjust(wide[column]) if column.right else text.ljust(wide[column]) for column, text in texts)
+    return _GAP.join(_filled(_cut(cells[column][index], wide[column]), column, wide[column]) for column in shown)
+
+
+def _filled(text: str, column: _Column, width: int) -> str:
+    blanks = " " * (width - _columns(text))
+    return blanks + text if column.right else text + blanks
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return text if _columns(text) <= width else f"{_clipped(text, width - 1)}…"
+
+
+def _clipped(text: str, width: int) -> str:
+    while _columns(text) > width:
+        text = text[: width - _columns(text)] if text.isascii() else text[:-1]
+    return text
+
+
+def _columns(text: str) -> int:
+    """Say how many columns of a screen a text takes: letters of East Asia take two, accents on the one before none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
 
 
 def _total(shown: Sequence[_Column], wide: dict[_Column, int]) -> int:

@@ -50,7 +50,9 @@ def test_one_connection_may_ask_again_and_lines_may_come_in_pieces(server: Contr
         assert [json.loads(lines.readline())["tree"] for _ in range(2)] == [1, 2]
 
 
-@pytest.mark.parametrize("line", [b"garbage\n", b"[1]\n", b'{"verb": 3}\n', b"\xff\n", b'{"verb": "stop"}\n'])
+@pytest.mark.parametrize(
+    "line", [b"garbage\n", b"[1]\n", b'{"verb": 3}\n', b"\xff\n", b'{"verb": "stop"}\n', b"[" * 4000 + b"\n"]
+)
 def test_what_is_not_understood_is_answered_with_an_error(server: ControlServer, line: bytes) -> None:
     with connected(server.path) as client, client.makefile("rb") as lines:
         client.sendall(line)
@@ -114,6 +116,7 @@ def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
         (b"garbage\n", "one line of JSON"),
         (b"\xff\n", "one line of JSON"),
         (b"[1]\n", "expected a JSON object"),
+        (b"[" * 100_000 + b"\n", "one line of JSON"),
         (b'{"ok": false, "error": "busy"}\n', "busy"),
         (None, "not within 0.2 s"),
     ],
@@ -195,3 +198,26 @@ def test_without_a_runtime_directory_there_is_one_of_the_user_s_own(
     directory = control_directory(create=True)
     assert directory == tmp_path / f"regrow-{os.getuid()}"
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_program_with_a_full_backlog_is_there_but_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    waiting: list[socket.socket] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stopped:
+        stopped.bind(os.fspath(path))
+        stopped.listen(1)
+        while len(waiting) < 2:
+            waiting.append(connected(path))
+        with pytest.raises(Failure, match="others wait already: it is stopped, or hangs"):
+            ask_control(path, {"verb": "describe"}, timeout=5)
+        with pytest.raises(Failure, match="in use by a running tree"):
+            ControlServer(path, {})
+    for each in waiting:
+        each.close()
+
+
+def test_what_is_no_socket_is_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    path.touch()
+    with pytest.raises(Failure, match="that is no socket"):
+        ask_control(path, {"verb": "describe"})

@@ -112,6 +112,6 @@ def test_a_screen_is_cleared_before_each_look_and_shows_as_many_rows_as_it_has(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert main(["ps", "--watch", "1", "--control", control]) == exit_codes.OK
     shown = capsys.readouterr().out
-    assert shown.startswith("\x1b[H\x1b[2J")
+    assert shown.startswith("\x1b[H\x1b[J")
     assert len(shown.splitlines()) == 23
     assert shown.splitlines()[-1] == "and 29 more"

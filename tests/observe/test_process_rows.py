@@ -9,7 +9,7 @@ import pytest
 
 from regrow.actors.hosting.seen import ProcessKind, ProcessSeen
 from regrow.actors.hosting.usage import Usage
-from regrow.observe.process_rows import ProcessRow, row_from_json, rows_of, with_cpu_between
+from regrow.observe.process_rows import ProcessRow, rows_from_json, rows_of, with_cpu_between
 
 HOST = ProcessSeen(kind=ProcessKind.HOST, path="shop", pid=1)
 IDLE = Usage(name="python", state="S", cpu_seconds=2.0, age=40.0, resident_bytes=3000, own_bytes=1000)
@@ -93,20 +93,38 @@ def test_the_processor_is_counted_from_the_beginning_of_a_process_or_between_two
 
 def test_json_can_be_read_back_and_has_all_fields() -> None:
     rows = rows_of(HOST, {1: [actor("shop/a", 2)]}, {2: IDLE})
-    assert tuple(row_from_json(json.loads(json.dumps(row.to_json()))) for row in rows) == rows
-    assert row_from_json(rows[1].to_json() | {"shoe_size": 43}) == rows[1]
+    assert rows_from_json(json.loads(json.dumps([row.to_json() for row in rows]))) == rows
+    assert rows_from_json([rows[0].to_json() | {"shoe_size": 43}]) == rows[:1]
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"pid": "7"}, {"depth": None}, {"name": 3}, {"cpu_percent": "much"}, {"in_flight": 1.5}, {"restarts": True}],
+    [
+        {"pid": "7"},
+        {"depth": None},
+        {"name": 3},
+        {"cpu_percent": "much"},
+        {"in_flight": 1.5},
+        {"restarts": True},
+        {"cpu_percent": float("nan")},
+        {"uptime": float("inf")},
+        {"in_flight": 10**400},
+        {"depth": 1},
+        {"depth": -1},
+    ],
 )
 def test_what_is_no_row_is_refused_with_its_field(wrong: dict[str, object]) -> None:
     good = rows_of(HOST, {}, {})[0].to_json()
     with pytest.raises(TypeError, match=f"{next(iter(wrong))}: expected"):
-        row_from_json(good | wrong)
+        rows_from_json([good | wrong])
 
 
 def test_a_row_without_its_name_is_refused() -> None:
     with pytest.raises(TypeError, match="name"):
-        row_from_json({"depth": 0})
+        rows_from_json([{"depth": 0}])
+
+
+def test_a_row_below_one_that_is_not_there_is_refused() -> None:
+    rows = [row.to_json() for row in rows_of(HOST, {1: [actor("shop/a", 2)]}, {2: IDLE})]
+    with pytest.raises(TypeError, match="depth: expected 0 to 2, got 100000000"):
+        rows_from_json([*rows, rows[1] | {"depth": 10**8}])

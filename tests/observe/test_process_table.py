@@ -105,3 +105,19 @@ def test_a_pipe_gets_paths_and_fields_without_blanks_but_the_last() -> None:
 
 def test_nobody_is_a_heading() -> None:
     assert table_lines((), 80) == ["NAME  PID  STATE"]
+
+
+def test_letters_that_take_two_columns_or_none_keep_the_others_in_line() -> None:
+    rows = [
+        row(0, "店", 1, kind="host", in_hand="注文を処理しています", in_flight=1),
+        row(1, "cafe\u0301", 2),
+        row(1, "plain", 3),
+    ]
+    assert table_lines(rows, 60) == [
+        "NAME     PID  STATE  MSGS  IN HAND",
+        "店         1  ready     1  注文を処理しています",
+        "├ cafe\u0301     2  ready     -  -",
+        "└ plain    3  ready     -  -",
+    ]
+    assert table_lines(rows, 44)[1] == "店         1  ready     1  注文を処理してい…"
+    assert [line.index("ready") for line in plain_lines(rows)[1:]] == [16, 18, 17]  # letters, not columns

@@ -222,6 +222,24 @@ def test_a_watch_looks_again_and_again_and_ends_well_on_interrupt(app: App, smal
     assert b"no answer" in error
 
 
+def test_who_reads_only_the_beginning_or_nothing_at_all_ends_it_well(app: App, small: str) -> None:
+    run = app.run(small)
+    run.wait_for("shop is up")
+    command = [sys.executable, "-m", "regrow.cli", "ps", "--watch", "100ms"]
+    env = environment(app.directory)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watch:
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        assert watch.stdout.readline().startswith(b"NAME ")
+        watch.stdout.close()
+        assert (watch.wait(WAIT), watch.stderr.read()) == (0, b"")
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *command[:-2]]
+    closed = subprocess.run(shell, env=env, stderr=subprocess.PIPE, timeout=WAIT, check=False)
+    assert (closed.returncode, closed.stderr) == (0, b"")
+    run.signal(signal.SIGTERM)
+    assert run.end() == 0, run.text()
+
+
 def test_a_terminal_gets_a_drawn_tree_that_fits(app: App, small: str) -> None:
     run = app.run(small)
     run.wait_for("shop is up")
