@@ -396,7 +396,7 @@ def test_one_that_is_being_sent_is_in_no_other_message_and_comes_back_if_it_is_n
 
     with Departure(say) as one, pytest.raises(CodecError, match="about to be handed over"), Departure(say) as other:
         one.say(stage.first)
-        other.say(stage.first)
+        other.encode(stage.first)
     for descriptor in one.descriptors:
         os.close(descriptor)
     assert stage.first.state is PortState.MOVED
