@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import pykka
 
 from ..protocol.exits import KILLED
+from .clock import monotonic
 from .control import ActorExit
 from .current import here
 from .errors import AskTimeout, BlockingLoop, CallingSelf
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ("AskFuture", "Gate", "wait_at")
 
 T = TypeVar("T")
+HELP_SECONDS: Final = 0.002  # who waits less long keeps his time
 ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
@@ -53,16 +55,23 @@ class Gate:
         return self._lock.acquire(timeout=bound)
 
 
-def wait_at(gate: Gate, timeout: float | None) -> bool:
-    """Wait at a gate; a thread of a pool leaves its work to another one meanwhile. Gives False after `timeout`."""
+def wait_at(gate: Gate, timeout: float | None, first: Callable[[], object] | None = None) -> bool:
+    """Wait at a gate; a thread of a pool leaves its work to another one meanwhile. Gives False after `timeout`.
+
+    `first` may help, for about a millisecond.
+    """
     pool = here().pool
-    if pool is None:
-        return gate.wait(timeout)
-    pool.cool()
+    if pool is not None:
+        pool.cool()
     try:
+        if first is not None and (timeout is None or timeout >= HELP_SECONDS):
+            deadline = None if timeout is None else monotonic() + timeout
+            first()
+            timeout = None if deadline is None else deadline - monotonic()
         return gate.wait(timeout)
     finally:
-        pool.heat()
+        if pool is not None:
+            pool.heat()
 
 
 def _call_all(callbacks: list[Callable[[], object]]) -> None:
@@ -88,6 +97,8 @@ class AskFuture(pykka.Future[T]):
     waits = False  # set when the asker does nothing else until there is an answer
     until_end_of: ActorRef[Any] | None = None  # set by ReplyHandle.until(): the answer waits for that end
     until_start_of: ActorRef[Any] | None = None  # the same of a start
+    reads: Callable[[AskFuture[Any]], object] | None = None  # has whoever waits fetch the answer by himself
+    bell = None  # whoever waits like that looks by himself
     _get_hook: Callable[[float | None], T] | None = None
     _get_hook_result: Any = NO_RESULT
     _done = False
@@ -260,8 +271,12 @@ class AskFuture(pykka.Future[T]):
         finally:
             life.waiting_for = life.waiting_at = None
 
+    def _read(self) -> None:
+        if self.reads is not None:
+            self.reads(self)
+
     def _pass_through(self, gate: Gate, timeout: float | None) -> None:
-        in_time = wait_at(gate, timeout)
+        in_time = wait_at(gate, timeout, None if self.reads is None else self._read)
         if in_time:
             return
         with suppress(ValueError):  # it is being called

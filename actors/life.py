@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .actor import Actor
     from .beginning import Birth
     from .clock import TimerHandle
+    from .dispatchers.bell import Waiter
     from .dispatchers.dispatcher import Dispatcher
     from .futures import AskFuture, Gate
     from .pace import Pace
@@ -62,6 +63,7 @@ class Life:
         "handled",
         "incarnation",
         "kill_pending",
+        "lingers",
         "lock",
         "mailbox",
         "movable",
@@ -98,6 +100,7 @@ class Life:
         self.pace = pace
         self.movable = birth.dispatcher is None
         self.place: Any = None  # for the dispatcher: where it sleeps
+        self.lingers: Callable[[Waiter], object] | None = None  # where its own thread may wait for the next message
         self.lock = threading.Lock()
         self.mailbox: Mailbox = make_mailbox(self, self.lock, birth.mailbox)
         self.actor: Actor | None = None  # set while a dispatcher runs it

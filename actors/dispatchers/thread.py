@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..current import here
 from ..rest import IDLE
+from .bell import Bell, Waiter
 from .dispatcher import NO_LIMIT
 from .futex_hash import FutexHash
 from .threads import begin, ended
@@ -49,6 +50,11 @@ class ThreadDispatcher(WithoutCoroutines):
         """Let its thread go on."""
         life.place.release()
 
+    def linger(self, life: Life, where: Callable[[Waiter], object]) -> None:
+        """Have it wait for its next message there, for a moment, before it sleeps. Once; runs in: its own thread."""
+        life.place = Bell(life.place)  # whoever knows only the gate opens that, and is seen a moment later
+        life.lingers = where
+
     def lends_here(self, life: Life, me: Here, *, exact: bool) -> bool:
         """No: its code is bound to its thread."""
         del life, me, exact
@@ -75,7 +81,11 @@ class ThreadDispatcher(WithoutCoroutines):
                 rest = take_turn(life, me, NO_LIMIT)
                 if rest is not IDLE:
                     break
+                if life.lingers is not None:
+                    life.place.linger(life.lingers)
                 gate.acquire()
             leave(life, rest)
         finally:
+            if isinstance(life.place, Bell):
+                life.place.close()
             self._threads.pop(threading.current_thread(), None)

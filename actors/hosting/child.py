@@ -57,7 +57,7 @@ from .carried import Arrival
 from .deadlines import deadline_of
 from .digests import Digests
 from .exec_launcher import restore_python_path
-from .home import Home, record_handling
+from .home import Home, linger_at, record_handling
 from .import_path import importing_target, resolve
 from .limits import apply_limits
 from .link_socket import LinkSocket
@@ -323,6 +323,7 @@ class HostedMain:
             return
         self._started = True
         record_handling(outcome.ref, self._black_box, self._peer.digests)
+        linger_at(outcome.ref, self._link)
         self._black_box.hosts(self._system.processes_hosted)
         self._black_box.state(BlackBoxState.READY)
         info = b"" if outcome.info is None else self._peer.encode(outcome.info)

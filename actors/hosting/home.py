@@ -16,6 +16,7 @@ from ...protocol.exits import Crash
 from ...protocol.host.log_lane import LogLane, pack_record
 from ...protocol.host.messages import LogRecord, Logs
 from ..crash_frames import OUR_FILES
+from ..dispatchers.thread import ThreadDispatcher
 from ..events import LogReceived, OutputCaptured
 from ..life import Life
 from ..ref import ActorRef
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .loop import IoLoop
     from .ports import Ports
 
-__all__ = ("Home", "record_handling")
+__all__ = ("Home", "linger_at", "record_handling")
 
 LOGS_AT_ONCE: Final = 256  # so many are written by who logs, without waiting for the I/O thread
 TEXT_MAX_CHARS: Final = 64 * 1024  # of one record
@@ -192,6 +193,13 @@ def record_handling(root: ActorRef, black_box: BlackBoxWriter, digests: Digests 
         return answer
 
     actor.on_receive = on_receive  # type: ignore[method-assign]
+
+
+def linger_at(root: ActorRef, link: LinkSocket) -> None:
+    """Have the root's own thread, if it has one, wait for the next message at the link itself. Runs in: that thread."""
+    life = root.cell
+    if isinstance(life, Life) and isinstance(life.dispatcher, ThreadDispatcher):
+        life.dispatcher.linger(life, link.read_here)
 
 
 async def _put_down_after(

@@ -75,6 +75,7 @@ class HostedProcess:
         self._loop = loop
         protocol = LinkProtocol(Side.PARENT, incarnation=self.incarnation, acknowledge_on_receipt=False)
         self._link = LinkSocket(loop, begun.sock, protocol, on_message=self._receive, on_end=self._link_ended)
+        peer.reads = self._link.read_here
         self._pipes = OutputPipes(system, loop, ref, (begun.stdout_fd, begun.stderr_fd))
         self.doorstep = doorstep = Doorstep(self._link, peer.refused, begun.waits_for)
         self.pace = peer.pace = Pace(

@@ -15,16 +15,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ...protocol.errors import LocalProtocolError, RemoteProtocolError
+from ...protocol.errors import LocalProtocolError
 from ...protocol.frames import Buffer
 from ...protocol.host.messages import Ask, LinkMessage, Logs, Parcel, Tell
 from ...protocol.host.protocol import LinkProtocol
 from ...protocol.host.states import State
 from ..clock import monotonic
-from .beside import BESIDE_BYTES, FLAGS, descriptors_in, explained
+from ..dispatchers.bell import Waiter
+from .beside import explained
 from .burst import taken
-from .carried import close_descriptors
 from .errors import OutboxFull
+from .link_reader import LinkReader
 from .loop import READ, WRITE, Interest, IoLoop
 from .os_process import wait_writable
 from .pieces import Pieces
@@ -32,8 +33,6 @@ from .pieces import Pieces
 __all__ = ("OUTBOX_MAX_BYTES", "LinkSocket")
 
 OUTBOX_MAX_BYTES: Final = 64 * 1024 * 1024  # four frames of the largest size; more means that the peer is stuck
-RECEIVE_BYTES: Final = 256 * 1024
-RECEIVE_FIRST_BYTES: Final = 32 * 1024  # while little comes: larger buffers cost malloc three system calls each
 _SLICE_BYTES: Final = 256 * 1024  # taken from the protocol at once, so that control can still overtake
 BURST_SECONDS: Final = 0.0002  # tells closer together than this are written together
 BURST_MESSAGES: Final = 256  # so many of a burst are written at once, whatever comes next
@@ -45,7 +44,7 @@ _BOUNDED: Final = (Tell, Ask)
 
 
 class LinkSocket:
-    """Reads and writes one socket. `on_message` and `on_end` run in the loop's thread.
+    """Reads and writes one socket. `on_end` runs in the loop's thread, `on_message` on that of whoever reads.
 
     `on_end` is called once: with None when the peer has closed its end, else the fault of the peer or `on_message`.
     """
@@ -64,11 +63,12 @@ class LinkSocket:
         self._loop = loop
         self._sock = sock
         self.protocol: Final = protocol
-        self.after_read: Callable[[], None] = lambda: None  # called in the loop's thread when messages have been taken
-        self._on_message = on_message
+        self.on_pause: Callable[[], None] = lambda: None  # called by whoever reads when messages have been taken
+        self.heard: Final = on_message
         self._on_end = on_end
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()  # guards all below, and the protocol
+        self._reader = LinkReader(self, sock, protocol, self._lock)
         self._pieces = Pieces()  # taken from the protocol, not yet by the socket
         self._waiting_bytes = 0
         self._blocked = False  # the loop waits for the socket to be writable
@@ -76,7 +76,6 @@ class LinkSocket:
         self._deferred = False  # the loop will write soon
         self._tells: deque[tuple[str, Buffer]] = deque()  # not yet given to the protocol; added to without the lock
         self._wrote_at = 0.0  # monotonic seconds
-        self._receive_bytes = RECEIVE_FIRST_BYTES
         self._open = True
         self._ended = False  # on_end has been called
         self.log_lane: Callable[[], Logs | None] | None = None  # gives what is written when nothing else is to be
@@ -109,6 +108,11 @@ class LinkSocket:
         with self._lock:
             if self._open and not self._blocked and self.protocol.has_data_to_send:
                 self._write()
+
+    def read_here(self, waiter: Waiter) -> None:
+        """Read on this thread, which waits for what comes. Runs in: any thread but the loop's; about a millisecond."""
+        if not self._loop.in_loop:
+            self._reader.read_here(waiter)
 
     def start(self) -> None:
         """Begin to read. Runs in: any thread."""
@@ -204,10 +208,10 @@ class LinkSocket:
     def drain(self) -> None:
         """Read what is left of a peer that has died. What goes wrong is the link's end. Runs in: the loop's thread."""
         try:
-            while not self._ended and self._read():
-                pass
+            if not self._ended:
+                self._reader.drain()
         except Exception as error:  # noqa: BLE001 - as in the loop: who drains it has more to do about the death
-            self._end(error)
+            self.ended(error)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written, at most `timeout` seconds; for a process about to leave."""
@@ -227,12 +231,12 @@ class LinkSocket:
     def close(self) -> None:
         """Stop reading and writing. Runs in: the loop's thread."""
         self._ended = True
+        self._reader.forget()
         with self._lock:
             if self._open:
                 self._open = False
                 self._forget_all()
-                for descriptor in self.protocol.give_back_descriptors():  # what has come, and whose message has not
-                    os.close(descriptor)
+                self._close_descriptors()
                 self._loop.forget(self._sock.fileno())
                 self._sock.close()
 
@@ -246,8 +250,41 @@ class LinkSocket:
         self.protocol.state = State.ENDED
         self._sock.close()
 
+    # What its reader needs.
+
+    @property
+    def turn(self) -> threading.Lock:
+        """Held by whoever reads."""
+        return self._reader.turn
+
+    def after_read(self) -> None:
+        """Say what is to be said after messages have been taken."""
+        self.on_pause()
+        self.write()
+
+    def hear(self, *, loop: bool) -> bool:
+        """Have the loop hear of the socket, or not hear of it. False: that is not possible (any more)."""
+        with self._lock:
+            if not self._open:
+                self._close_descriptors()  # of a message whose end has not come; it was closed while somebody read
+            if not self._open or self._ended:
+                return False
+            events = (READ if loop else 0) | (WRITE if self._awaits_room else 0)
+            return self._loop.hear(self._sock.fileno(), events)
+
+    def leave_to_loop(self) -> None:
+        """Have the loop read, whether there is anything or not."""
+        self._loop.call(lambda: self._ready(READ))
+
+    def ended(self, error: Exception | None) -> None:
+        """Tell, once, that there will be no more."""
+        if not self._ended:
+            self._ended = True
+            self._loop.forget(self._sock.fileno())
+            self._on_end(error)
+
     def _interest(self) -> Interest:
-        return Interest(self._sock.fileno(), self._ready, self._end)
+        return Interest(self._sock.fileno(), self._ready, self.ended)
 
     def _ready(self, events: int) -> None:
         if events & WRITE:
@@ -259,69 +296,14 @@ class LinkSocket:
                 if self._open and not self._blocked:
                     self._awaits_room = False
                     self._loop.watch(self._interest(), READ)
-        if events & READ and not self._ended:
-            self._read()
+        if self._ended:
+            self._reader.forget()
+        elif events & READ:
+            self._reader.read()
 
-    def _read(self) -> bool:
-        """Take what is there once. False: nothing was, or nothing ever will."""
-        wanted = self.protocol.reader.wanted()
-        beside: list[tuple[int, int, bytes]] = []
-        data, count, flags = b"", 0, 0
-        try:
-            if wanted is not None:
-                count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], BESIDE_BYTES, FLAGS)
-            else:
-                data, beside, flags, _ = self._sock.recvmsg(self._receive_bytes, BESIDE_BYTES, FLAGS)
-                count = len(data)
-                self._receive_bytes = RECEIVE_BYTES if count >= RECEIVE_FIRST_BYTES else RECEIVE_FIRST_BYTES
-        except BlockingIOError:
-            return False
-        except OSError:  # ECONNRESET and its like: it is gone, with words of ours unread
-            count = 0
-        if (beside or flags & socket.MSG_CTRUNC) and not self._receive_descriptors(beside, flags):
-            return False
-        if not count:
-            self._end(None)
-            return False
-        protocol = self.protocol
-        try:
-            with self._lock:
-                if wanted is not None:
-                    messages = protocol.receive_frames(protocol.reader.filled(count))
-                else:
-                    messages = protocol.receive_data(data)
-        except RemoteProtocolError as error:
-            self._end(error)
-            return False
-        coming = iter(messages)
-        try:
-            for message in coming:
-                self._on_message(message)
-        finally:
-            for message in coming:  # that failed, which is the end: nobody takes what has come behind it
-                close_descriptors(message)
-        if protocol.failure is not None:
-            self._end(protocol.failure)
-            return False
-        self.after_read()
-        self.write()
-        return True
-
-    def _receive_descriptors(self, beside: list[tuple[int, int, bytes]], flags: int) -> bool:
-        """Give the protocol what came beside the bytes. False: that was too much, and the link has ended."""
-        try:
-            with self._lock:
-                self.protocol.receive_descriptors(descriptors_in(beside), incomplete=bool(flags & socket.MSG_CTRUNC))
-        except RemoteProtocolError as error:
-            self._end(error)
-            return False
-        return True
-
-    def _end(self, error: Exception | None) -> None:
-        if not self._ended:
-            self._ended = True
-            self._loop.forget(self._sock.fileno())
-            self._on_end(error)
+    def _close_descriptors(self) -> None:  # with the lock held
+        for descriptor in self.protocol.give_back_descriptors():  # what has come, and whose message has not
+            os.close(descriptor)
 
     def _write(self) -> None:  # with the lock held
         log_frames = LOG_FRAMES
@@ -346,7 +328,7 @@ class LinkSocket:
                 self._forget_all()
                 if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
                     # As of too many descriptors under way. Else nobody reads any more, as whoever watches it will say.
-                    self._loop.call(partial(self._end, explained(error)))
+                    self._loop.call(partial(self.ended, explained(error)))
                 return
             self._waiting_bytes = max(0, self._waiting_bytes - sent)
 

@@ -7,7 +7,9 @@ Source: the self-pipe of asyncio and of libuv; one loop, so that no host needs a
 from __future__ import annotations
 
 import os
+import select
 import selectors
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +42,8 @@ class IoLoop:
         self._lock = threading.RLock()  # the collector may run a __del__ that calls, while this very thread holds it
         self._thread: threading.Thread | None = None
         self._awake = False  # a wake-up is under way
+        if sys.platform == "linux":
+            self._epoll: select.epoll | None = None
         self._closing = False
 
     @property
@@ -89,6 +93,20 @@ class IoLoop:
         else:
             self._selector.register(interest.fd, events, interest)
 
+    def hear(self, fd: int, events: int) -> bool:
+        """Hear of just these events of a watched descriptor, until it is watched anew. Runs in: any thread.
+
+        False: it is not watched, or this system cannot do that.
+        """
+        if sys.platform != "linux" or self._epoll is None:
+            return False
+        wanted = (select.EPOLLIN if events & READ else 0) | (select.EPOLLOUT if events & WRITE else 0)
+        try:
+            self._epoll.modify(fd, wanted)
+        except (OSError, ValueError):  # nobody watches it, or the loop has been closed
+            return False
+        return True
+
     def forget(self, fd: int) -> None:
         """Stop watching a descriptor, before it is closed. Runs in: the loop's thread, or before there is one."""
         if self._thread is not None and fd in self._selector.get_map():
@@ -105,12 +123,16 @@ class IoLoop:
                 return False
             self._thread = None  # nothing is watched any more
             self._selector.close()
+            if sys.platform == "linux" and self._epoll is not None:
+                self._epoll.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
         return True
 
     def _open(self) -> None:
         self._selector = selectors.DefaultSelector()
+        if sys.platform == "linux":  # a second handle of the same, since a selector keeps its own to itself
+            self._epoll = select.epoll.fromfd(os.dup(self._selector.fileno()))
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)

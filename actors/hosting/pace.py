@@ -31,7 +31,7 @@ LOOK_MAX_SECONDS: Final = 0.02  # the same if nothing moves, or far too much wai
 
 
 class Pace:
-    """Runs in: any thread, but for `after_read`: the I/O thread. Never blocks.
+    """Runs in: any thread, but for `after_read`: whoever reads the link. Never blocks.
 
     `backlog` says how many messages of the other side still wait, `kept` how many of ours that the link has not got.
     MailboxHigh and MailboxLow, of `whom`, are published when the window is used up, and when half of it is free again.
@@ -60,7 +60,7 @@ class Pace:
         self._patience = LOOK_SECONDS
         self._looks = False  # another look at the backlog is to come
         self.saturated = False
-        link.after_read = self.after_read
+        link.on_pause = self.after_read
 
     # Ours, on their way to the other side.
 
@@ -136,15 +136,24 @@ class Pace:
             self._patience = LOOK_SECONDS
         else:
             self._patience = min(2 * self._patience, LOOK_MAX_SECONDS)
+        self._look_later()
+
+    def _look_later(self) -> None:
         self._looks = True
         clock = self._system.clock
         clock.call_at(clock.now() + self._patience, lambda: self._loop.call(self._look_again))
 
     def _look_again(self) -> None:
-        self._looks = False
-        if not self._closed and self._link.protocol.has_unfinished:
-            self._settle()
-            self._link.write()
+        if not self._link.turn.acquire(blocking=False):
+            self._look_later()  # somebody reads at this moment, on a thread of his own
+            return
+        try:
+            self._looks = False
+            if not self._closed and self._link.protocol.has_unfinished:
+                self._settle()
+                self._link.write()
+        finally:
+            self._link.turn.release()
 
 
 def waiting_for(ref: ActorRef) -> int:

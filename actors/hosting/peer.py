@@ -57,7 +57,10 @@ from .tell_intake import take_tells
 from .ties import Ties
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...protocol.frames import Buffer
+    from ..dispatchers.bell import Waiter
     from ..system import ActorSystem
 
 __all__ = ("Outlet", "Peer")
@@ -90,6 +93,7 @@ class Peer:
     outlet: Outlet  # set before anything is sent
     pace: Pace  # as well
     digests: Digests | None = None  # set where messages have to be known again
+    reads: Callable[[Waiter], None] | None = None  # has whoever waits for an answer read the link by himself
 
     def __init__(self, system: ActorSystem, *, hosted: ActorRef | None = None) -> None:
         self.system = system
@@ -205,6 +209,7 @@ class Peer:
         with self._lock:
             number = next(self._ids) & 0xFFFFFFFF
             self._asks[number] = (future, ref, stopping)
+        future.reads = self.reads
         message = Ask(ref.urn, number, body, future.waits)
         try:
             self.outlet.send(Parcel(message, descriptors) if descriptors else message, ref)

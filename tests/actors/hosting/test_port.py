@@ -30,6 +30,7 @@ from regrow.actors.hosting.carried import Departure
 from regrow.protocol.codec import encode
 from regrow.protocol.errors import CodecError
 from regrow.protocol.exits import KILLED, NOPROC, NORMAL, Crash, Shutdown
+from regrow.protocol.ext import Refusal
 from regrow.protocol.limits import WINDOW_MESSAGES
 
 WAIT = 10.0  # seconds; only for what does not come
@@ -394,9 +395,9 @@ def test_one_that_is_being_sent_is_in_no_other_message_and_comes_back_if_it_is_n
     def say(_value: object) -> None:
         return None
 
-    with Departure(say) as one, pytest.raises(CodecError, match="about to be handed over"), Departure(say) as other:
+    with Departure(say) as one, pytest.raises(Refusal, match="about to be handed over"), Departure(say) as other:
         one.say(stage.first)
-        other.encode(stage.first)
+        other.say(stage.first)
     for descriptor in one.descriptors:
         os.close(descriptor)
     assert stage.first.state is PortState.MOVED
