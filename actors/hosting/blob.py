@@ -7,7 +7,6 @@ system: whatever is killed, the kernel frees the memory with its last holder.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import mmap
 import os
@@ -15,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from .closing import Closing
 
+if TYPE_CHECKING:
     from ...protocol.frames import Buffer
 
 __all__ = ("Blob", "BlobClosed")
@@ -37,7 +36,7 @@ class BlobClosed(ValueError):
         self.what = what
 
 
-class Blob:
+class Blob(Closing):
     """Bytes that are handed over, not copied. Sent in a message to another process they are the receiver's from then
     on, and gone here; `copy()` keeps a second handle on the same memory. Inside one process a message carries the blob
     itself.
@@ -144,18 +143,6 @@ class Blob:
         """Give a descriptor of it to be sent, sealed. Errors: BlobClosed, and as `seal`."""
         self.seal()
         return os.dup(self._here("to be sent"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):  # never opened, or at the end of the interpreter
-            self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "sealed" if self._sealed else "open"

@@ -18,9 +18,9 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from .closing import Closing
 from .errors import CountersFull, HostingError
 
 __all__ = ("COUNTERS_MAX", "ROWS_MAX", "Counters", "CountersClosed")
@@ -48,7 +48,7 @@ class CountersClosed(HostingError, ValueError):
         return f"{self.what}: expected counters that are still here, got some that were closed"
 
 
-class Counters:
+class Counters(Closing):
     """Numbers by name that only grow, added to and read in any process without a message: `Counters("done", "failed")`.
 
     Sent in a message, or given to a start, they are shared: the sender has them, too. A process that adds has one of
@@ -183,18 +183,6 @@ class Counters:
                 raise
         finally:
             os.close(inherited)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):  # never opened, or at the end of the interpreter
-            self.close()
 
     def __repr__(self) -> str:
         return f"<Counters {', '.join(self._places)}{': closed' if self.closed else ''}>"

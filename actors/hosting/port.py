@@ -7,22 +7,20 @@ Source: MessageChannel of the web and of Node; a port is moved as they are, by i
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from ...protocol.exits import NORMAL, ExitReason
 from ..named_ref import resolved
+from .closing import Closing
 from .errors import PortUnusable
 from .fork_guard import disown_in_forks
 from .port_states import TABLE, Act, PortState, Step
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..ref import ActorRef
     from ..told import Told
     from .port_link import PortLink
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ("Port", "PortClosed", "PortMessage")
 
 
-class Port:
+class Port(Closing):
     """One end of a private channel. `Port.pair()` gives both; what is told at one comes to the actor of the other.
 
     An end that nobody has opened may stand in a message, as a Blob may: sent to another process it is the receiver's
@@ -164,18 +162,6 @@ class Port:
         if self._link is None or self._state not in (PortState.OPEN, PortState.LOST):
             raise PortUnusable(what, PortState.OPEN, self._state)
         return self._link
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):  # never made, or at the end of the interpreter
-            self.close()
 
     def __repr__(self) -> str:
         return f"<Port, {self._state.value}>"
