@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import importlib
 import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -63,6 +64,8 @@ class _Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # `regrow tree | head`; click would call it a failure
+            if not _nobody_reads(sys.stdout.fileno()):
+                raise  # it was something else that broke
             with contextlib.suppress(OSError):  # what is in its buffer goes nowhere, without another error at the end
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return exit_codes.OK
@@ -70,6 +73,12 @@ class _Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _nobody_reads(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, 0)  # what has gone wrong is told unasked
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 @click.group(

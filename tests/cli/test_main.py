@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from regrow.cli import exit_codes
-from regrow.cli.main import VERBS, main, regrow
+from regrow.cli.main import VERBS, _nobody_reads, main, regrow
 
 ROOT = Path(__file__).parents[2]
 
@@ -208,3 +209,11 @@ def test_every_flag_has_an_environment_variable_and_is_documented(verb: str) -> 
             assert option.envvar.startswith("REGROW_")
             assert f"`{option.opts[0]}" in documented or option.opts[0] in documented
             assert option.envvar in documented or verb == "version"
+
+
+def test_a_broken_pipe_is_taken_for_the_readers_end_only_if_it_is_that_of_stdout() -> None:
+    read, write = os.pipe()
+    assert not _nobody_reads(write)
+    os.close(read)
+    assert _nobody_reads(write)
+    os.close(write)
