@@ -77,6 +77,8 @@ class _Word:
 
 
 _store_three: Final = Struct("@QQQ").pack_into
+_HANDLED: Final = _Word.HANDLED
+_SETTLED: Final = _Word.SETTLED
 _TAKEN_AT: Final = 8 * _Word.STARTED
 _PUT_DOWN_AT: Final = 8 * _Word.MESSAGE
 
@@ -170,7 +172,8 @@ class BlackBox:
     def handled(self) -> int:
         """Give how many messages of the host it is done with. Not after `close`."""
         words = self._words
-        return max(words[_Word.HANDLED], words[_Word.SETTLED])
+        by_root, by_all = words[_HANDLED], words[_SETTLED]
+        return by_root if by_root > by_all else by_all  # noqa: FURB136 - a third of the time
 
     def sample(self) -> Sample:
         """Read what has to be known to see whether it gets on. Not after `close`."""

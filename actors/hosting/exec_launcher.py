@@ -17,9 +17,17 @@ from .errors import LaunchFailed
 from .launcher import LaunchOutcome, LaunchRequest
 from .os_process import ProcessEnd, has_pidfd, lost_status, open_pidfd, signal_group, signal_process
 
-__all__ = ("BIND_NOW", "DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env", "restore_python_path")
+__all__ = ("ZYGOTE_ENV", "DirectProcess", "ExecLauncher", "interpreter_argv", "interpreter_env", "restore_python_path")
 
-BIND_NOW: Final = "LD_BIND_NOW"  # ld.so(8)
+ZYGOTE_ENV: Final = {
+    # ld.so(8): with its symbols bound now, or every fork binds them again, each in a page of its own.
+    "LD_BIND_NOW": "1",
+    # mallopt(3): what has held a large message holds the next one, or each page of that is faulted in again, which
+    # takes as long as all the rest. glibc alone would go there by itself, and further, but gives back too soon.
+    "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": str(8 * 1024 * 1024),
+}
+"""What a zygote is started with, and its forks inherit the effect of; they do not find it in their environment."""
 
 # The child puts this back into PYTHONPATH; unset means that there was none.
 _SAVED_PATH: Final = "REGROW_SAVED_PYTHONPATH"

@@ -116,13 +116,14 @@ class HostedProcess:
     @property
     def load(self) -> int:
         """How many messages it was given and is not done with, as its page says: a moment's value."""
-        if self.state is ProcessState.DEAD:
-            return 0
         try:
             handled = self._begun.black_box.handled()
-        except ValueError:  # it has died at this moment, and its page is closed
+        except ValueError:  # it has died, and its page is closed
             return 0
-        return max(0, self._link.said + self.doorstep.kept - handled)
+        load = self._link.said - handled
+        if not self.peer.straight:
+            load += self.doorstep.kept
+        return load if load > 0 else 0  # noqa: FURB136 - a third of the time
 
     @property
     def full(self) -> bool:

@@ -82,7 +82,7 @@ class HostedRef(ActorRef[Actor]):
 
     def load(self) -> int:
         """How many messages its process was given and is not done with; read from its page, so nobody is asked."""
-        process = self.process
+        process: HostedProcess | None = self._cell  # type: ignore[assignment]  # as in `process`
         return 0 if process is None else process.load
 
     def link_made(self, peer: ActorRef) -> None:

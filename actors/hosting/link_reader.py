@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ("LinkReader", "Shell")
 
 RECEIVE_BYTES: Final = 256 * 1024
+BODY_BYTES: Final = 1024 * 1024  # of a large message, whose place is there already
 RECEIVE_FIRST_BYTES: Final = 32 * 1024  # while little comes: larger buffers cost malloc three system calls each
 HERE_MS: Final = 1  # so long a thread waits at the socket; poll knows nothing shorter
 HERE_SECONDS: Final = 0.002  # so long it reads at most
@@ -214,7 +215,7 @@ class LinkReader:
         data, count, flags = b"", 0, 0
         try:
             if wanted is not None:
-                count, beside, flags, _ = self._sock.recvmsg_into([wanted[:RECEIVE_BYTES]], BESIDE_BYTES, FLAGS)
+                count, beside, flags, _ = self._sock.recvmsg_into([wanted[:BODY_BYTES]], BESIDE_BYTES, FLAGS)
             else:
                 data, beside, flags, _ = self._sock.recvmsg(self._receive_bytes, BESIDE_BYTES, FLAGS)
                 count = len(data)

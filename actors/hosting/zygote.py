@@ -26,7 +26,7 @@ from typing import Final
 
 from .child import HostedMain
 from .cradle import lie_in
-from .exec_launcher import BIND_NOW, restore_python_path
+from .exec_launcher import ZYGOTE_ENV, restore_python_path
 from .host_watch import HostWatch
 from .os_process import open_pidfd_or_end, signal_group, signal_process
 from .own_process import buffer_lines, dump_stacks_on_request, leave
@@ -232,7 +232,8 @@ class Zygote:
 def main() -> None:
     """Entry point of the process."""
     restore_python_path()
-    os.environ.pop(BIND_NOW, None)
+    for key in ZYGOTE_ENV:
+        os.environ.pop(key, None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the system; it will close our socket
     for signo in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(signo, signal.SIG_DFL)  # forks inherit it

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..clock import monotonic
-from .exec_launcher import BIND_NOW, interpreter_argv, interpreter_env
+from .exec_launcher import ZYGOTE_ENV, interpreter_argv, interpreter_env
 from .fork_guard import close_in_forks
 from .forked_process import ForkedProcess
 from .import_path import search_path
@@ -124,15 +124,14 @@ class ZygoteLink:
         self._wanted: dict[str, int] = {}  # modules that forks import, and how often that was needed
         self._children: dict[int, ForkedProcess] = {}  # not reaped
         self._waiting: deque[tuple[str, tuple[object, ...], tuple[int, ...]]] = deque()  # packets the socket refused
-        self._env = {key: value for key, value in os.environ.items() if key != BIND_NOW}  # as its forks find it
+        self._env = {key: value for key, value in os.environ.items() if key not in ZYGOTE_ENV}  # as its forks find it
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         close_in_forks(ours)
         with theirs:
             try:
                 self._popen = subprocess.Popen(
                     interpreter_argv("regrow.actors.hosting.zygote", str(theirs.fileno())),
-                    # With its symbols bound now, or every fork binds them again, each in a page of its own.
-                    env=interpreter_env({**self._env, BIND_NOW: "1"}, tuple(search_path())),
+                    env=interpreter_env({**ZYGOTE_ENV, **os.environ}, tuple(search_path())),
                     stdin=subprocess.DEVNULL,
                     stdout=2,
                     pass_fds=(theirs.fileno(),),
