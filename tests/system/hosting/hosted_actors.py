@@ -85,6 +85,7 @@ class Puppet(Actor):
             "path": sys.path,
             "pythonpath": os.environ.get("PYTHONPATH"),
             "env": os.environ.get("HOSTED_TEST"),
+            "malloc": os.environ.get("MALLOC_TRIM_THRESHOLD_"),
             "nice": os.nice(0),
             "sid": os.getsid(0),
             "fds": {int(fd.name) for fd in Path("/proc/self/fd").iterdir()},

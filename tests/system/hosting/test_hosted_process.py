@@ -96,6 +96,27 @@ def test_how_far_it_is_can_be_seen_without_asking_it(bench: Bench) -> None:
     assert ref.load() == 0
 
 
+def test_a_burst_arrives_whole_and_in_order_whatever_is_in_it(bench: Bench) -> None:
+    ref = bench.start()
+    inbox_ref, inbox = bench.mailbox()
+    said: list[object] = [number if number % 3 else (number, {number}, "x" * (number % 700)) for number in range(3_000)]
+    for value in said:
+        ref.tell(Order("tell", (inbox_ref, value)))
+    assert [inbox.get(timeout=WAIT) for _ in said] == said
+
+
+def test_who_is_killed_refuses_what_is_told_from_then_on_and_says_so(bench: Bench) -> None:
+    ref = bench.start()
+    ref.tell("heard")
+    ref.kill()
+    with pytest.raises(ActorDeadError):
+        ref.tell("too late")
+    assert bench.events.wait(DeadLetter).message == "too late"
+    end_of(bench, ref)
+    with pytest.raises(ActorDeadError):
+        ref.tell("far too late")
+
+
 def test_a_large_message_goes_both_ways(bench: Bench) -> None:
     ref = bench.start()
     body = os.urandom(5_000_000)
@@ -186,14 +207,16 @@ def test_a_start_gives_its_info_and_the_child_knows_who_it_is(bench: Bench) -> N
 def test_the_child_has_the_parents_directory_search_path_and_environment(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.start()  # a zygote is born with the environment of before
+    before = bench.start().ask(Order("facts"), timeout=WAIT)  # a zygote is born with the environment of before
+    assert before["malloc"] is None  # what a zygote is started with is its own affair
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
     monkeypatch.setenv("HOSTED_TEST", "yes")
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.syspath_prepend(str(tmp_path))
     facts = bench.start().ask(Order("facts"), timeout=WAIT)
     assert facts["cwd"] == str(tmp_path)
-    assert facts["env"] == "yes"
+    assert (facts["env"], facts["malloc"]) == ("yes", "1000000")
     assert facts["pythonpath"] == "/nowhere"
     assert facts["path"][0] == str(tmp_path)
 
