@@ -120,12 +120,13 @@ class Counters(Closing):
             row = self._row
             if row is None:
                 row = self._row = self._take_row()
-            place = self._places.get(name)
-            if place is None:
-                raise ValueError(f"Counters.add: expected one of {', '.join(self._places)}, got {name!r}")
             if count < 0:
                 raise ValueError(f"Counters.add: expected 0 or more of {name!r}, as it only grows, got {count}")
-            row[place] += count
+            try:
+                row[self._places[name]] += count
+            except KeyError:
+                known = ", ".join(self._places)
+                raise ValueError(f"Counters.add: expected one of {known}, got {name!r}") from None
 
     def read(self) -> Mapping[str, int]:
         """Give all sums, with what those have counted that have ended. Takes some microseconds; each sum is of another
