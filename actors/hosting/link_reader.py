@@ -113,23 +113,26 @@ class LinkReader:
         self._tries += 1
         if self._in_vain > IN_VAIN_MAX and self._tries % TRIED_AGAIN:
             return
-        if self._left or self._is_over or not self.turn.acquire(blocking=False):
+        if not self.turn.acquire(blocking=False):
             return
         try:
-            if not self._shell.hear(loop=False):
-                return
-            life = enter_life(None)  # it is not its code that sends what has come
-            try:
-                self._read_until_done(waiter)
-            except Exception as error:  # noqa: BLE001 - as in the loop: the link ends with it, and says so
-                self._over = (error,)
-            finally:
-                enter_life(life)
-                self._shell.hear(loop=True)
+            # Whoever has left something to the loop a moment ago: nothing is read before that is heard.
+            if not self._left and not self._is_over and self._shell.hear(loop=False):
+                self._read_in_silence(waiter)
         finally:
             self.turn.release()
         if self._left or self._is_over:
-            self._shell.leave_to_loop()
+            self._shell.leave_to_loop()  # which may have come while we had the turn
+
+    def _read_in_silence(self, waiter: Waiter) -> None:
+        life = enter_life(None)  # it is not its code that sends what has come
+        try:
+            self._read_until_done(waiter)
+        except Exception as error:  # noqa: BLE001 - as in the loop: the link ends with it, and says so
+            self._over = (error,)
+        finally:
+            enter_life(life)
+            self._shell.hear(loop=True)
 
     def forget(self) -> None:
         """Let go of what is left to the loop: nobody takes it any more. Runs in: the loop's thread."""

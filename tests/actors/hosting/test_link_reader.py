@@ -258,3 +258,16 @@ def test_what_was_left_to_a_loop_that_closes_the_link_is_let_go(ends: Ends) -> N
     hold.set()
     assert os.read(read, 1) == b"", "the descriptor is still open"
     os.close(read)
+
+
+@linux
+def test_nothing_is_read_before_what_was_left_to_the_loop_is_heard(ends: Ends) -> None:
+    hold, held = threading.Event(), threading.Event()
+    ends.loop.call(lambda: (held.set(), hold.wait(WAIT))[0])
+    held.wait(WAIT)
+    ends.link._reader._left.append(tell(b"1"))  # by one whose turn has just ended
+    ends.say(tell(b"2"))
+    ends.here().join(WAIT)
+    assert ends.heard.empty()
+    hold.set()
+    assert [ends.next(), ends.next()] == [(b"1", LOOP), (b"2", LOOP)]
