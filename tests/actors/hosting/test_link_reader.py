@@ -13,6 +13,7 @@ import pytest
 
 from regrow.actors.dispatchers.bell import Bell
 from regrow.actors.hosting import link_reader
+from regrow.actors.hosting.link_reader import LinkReader
 from regrow.actors.hosting.link_socket import LinkSocket
 from regrow.actors.hosting.loop import IoLoop
 from regrow.protocol.exits import SHUTDOWN
@@ -102,6 +103,22 @@ class Ends:
 
     def _ended(self, error: Exception | None) -> None:
         self.heard.put(Heard(error or END, threading.current_thread().name))
+
+
+class Late:
+    """The turn of a reader, had right after somebody who has left something to the loop."""
+
+    def __init__(self, reader: LinkReader) -> None:
+        self._reader = reader
+        self._turn = reader.turn
+
+    def acquire(self, *, blocking: bool) -> bool:
+        if threading.current_thread().name != LOOP:
+            self._reader._left.append(tell(b"1"))
+        return self._turn.acquire(blocking=blocking)
+
+    def release(self) -> None:
+        self._turn.release()
 
 
 @pytest.fixture
@@ -261,12 +278,12 @@ def test_what_was_left_to_a_loop_that_closes_the_link_is_let_go(ends: Ends) -> N
 
 
 @linux
-def test_nothing_is_read_before_what_was_left_to_the_loop_is_heard(ends: Ends) -> None:
+def test_nothing_is_read_before_what_was_left_to_the_loop_is_heard(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     hold, held = threading.Event(), threading.Event()
     ends.loop.call(lambda: (held.set(), hold.wait(WAIT))[0])
     held.wait(WAIT)
-    ends.link._reader._left.append(tell(b"1"))  # by one whose turn has just ended
     ends.say(tell(b"2"))
+    monkeypatch.setattr(ends.link._reader, "turn", Late(ends.link._reader))
     ends.here().join(WAIT)
     assert ends.heard.empty()
     hold.set()
