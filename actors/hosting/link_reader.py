@@ -49,7 +49,7 @@ _FOR_ANYBODY: Final = frozenset((Reply, Tell, Tells, Ask))  # what any thread ma
 class Shell(Protocol):
     """What a reader needs of the link that it reads for."""
 
-    def heard(self, message: LinkMessage) -> None:
+    def heard(self, message: LinkMessage, /) -> None:
         """Take a message."""
 
     def after_read(self) -> None:
