@@ -100,6 +100,7 @@ class PortLink:
         self._peer = peer = _PortPeer(_Inlet(port, life))
         self.far = far = _Far(peer, _OPENER, "port")
         peer.outlet = self._link
+        peer.reads = self._link.read_here
         peer.pace = Pace(self._link, loop, life.system, whom=lambda: far, backlog=peer.backlog)
 
     def act(self, act: Act, reason: ExitReason) -> None:
