@@ -7,6 +7,7 @@ Third-party entry point: websockets' threading client.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import struct
@@ -184,6 +185,7 @@ class Dialer:
                 close_timeout=CLOSE_SECONDS,
                 max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
                 ssl=self._ssl,
+                logger=_quiet_logger(),
             ) as websocket:
                 # A gateway that no longer reads: without this, whoever sends would wait for TCP's quarter of an hour,
                 # and the heartbeat, which would notice, waits behind it.
@@ -212,6 +214,13 @@ class Dialer:
                 wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(closed))
         except RemoteProtocolError as error:
             wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(error))
+
+
+def _quiet_logger() -> logging.Logger:
+    """Make the logger of one connection. Below INFO the library logs the frames themselves, and so our token."""
+    quiet = logging.Logger("websockets.client", logging.INFO)  # noqa: LOG001 - not registered: nothing global changes
+    quiet.parent = logging.getLogger()
+    return quiet
 
 
 def loss_of_error(error: Exception) -> Loss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -149,6 +150,15 @@ def test_a_fatal_error_is_given_up_with_its_code(stage: Stage) -> None:
     session.say(ErrorMessage(scope="connection", code="unauthorized", text="bad token", fatal=True))
     assert stage.phase("refused").code == "unauthorized"
     assert stage.gateway.sessions.empty()
+
+
+def test_the_frame_with_the_token_is_not_logged_at_any_level(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    stage.begin()
+    stage.introduce()
+    stage.gateway.session().admit()
+    stage.phase("ready")
+    assert [record for record in caplog.records if record.name == "websockets.client"] == []
 
 
 def test_a_refusal_that_may_pass_is_met_with_another_try(stage: Stage) -> None:
