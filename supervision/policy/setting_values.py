@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -36,6 +37,10 @@ _SECONDS: Final = frozenset(
 )
 
 
+_SECRET: Final = re.compile(r"token|secret|passw|credential|(api|private|access)_?key", re.IGNORECASE)
+"""What people call that which is not for others' eyes: these values of `kwargs` and `env` are not shown."""
+
+
 def child_values(child: ChildSpec, parent: AnySpec, inner: AnySpec | None = None) -> Values:
     """Give what a child is told; `inner`: its own spec, if it is a supervisor and that is known."""
     command = program_of(child)
@@ -46,7 +51,10 @@ def child_values(child: ChildSpec, parent: AnySpec, inner: AnySpec | None = None
         if child.start.args:
             yield ("args",), [_plain(item) for item in child.start.args]
         if child.start.kwargs:
-            yield ("kwargs",), {str(key): _plain(value) for key, value in child.start.kwargs.items()}
+            yield (
+                ("kwargs",),
+                {str(key): _unless_secret(str(key), _plain(value)) for key, value in child.start.kwargs.items()},
+            )
     yield ("type",), child.type.value if inner is None else word_of(inner)
     yield ("restart",), child.restart.value
     yield ("shutdown",), _shutdown(child.effective_shutdown)
@@ -61,7 +69,7 @@ def child_values(child: ChildSpec, parent: AnySpec, inner: AnySpec | None = None
         yield ("dispatcher",), child.dispatcher
         yield from ((("limits", item.name), getattr(child.limits, item.name)) for item in fields(Limits))
         return
-    yield from ((("env", key), value) for key, value in command.env.items())
+    yield from ((("env", key), _unless_secret(key, value)) for key, value in command.env.items())
     yield ("cwd",), command.cwd
     yield ("ready",), plain_readiness(command.ready)
     yield ("ready_timeout",), command.ready_timeout
@@ -111,6 +119,12 @@ def shown(key: str, value: object) -> str:
     if isinstance(value, list):
         return " ".join(format_duration(item) if last == "steps" else str(item) for item in value)
     return str(value)
+
+
+def _unless_secret(name: str, value: object) -> object:
+    """Give the value, or a word instead if its name says that it is a secret; numbers and flags are none."""
+    hidden = _SECRET.search(name) and value is not None and not isinstance(value, int | float)
+    return "(hidden)" if hidden else value
 
 
 def _backoff(key: str, delays: Delays) -> Values:

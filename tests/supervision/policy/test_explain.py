@@ -280,3 +280,22 @@ def test_who_runs_a_child_comes_with_the_line_that_says_it() -> None:
     assert lines(explained(text, "shop/db"), "dispatcher") == ["dispatcher = pool  p.toml:7  preset.small.dispatcher"]
     assert lines(explained(text, "shop/pool"), "dispatcher") == ["dispatcher = that of its class  default"]
     assert "dispatcher" not in explained(text, "shop/cache")
+
+
+def test_what_is_called_a_secret_is_not_shown() -> None:
+    text = """\
+[tree]
+name = "shop"
+[[tree.child]]
+id = "gateway"
+start = "json.decoder:JSONDecoder"
+kwargs = { token = "s3cr3t", tokens = 5, key_file = "keys", strict = true }
+[[tree.child]]
+id = "db"
+command = ["postgres"]
+env = { PGPASSWORD = "s3cr3t", PGUSER = "ann" }
+"""
+    kwargs = explained(text, "shop/gateway")["kwargs"].value
+    assert kwargs == {"token": "(hidden)", "tokens": 5, "key_file": "keys", "strict": True}
+    env = explained(text, "shop/db")
+    assert (env["env.PGPASSWORD"].value, env["env.PGUSER"].value) == ("(hidden)", "ann")
