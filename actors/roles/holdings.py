@@ -6,7 +6,7 @@ What lives here: the settings of a connection and the pure ledger of requests. W
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...protocol.session.messages import Connect, InFlight
 from ..child_spec import Delays
@@ -19,7 +19,7 @@ class ConnectionSettings:
     """Where to, as whom, and how often to try."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
     instance: str
     name: str
     functions: tuple[str, ...]

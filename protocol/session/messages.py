@@ -112,7 +112,7 @@ class Connect:
     """
 
     role: Literal["worker", "client"]
-    token: str
+    token: str = field(repr=False)
     instance: str
     epoch: int = 0
     name: str = ""

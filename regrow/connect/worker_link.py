@@ -6,7 +6,7 @@ process's side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from regrow.actors import ActorRef, ChildSpec, Grace, Start
 from regrow.actors.roles.connection import Connection
@@ -45,7 +45,7 @@ class LinkConfig:
     """Everything that a link is told, as plain values. Shape: seconds and bytes."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
     instance: str
     name: str
     functions: tuple[str, ...]
