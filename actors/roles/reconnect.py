@@ -13,8 +13,8 @@ from ..child_spec import Delays
 
 __all__ = ("GiveUp", "Loss", "ReconnectPolicy", "Retry", "loss_of_close", "loss_of_refusal", "loss_of_status")
 
-FATAL_CLOSE_CODES: Final = frozenset({4400, 4401, 4409})
-"""Bad Connect, unauthorized, stale epoch: the same Connect would be refused again."""
+FATAL_CLOSE_CODES: Final = frozenset({4400, 4401, 4403, 4409})
+"""Bad Connect, unauthorized, out of scope, stale epoch: the same Connect would be refused again."""
 
 _RETRY_AFTER_MAX: Final = 300.0  # seconds; a gateway's wish beyond it is taken for a mistake
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import duration, log_options
+from regrow.cli.options import duration, key_file_option, log_options
 
 if TYPE_CHECKING:
     from regrow.cli.logs import LogFormat
@@ -33,6 +34,9 @@ __all__ = ("command",)
     envvar="REGROW_TOKEN",
     show_envvar=True,
     help="What workers and clients have to know; may be given several times.",
+)
+@key_file_option(
+    "Keys of the signed tokens that are good here, as `regrow token new-key` makes it; SIGHUP reads it again."
 )
 @click.option(
     "--store",
@@ -74,6 +78,7 @@ def command(  # one for each option
     host: str,
     port: int,
     token: tuple[str, ...],
+    key_file: Path | None,
     store: str,
     heartbeat_interval: float,
     lease: float,
@@ -87,6 +92,7 @@ def command(  # one for each option
     """
     from regrow.cli.logs import configure_log
     from regrow.connect.broker.settings import BrokerSettings
+    from regrow.connect.errors import KeyFileError
     from regrow.connect.gateway import Gateway
     from regrow.connect.gateway_options import GatewayOptions
     from regrow.connect.store.locator import store_named
@@ -94,8 +100,8 @@ def command(  # one for each option
     try:
         broker = BrokerSettings(heartbeat_interval=heartbeat_interval, lease=lease)
         options = GatewayOptions(broker=broker, drain_timeout=drain_timeout)
-        gateway = Gateway(host, port, token=token, store=store_named(store), options=options)
-    except ValueError as error:
+        gateway = Gateway(host, port, token=token, keys=key_file, store=store_named(store), options=options)
+    except (ValueError, KeyFileError) as error:
         raise click.UsageError(str(error)) from error
     end_log = configure_log(log_level, log_format)
     try:

@@ -11,7 +11,16 @@ from typing import Any, Final, TypeVar
 
 import click
 
-__all__ = ("LOG_LEVELS", "app_dir_option", "control_option", "duration", "json_option", "log_options", "watchdog")
+__all__ = (
+    "LOG_LEVELS",
+    "app_dir_option",
+    "control_option",
+    "duration",
+    "json_option",
+    "key_file_option",
+    "log_options",
+    "watchdog",
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +72,18 @@ def control_option(text: str) -> Callable[[F], F]:
     """--control, for both ends of the socket."""
     return click.option(
         "--control", type=click.Path(path_type=Path), envvar="REGROW_CONTROL", show_envvar=True, help=text
+    )
+
+
+def key_file_option(text: str, *, required: bool = False) -> Callable[[F], F]:
+    """--key-file, for who checks signed tokens and who makes them."""
+    return click.option(
+        "--key-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        required=required,
+        envvar="REGROW_KEY_FILE",
+        show_envvar=True,
+        help=text,
     )
 
 

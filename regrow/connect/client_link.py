@@ -42,6 +42,8 @@ __all__ = ("ClientLink",)
 _MISTAKES: Final = (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, RemoteProtocolError)
 """What a connection may end with and be made again."""
 
+_OF_TOKENS: Final = frozenset({"unauthorized", "out_of_scope", "token_expired"})
+
 
 class ClientLink:
     """Runs in: one loop, as the task of `run`. `say` may be called whether or not there is a connection."""
@@ -164,7 +166,7 @@ class ClientLink:
             case ErrorMessage(scope="connection", code=code, text=text, fatal=fatal):
                 self.trouble = f"{code}: {text}"
                 if fatal:
-                    self.refused = Unauthorized(code, text) if code == "unauthorized" else Refused(code, text)
+                    self.refused = Unauthorized(code, text) if code in _OF_TOKENS else Refused(code, text)
             case _:
                 self._on_message(message)
 

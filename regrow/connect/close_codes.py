@@ -14,6 +14,7 @@ __all__ = (
     "HEARTBEATS_MISSED",
     "INTERNAL_ERROR",
     "NORMAL",
+    "OUT_OF_SCOPE",
     "PROTOCOL_ERROR",
     "RESTARTING",
     "SLOW_CONSUMER",
@@ -34,10 +35,11 @@ RESTARTING: Final = 1012  # IANA registry: service restart; come back, with jitt
 TRY_LATER: Final = 1013  # IANA registry: overloaded
 BAD_CONNECT: Final = 4400
 UNAUTHORIZED: Final = 4401
+OUT_OF_SCOPE: Final = 4403
 HANDSHAKE_TIMEOUT: Final = 4408
 STALE_EPOCH: Final = 4409
 SUPERSEDED: Final = 4410
 HEARTBEATS_MISSED: Final = 4411
 SLOW_CONSUMER: Final = 4412
 
-FATAL: Final = frozenset({BAD_CONNECT, UNAUTHORIZED, STALE_EPOCH})
+FATAL: Final = frozenset({BAD_CONNECT, UNAUTHORIZED, OUT_OF_SCOPE, STALE_EPOCH})

@@ -4,6 +4,7 @@ RegrowError
 ├── StoreError(where, why)                    a store could not be opened, read or written
 └── ConnectError
     ├── GatewayStartError(host, port, why)    the gateway could not begin
+    ├── KeyFileError(path, why)               the keys of signed tokens could not be read or written
     ├── GatewayUnreachable(url, why)          no connection to the gateway in time; it may be worth another try
     ├── Refused(code, text)                   the gateway does not want this peer, and says why; no try will help
     │   ├── Unauthorized
@@ -21,6 +22,7 @@ RegrowError
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from regrow.protocol.errors import RegrowError
@@ -39,6 +41,7 @@ __all__ = (
     "GatewayStartError",
     "GatewayUnreachable",
     "InvocationFailed",
+    "KeyFileError",
     "LeaseLost",
     "NotImportable",
     "Quarantined",
@@ -70,6 +73,18 @@ class GatewayStartError(ConnectError):
         return f"gateway cannot listen on {self.host}:{self.port}: {self.why}"
 
 
+class KeyFileError(ConnectError):
+    """The keys of signed tokens could not be read from `path`, or written to it. `why` never quotes a secret."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, why)
+        self.path = path
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"key file {self.path}: {self.why}"
+
+
 class GatewayUnreachable(ConnectError):
     """There was no connection to the gateway at `url` in time; `why` is the last thing that went wrong."""
 
@@ -95,7 +110,7 @@ class Refused(ConnectError):
 
 
 class Unauthorized(Refused):
-    """The token is not valid there."""
+    """The token is not valid there, or any more (`token_expired`), or is not for this role (`out_of_scope`)."""
 
 
 class UnsupportedVersion(Refused):

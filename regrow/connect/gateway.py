@@ -12,6 +12,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Callable, Iterable
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -20,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from regrow.actors.clock import SystemClock
 from regrow.connect import close_codes
-from regrow.connect.auth import Tokens
+from regrow.connect.auth import Doorkeeper
 from regrow.connect.broker import (
     BrokerCore,
     Disconnect,
@@ -35,13 +36,14 @@ from regrow.connect.broker import (
 )
 from regrow.connect.commits import Commits
 from regrow.connect.delivery import RETRY_FLUSH, Delivery
-from regrow.connect.door import SHOWN_CHARS, TurnedAway, close_code_of, hear_connect, is_loopback
+from regrow.connect.door import TurnedAway, close_code_of, hear_connect, is_loopback, name_of, objection_to, subjects_of
 from regrow.connect.errors import GatewayStartError
 from regrow.connect.gateway_http import Readiness, answer
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.listener import Listener
 from regrow.connect.loop_lag import LoopLag
 from regrow.connect.peer import Peer
+from regrow.connect.signed_tokens import KeyRing
 from regrow.connect.store import MemoryStore, Store, StoreError
 from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.session.messages import (
@@ -72,6 +74,7 @@ class Gateway:
         port: int = 0,
         *,
         token: str | Iterable[str] = (),
+        keys: KeyRing | str | PathLike[str] | None = None,
         store: Store | None = None,
         options: GatewayOptions | None = None,
     ) -> None:
@@ -79,9 +82,9 @@ class Gateway:
         self.port = port
         self.id: Final = f"gw-{uuid.uuid4().hex[:12]}"
         self.options: Final = GatewayOptions() if options is None else options
-        self._tokens = Tokens(token)
         self._store: Store = MemoryStore() if store is None else store
         self._clock = SystemClock()
+        self.doorkeeper: Final = Doorkeeper(token, keys, self._clock.epoch)
         self._lag = LoopLag()
         self._peers: dict[str, Peer] = {}
         self._next_peer = 0
@@ -111,8 +114,8 @@ class Gateway:
         """Open the store and listen. Errors: GatewayStartError, StoreError."""
         if self._listener is not None:
             raise GatewayStartError(self.host, self.port, "this gateway was started before")
-        if not self._tokens and not self.options.allow_anonymous and not is_loopback(self.host):
-            why = "expected a token, or allow_anonymous, to listen beyond this machine, got none"
+        if not self.doorkeeper and not self.options.allow_anonymous and not is_loopback(self.host):
+            why = "expected a token, keys, or allow_anonymous, to listen beyond this machine, got none"
             raise GatewayStartError(self.host, self.port, why)
         loop = self._loop = asyncio.get_running_loop()
         self._ended, self._idle = loop.create_future(), asyncio.Event()
@@ -180,6 +183,7 @@ class Gateway:
             "uptime_s": round(self._loop.time() - self._started, 3),
             "store": str(self._store),
             "connections": len(self._peers),
+            "subjects": subjects_of(self._peers.values()),
             "messages_received": self._messages_in,
             "loop_lag_worst_ms": round(self._lag.worst * 1000, 3),
             "loop_lag_recent_ms": round(self._lag.recent() * 1000, 3),
@@ -288,14 +292,18 @@ class Gateway:
             self._arm("flush", now + RETRY_FLUSH, self._flush)
 
     def _sweep(self) -> None:
-        """Let go of peers that have missed their heartbeats."""
+        """Let go of peers that have missed their heartbeats, or whose token is not good any more."""
         now = self._loop.time()
-        for peer in list(self._peers.values()):
-            if peer.joined and peer.closing is None and peer.session.beat_missed(now):
+        for peer in [peer for peer in self._peers.values() if peer.joined and peer.closing is None]:
+            if peer.session.beat_missed(now):
                 silent = peer.session.silent_for(now)
                 logger.warning("{} is gone: silent for {:.3f} s", peer, silent)
                 self._gone(peer)
                 self._reject(peer, close_codes.HEARTBEATS_MISSED, "heartbeats_missed", f"silent for {silent:.3f} s")
+            elif away := objection_to(peer, self.doorkeeper):
+                logger.warning("{} is let go: {}", peer, away)
+                self._gone(peer)
+                self._reject(peer, away.close_code, away.name, away.text, fatal=away.fatal)
         interval = min(1.0, self.options.broker.heartbeat_interval / 4)
         self._arm("sweep", now + interval, self._sweep)
 
@@ -338,8 +346,8 @@ class Gateway:
     async def _admit(self, peer: Peer) -> None:
         """Say Hello, hear Connect, and let the peer in. Errors: TurnedAway."""
         self._say(peer.connection, Hello(gateway=self.id))
-        connect = await hear_connect(peer, self._tokens, self.options.handshake_timeout)
-        peer.name = f"{connect.role} {(connect.name or connect.instance)[:SHOWN_CHARS]!r}"
+        connect = await hear_connect(peer, self.doorkeeper, self.options.handshake_timeout)
+        peer.name = name_of(peer, connect)
         peer.joined = True
         logger.debug("= {} joins", peer)
         self._feed(PeerJoined(peer.connection, connect))

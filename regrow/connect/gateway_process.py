@@ -99,18 +99,23 @@ class GatewayActor(Actor):
         return await asyncio.shield(asyncio.wrap_future(self._asked))
 
 
-def gateway_start(
+def gateway_start(  # noqa: PLR0913 - one for each thing that a gateway may be told
     host: str = "127.0.0.1",
     port: int = 0,
     *,
     token: str | Sequence[str] = (),
+    key_file: str | None = None,
     store: str = "memory",
     heartbeat_interval: float = 5.0,
     lease: float = 30.0,
     drain_timeout: float = 25.0,
 ) -> Start:
-    """Give the start of a gateway, made anew for every life. Errors: ValueError for values that make no sense."""
+    """Give the start of a gateway, made anew for every life.
+
+    What a Start is given is seen by whoever looks at the tree: prefer a `key_file` to a `token`.
+    Errors: ValueError for values that make no sense; KeyFileError.
+    """
     broker = BrokerSettings(heartbeat_interval=heartbeat_interval, lease=lease)
     options = GatewayOptions(broker=broker, drain_timeout=drain_timeout)
-    gateway = Gateway(host, port, token=token, store=store_named(store), options=options)
+    gateway = Gateway(host, port, token=token, keys=key_file, store=store_named(store), options=options)
     return Start(GatewayActor, (gateway,))

@@ -1,4 +1,4 @@
-"""A gateway as a program: runs until a signal, drains, and says how it ended."""
+"""A gateway as a program: runs until a signal, drains, and says how it ended. SIGHUP has it read its keys again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from loguru import logger
+
+from regrow.connect.errors import KeyFileError
 from regrow.connect.gateway import Gateway
 
 __all__ = ("GatewayEnd", "run_gateway")
@@ -28,6 +32,8 @@ def run_gateway(
 ) -> GatewayEnd:
     """Start a gateway and block until it has stopped. The first signal drains it, the second one stops it now.
 
+    If it has a key file, SIGHUP has it read that again.
+
     Runs in: the main thread, if `signals` are given; it owns their handlers meanwhile.
     Errors: GatewayStartError, StoreError.
     """
@@ -39,16 +45,28 @@ async def _run(
 ) -> GatewayEnd:
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[int] = asyncio.Queue()
-    for signo in signals:
-        loop.add_signal_handler(signo, arrived.put_nowait, int(signo))
+    handlers = {signo: partial(arrived.put_nowait, int(signo)) for signo in signals}
+    if signals and gateway.doorkeeper.file is not None:
+        handlers[signal.SIGHUP] = partial(_reload_keys, gateway)
+    for signo, handler in handlers.items():
+        loop.add_signal_handler(signo, handler)
     try:
         await gateway.start()
         if on_ready is not None:
             on_ready(gateway)
         return await _until_the_end(gateway, arrived)
     finally:
-        for signo in signals:
+        for signo in handlers:
             loop.remove_signal_handler(signo)
+
+
+def _reload_keys(gateway: Gateway) -> None:
+    try:
+        gateway.doorkeeper.reload()
+    except KeyFileError as error:
+        logger.error("the keys stay as they are: {}", error)
+    else:
+        logger.info("the keys are those of {} now", gateway.doorkeeper.file)
 
 
 async def _until_the_end(gateway: Gateway, arrived: asyncio.Queue[int]) -> GatewayEnd:

@@ -22,6 +22,8 @@ from regrow.protocol.session.messages import ErrorMessage, Invoke, Settled
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
+    from regrow.connect.auth import Right
+
 __all__ = ("Peer",)
 
 _HIGH_WATER_BYTES: Final = 1024 * 1024  # in the transport's own buffer; beyond it messages wait in `_unsent`
@@ -37,6 +39,7 @@ class Peer:
         "connection",
         "joined",
         "name",
+        "right",
         "session",
         "stalled_since",
         "unsent_bytes",
@@ -50,6 +53,7 @@ class Peer:
         self.joined = False  # the broker knows of it
         self.closing: asyncio.Task[None] | None = None  # set once the close is under way
         self.name = ""  # for people, set when it joins
+        self.right: Right | None = None  # set when its Connect is accepted
         self.stalled_since: float | None = None  # set while the socket takes less than there is
         self.behind_since: float | None = None  # set while more is unsent than a peer may have
         self.unsent_bytes = 0  # encoded, beside the arguments and results that are the broker's

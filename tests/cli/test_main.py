@@ -198,12 +198,13 @@ def test_the_documented_exit_codes_are_those_of_the_code() -> None:
     assert documented == {str(code): meaning for code, meaning in exit_codes.MEANINGS.items()}
 
 
-@pytest.mark.parametrize("verb", ["run", "check", "explain", "ps", "reload", "schema", "tree", "version"])
+@pytest.mark.parametrize("verb", ["run", "check", "explain", "ps", "reload", "schema", "token", "tree", "version"])
 def test_every_flag_has_an_environment_variable_and_is_documented(verb: str) -> None:
     command = regrow.get_command(click.Context(regrow), verb)
     assert command is not None
     documented = (ROOT / "docs/reference/cli.md").read_text()
-    for option in command.params:
+    under = command.commands.values() if isinstance(command, click.Group) else [command]
+    for option in (option for each in under for option in each.params):
         if isinstance(option, click.Option):
             assert isinstance(option.envvar, str)
             assert option.envvar.startswith("REGROW_")

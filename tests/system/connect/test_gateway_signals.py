@@ -13,7 +13,7 @@ from regrow.protocol.session.messages import Drain, Invoke, Success
 from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop
 
 
-async def program(path: Path, *more: str) -> tuple[Process, str]:
+async def program(path: Path, *more: str, stderr: int | None = None) -> tuple[Process, str]:
     """Start a gateway and give it and its url."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -26,6 +26,7 @@ async def program(path: Path, *more: str) -> tuple[Process, str]:
         "--log-level=WARNING",
         *more,
         stdout=PIPE,
+        stderr=stderr,
     )
     assert process.stdout is not None
     line = (await process.stdout.readline()).decode()
