@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,10 +107,17 @@ def test_of_a_flood_on_stderr_the_last_64_kib_are_kept_as_whole_lines(bench: Ben
 
 
 def test_what_was_told_to_one_that_never_heard_is_a_dead_letter(bench: Bench) -> None:
+    hold = threading.Event()
+
+    def hold_up() -> None:
+        hold.wait(WAIT)
+
+    bench.system.hosting.loop.call(hold_up)  # nobody hears the process say that it hears
     bench.begin(bench.spec())
     ref = bench.system.relations.living()[0]
     ref.tell("to whom it may concern")
     ref.kill()
+    hold.set()
     letter = bench.events.wait(DeadLetter)
     assert (letter.to, letter.message) == (ref, "to whom it may concern")
 
