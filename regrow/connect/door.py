@@ -70,6 +70,9 @@ async def hear_connect(peer: Peer, doorkeeper: Doorkeeper, seconds: float) -> Co
     except TimeoutError:
         text = f"expected Connect within {seconds} s, got none"
         raise TurnedAway(close_codes.HANDSHAKE_TIMEOUT, "handshake_timeout", text) from None
+    except RemoteProtocolError as error:
+        error.got = f"{type(error.got).__name__}, not shown"  # a Connect gone wrong has the token in it all the same
+        raise
     if not isinstance(message, Connect):
         text = f"expected Connect, got {type(message).__name__}"
         raise TurnedAway(close_codes.PROTOCOL_ERROR, "protocol_error", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from regrow.actors import SystemClock
@@ -92,6 +93,33 @@ async def test_all_that_is_wrong_with_a_token_is_told_in_the_same_words(log: lis
     assert set(answers.values()) == {("unauthorized", True, close_codes.UNAUTHORIZED, "the token is not valid here")}
     assert any("that of 'late' has expired" in line for line in log)
     assert not any("regrow1." in line for line in log)
+
+
+def broken(text: str) -> dict[str, bytes]:
+    """Connects gone wrong, each with the token in it."""
+    fields = {"role": "worker", "token": text, "instance": "i"}
+    whole = encode_message(Connect(role="worker", token=text, instance="i"))
+    return {
+        "cut off": whole[:-3],
+        "too long": whole + b"x",
+        "three parts": msgpack.packb(["connect", fields, 1]),
+        "a map": msgpack.packb({"connect": fields}),
+        "fields in a list": msgpack.packb(["connect", [fields]]),
+        "a token of bytes": msgpack.packb(["connect", fields | {"token": text.encode()}]),
+        "a token elsewhere": msgpack.packb(["connect", fields | {"in_flight": text}]),
+    }
+
+
+@on_a_loop
+async def test_a_connect_gone_wrong_is_not_quoted_since_the_token_is_in_it(log: list[str]) -> None:
+    async with gateway(token="hunter2") as running:
+        for name, data in broken("hunter2").items():
+            async with raw(running.url) as ws:
+                await ws.send(data)
+                error, _ = await last_words(ws)
+            assert (error.code, "not shown" in error.text) == ("protocol_error", True), name
+    assert len(log) == len(broken(""))
+    assert not any("hunter2" in line for line in log)
 
 
 @on_a_loop
