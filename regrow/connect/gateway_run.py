@@ -66,7 +66,7 @@ def _reload_keys(gateway: Gateway) -> None:
     except KeyFileError as error:
         logger.error("the keys stay as they are: {}", error)
     else:
-        logger.info("the keys are those of {} now", gateway.doorkeeper.file)
+        logger.info("the keys in {} hold from now on", gateway.doorkeeper.file)
 
 
 async def _until_the_end(gateway: Gateway, arrived: asyncio.Queue[int]) -> GatewayEnd:
