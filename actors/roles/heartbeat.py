@@ -149,7 +149,7 @@ class Heartbeat(Actor):
         self._statistics.add(now - due, schedule.beaten(now))
         self._recent.append((due, now - due))
         self._arm(schedule)
-        self._report(now, schedule.interval)
+        self._report(now, session)
 
     def _give_up(self, session: SessionReady, silent: float) -> None:
         intervals = session.intervals
@@ -159,7 +159,7 @@ class Heartbeat(Actor):
         session.wire.abort(loss)  # at once: the connection may be blocked in a send on this very wire
         self.system.bus.publish(RoleLogged(self.name, "warning", text, {}))
 
-    def _report(self, now: float, interval: float) -> None:
+    def _report(self, now: float, session: SessionReady) -> None:
         if now - self._reported_at < _REPORT_SECONDS and self._statistics.count > 1:
             return
         self._reported_at = now
@@ -167,12 +167,14 @@ class Heartbeat(Actor):
             del self._sent_at[min(self._sent_at)]
         measured = HeartbeatMeasured(
             count=self._statistics.count,
-            interval=interval,
+            interval=session.intervals.heartbeat,
             worst_lateness=self._statistics.worst,
             p99_lateness=self._statistics.p99,
             last_round_trip=self._round_trip,
             missed=self._statistics.missed,
             recent=tuple(self._recent),
+            silence=session.wire.silent_for(),
+            silence_limit=session.intervals.heartbeat * session.intervals.misses,
         )
         try:
             self._executor.tell(measured)

@@ -142,6 +142,7 @@ class HeartbeatMeasured:
     """heartbeat -> executor: how late the beats of this link process were, measured after each send had completed.
 
     `recent`: the beats since the last such message, as (monotonic time it was due, seconds late).
+    `silence`: seconds since the gateway's last word; the link gives its session up at `silence_limit`.
     """
 
     count: int
@@ -151,6 +152,8 @@ class HeartbeatMeasured:
     last_round_trip: float = 0.0
     missed: int = 0
     recent: tuple[tuple[float, float], ...] = ()
+    silence: float = 0.0
+    silence_limit: float = 0.0
 
 
 # ── executor -> link ─────────────────────────────────────────────────────────────────────────────────────────────────
