@@ -72,6 +72,13 @@ __all__ = ("command",)
     show_envvar=True,
     help="How long SIGTERM waits for work in flight; a second signal does not wait.",
 )
+@click.option(
+    "--metrics",
+    is_flag=True,
+    envvar="REGROW_METRICS",
+    show_envvar=True,
+    help="Answer GET /metrics on this port; needs regrow[metrics].",
+)
 @log_options
 def command(  # one for each option
     *,
@@ -83,6 +90,7 @@ def command(  # one for each option
     heartbeat_interval: float,
     lease: float,
     drain_timeout: float,
+    metrics: bool,
     log_level: str,
     log_format: LogFormat,
 ) -> int:
@@ -99,7 +107,7 @@ def command(  # one for each option
 
     try:
         broker = BrokerSettings(heartbeat_interval=heartbeat_interval, lease=lease)
-        options = GatewayOptions(broker=broker, drain_timeout=drain_timeout)
+        options = GatewayOptions(broker=broker, drain_timeout=drain_timeout, metrics=metrics)
         gateway = Gateway(host, port, token=token, keys=key_file, store=store_named(store), options=options)
     except (ValueError, KeyFileError) as error:
         raise click.UsageError(str(error)) from error

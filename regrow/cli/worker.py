@@ -45,6 +45,13 @@ __all__ = ("command",)
     show_envvar=True,
     help="How long SIGTERM waits for what runs. [default: what APP says, or 25s]",
 )
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    envvar="REGROW_WORKER_HTTP",
+    show_envvar=True,
+    help="Answer GET /healthz, /readyz and /metrics there. [default: what APP says, or nowhere]",
+)
 @control_option("Control socket (mode 0600). [default: PID.sock in $XDG_RUNTIME_DIR/regrow or /tmp/regrow-UID]")
 @app_dir_option
 @log_options
@@ -57,6 +64,7 @@ def command(  # one for each option
     capacity: int | None,
     state_dir: Path | None,
     grace: float | None,
+    http: str | None,
     control: Path | None,
     app_dir: Path,
     log_level: str,
@@ -86,6 +94,8 @@ def command(  # one for each option
     worker.state_dir = state_dir or worker.state_dir
     if grace is not None:
         worker.options = replace(worker.options, drain_grace=grace)
+    if http is not None:
+        worker.options = replace(worker.options, http=_address(http))
     end_log = configure_log(log_level, log_format)
     try:
         with _controlled(worker, control):
@@ -94,6 +104,17 @@ def command(  # one for each option
         raise Failure(str(error), exit_code=exit_code_of(error)) from error
     finally:
         end_log()
+
+
+def _address(http: str) -> str:
+    """Check what --http says. Errors: UsageError."""
+    from regrow.connect.admin_http import parse_address
+
+    try:
+        parse_address(http)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return http
 
 
 @contextmanager

@@ -19,10 +19,17 @@ __all__ = ("Commits",)
 class Commits:
     """Runs in: the gateway's loop; only the store calls back from its own thread."""
 
-    def __init__(self, store: Store, say: Callable[[str, Message], None], fail: Callable[[StoreError], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        say: Callable[[str, Message], None],
+        fail: Callable[[StoreError], None],
+        observe: Callable[[float], None] | None = None,  # told, by any thread, how many seconds a commit took
+    ) -> None:
         self._store = store
         self._say = say
         self._fail = fail
+        self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._changes: list[Change] = []  # of this turn
         self._held: list[tuple[str, Message]] = []  # of this turn: connection, message
@@ -44,7 +51,11 @@ class Commits:
         changes, held = self._changes, self._held
         self._changes, self._held = [], []
 
+        began = self._loop.time()
+
         def committed(error: StoreError | None) -> None:
+            if self._observe is not None:
+                self._observe(self._loop.time() - began)
             self._done.append((held, error))
             if not self._release_scheduled:  # one wake-up a commit, however many turns it holds
                 self._release_scheduled = True

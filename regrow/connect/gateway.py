@@ -39,6 +39,7 @@ from regrow.connect.delivery import RETRY_FLUSH, Delivery
 from regrow.connect.door import TurnedAway, close_code_of, hear_connect, is_loopback, name_of, objection_to, subjects_of
 from regrow.connect.errors import GatewayStartError
 from regrow.connect.gateway_http import Readiness, answer
+from regrow.connect.gateway_metrics import measuring
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.listener import Listener
 from regrow.connect.loop_lag import LoopLag
@@ -86,6 +87,7 @@ class Gateway:
         self._clock = SystemClock()
         self.doorkeeper: Final = Doorkeeper(token, keys, self._clock.epoch)
         self._lag = LoopLag()
+        self._metrics = measuring(self.options.metrics)
         self._peers: dict[str, Peer] = {}
         self._next_peer = 0
         self._messages_in = 0
@@ -128,7 +130,8 @@ class Gateway:
             routing=self.options.routing,
             retry=self.options.retry,
         )
-        self._commits = Commits(self._store, self._say, self._fail)
+        observe = None if self._metrics is None else self._metrics.commit.observe
+        self._commits = Commits(self._store, self._say, self._fail, observe)
         self._core.restore(recovered.requests, now)
         try:
             listener = Listener(self.host, self.port, self.options)
@@ -232,6 +235,8 @@ class Gateway:
         """Ask the broker about an event and do what it says; writing is left to the end of the turn."""
         now = self._loop.time()
         for command in self._core.receive(event, now):
+            if self._metrics is not None:
+                self._metrics.saw(command, now)
             if isinstance(command, Send):
                 if command.after_commit:
                     self._commits.hold(command.connection, command.message)
@@ -313,7 +318,8 @@ class Gateway:
         states = (("draining", self._draining), ("the store failed", self._ended.done()))
         reasons = tuple(reason for reason, holds in states if holds)
         readiness = Readiness(reasons, connections=len(self._peers), max_connections=self.options.max_connections)
-        return answer(ws, request, readiness)
+        metrics = self._metrics
+        return answer(ws, request, readiness, None if metrics is None else lambda: metrics.text(self.status()))
 
     async def _handle(self, ws: ServerConnection) -> None:
         """One connection from its first message to its last."""
@@ -355,6 +361,8 @@ class Gateway:
     def _received(self, peer: Peer, data: bytes | str) -> None:
         message = peer.hear(data, self._loop.time())
         self._messages_in += 1
+        if self._metrics is not None:
+            self._metrics.received_bytes.add(len(data))
         if message is None or not peer.joined:
             return
         if isinstance(message, ErrorMessage):
@@ -371,6 +379,8 @@ class Gateway:
 
     def _close(self, peer: Peer, code: int, reason: str) -> None:
         if peer.closing is None:
+            if self._metrics is not None:
+                self._metrics.closed.add(1, reason)
             peer.flush(self._loop.time())
             peer.closing = self._loop.create_task(peer.ws.close(code, reason), name="regrow-gateway-close")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from regrow.connect.metrics import CONTENT_TYPE
 from regrow.protocol.session.messages import SUBPROTOCOL
 
 if TYPE_CHECKING:
@@ -28,17 +30,22 @@ class Readiness:
         self.max_connections = max_connections
 
 
-def answer(ws: ServerConnection, request: Request, readiness: Readiness) -> Response | None:
-    """Give the HTTP response to a request, or None to go on with the WebSocket handshake."""
+def answer(
+    ws: ServerConnection, request: Request, readiness: Readiness, metrics: Callable[[], bytes] | None = None
+) -> Response | None:
+    """Give the HTTP response to a request, or None to go on with the WebSocket handshake.
+
+    `metrics` makes the text of /metrics; None: nobody is to have it here.
+    """
     path = request.path.partition("?")[0]
     if path == "/healthz":
         return ws.respond(http.HTTPStatus.OK, "ok\n")
     if path == "/readyz":
         status = http.HTTPStatus.SERVICE_UNAVAILABLE if readiness.reasons else http.HTTPStatus.OK
         response = ws.respond(status, json.dumps({"ready": not readiness.reasons, "reasons": readiness.reasons}) + "\n")
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = _JSON
-        return response
+        return _typed(response, _JSON)
+    if path == "/metrics" and metrics is not None:
+        return _typed(ws.respond(http.HTTPStatus.OK, metrics().decode()), CONTENT_TYPE)
     if "Upgrade" not in request.headers:
         return None  # websockets answers 426 and says what is missing
     if readiness.reasons:
@@ -53,6 +60,12 @@ def answer(ws: ServerConnection, request: Request, readiness: Readiness) -> Resp
         text = f"unsupported version: expected one of the subprotocols {SUBPROTOCOL}, got {said[:200]}\n"
         return ws.respond(http.HTTPStatus.BAD_REQUEST, text)
     return None
+
+
+def _typed(response: Response, content_type: str) -> Response:
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = content_type
+    return response
 
 
 def _try_later(ws: ServerConnection, why: str) -> Response:

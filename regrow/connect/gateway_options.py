@@ -29,3 +29,4 @@ class GatewayOptions:
     allow_anonymous: bool = False  # listen without a token beyond this machine
     seed: int | None = None  # of the jitter of retries
     ssl: ssl.SSLContext | None = None
+    metrics: bool = False  # answer GET /metrics on the port that peers use, to whoever asks

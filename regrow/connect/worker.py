@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
 from regrow.actors import ActorDeadError, ActorSystem, AskTimeout
@@ -37,6 +37,9 @@ from regrow.connect.worker_tree import EXECUTOR, LOGGER_PROXY, link_child, worke
 from regrow.connect.worker_watch import LinkStatus, WorkerWatch
 from regrow.protocol.errors import RegrowError
 from regrow.supervision.handle import SupervisorHandle
+
+if TYPE_CHECKING:
+    from regrow.connect.worker_admin import WorkerAdmin
 
 __all__ = ("Worker", "WorkerOptions", "WorkerStatus")
 
@@ -86,6 +89,7 @@ class Worker:
         self._root: SupervisorHandle | None = None
         self._watch: WorkerWatch | None = None
         self._state: StateDir | None = None
+        self._admin: WorkerAdmin | None = None
         self._ending = threading.Lock()
         self._check()
 
@@ -158,6 +162,10 @@ class Worker:
         try:
             if self.options.watchdog_seconds is not None:
                 system.hosting.watchdog_seconds = self.options.watchdog_seconds
+            if self.options.http is not None:
+                from regrow.connect.worker_admin import WorkerAdmin
+
+                self._admin = WorkerAdmin(self.options.http, system, self._watch)
             self._grow(system, self._watch, self._plan(targets), self._state)
         except RegrowError as error:
             self._tear_down(_SHUTDOWN_SECONDS)
@@ -259,6 +267,11 @@ class Worker:
         return self._state.instance if self._state is not None else ""
 
     @property
+    def http_port(self) -> int | None:
+        """Where it answers /healthz, /readyz and /metrics; None unless `options.http` asks for it."""
+        return None if self._admin is None else self._admin.port
+
+    @property
     def link_pid(self) -> int | None:
         """The connection process, None while there is none."""
         return self._watch.link.pid if self._watch is not None else None
@@ -354,11 +367,13 @@ class Worker:
                         executor.ask(RunsAbandoned(), timeout=_ABANDON_SECONDS)
                 system.shutdown(timeout)
             finally:
+                if self._admin is not None:
+                    self._admin.close()
                 if watch is not None:
                     watch.close()
                 if state is not None:
                     state.close(keep=False)
-                self._system = self._root = None
+                self._system = self._root = self._admin = None
 
     def _over(self) -> bool:
         watch = self._watch

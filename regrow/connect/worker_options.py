@@ -40,6 +40,7 @@ class WorkerOptions:
     )
     preload: tuple[str, ...] = ()  # modules that every process shall find imported; they must start no thread
     tree: TreeOptions = TreeOptions()
+    http: str | None = None  # HOST:PORT that answers /healthz, /readyz and /metrics; None: nobody does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

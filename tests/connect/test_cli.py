@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -82,3 +83,10 @@ def test_gateway_refuses_wrong_usage(args: tuple[str, ...], says: str) -> None:
 def test_a_port_in_use_is_code_3(url: str) -> None:
     result = CliRunner().invoke(gateway_command, ["--port", url.rpartition(":")[2], "--log-level", "CRITICAL"])
     assert (result.exit_code, "in use" in result.output) == (3, True)
+
+
+def test_metrics_that_nothing_can_write_are_wrong_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client.exposition", None)
+    result = CliRunner().invoke(gateway_command, ["--port", "0", "--metrics"])
+    assert result.exit_code == 2
+    assert "pip install 'regrow[metrics]'" in " ".join(result.output.split())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -155,6 +158,28 @@ def test_the_command_runs_a_worker_of_a_file(launch: Launch, client: regrow.Clie
     assert process.returncode == 0, said
 
 
+def test_the_command_answers_probes_where_it_is_told_to(launch: Launch, eventually: Callable[..., None]) -> None:
+    process = launch(command=(sys.executable, "-m", "regrow.cli", "worker", "SCRIPT", "--http", "127.0.0.1:0"))
+    assert process.stderr is not None
+    found = (re.search(r"answers /healthz, /readyz and /metrics at port (\d+)", line) for line in process.stderr)
+    port = next(match[1] for match in found if match)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
+        assert answer.read() == b"ok\n"  # while it starts already
+
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as not_yet:
+            assert not_yet.code == 503  # noqa: PT017 - the loop waits for something else
+            return False
+
+    eventually(ready)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -163,6 +188,8 @@ def test_the_command_runs_a_worker_of_a_file(launch: Launch, client: regrow.Clie
         (("nowhere.py",), 2, "no such file"),
         (("no.such.module",), 2, "no module"),
         (("os:path",), 2, "expected a regrow.Worker"),
+        (("SCRIPT", "--http", "9090"), 2, "expected HOST:PORT"),
+        (("SCRIPT", "--http", "192.0.2.1:9090"), 3, "cannot listen on 192.0.2.1:9090"),
     ],
 )
 def test_the_command_says_what_is_wrong_with_a_code(
