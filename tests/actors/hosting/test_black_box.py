@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -153,3 +154,30 @@ def test_what_is_handled_is_known_whether_the_root_or_somebody_else_was_told(
     writer.received(5)
     writer.settled(5)
     assert reader.handled() == 5
+
+
+def test_no_word_is_ever_seen_empty_while_it_is_stored_anew() -> None:
+    """Else a process would seem to be far behind, or to work on something since the machine was started."""
+    fd = create_page(1)
+    writer, reader = BlackBoxWriter(fd), BlackBox(fd)
+    os.close(fd)
+    writer.received(1000)
+    writer.take(1, "x", 1)
+    writer.put_down(0)
+    pid = os.fork()
+    if pid == 0:
+        number = 1
+        while os.getppid() != 1:
+            number += 1
+            writer.take(number, "x", number)
+            writer.put_down(0)
+    try:
+        seen = [reader.handled() for _ in range(300_000)]
+        started = [reader.read().started for _ in range(20_000)]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        reader.close()
+        writer.close()
+    assert set(seen) == {1000}
+    assert all(started)
