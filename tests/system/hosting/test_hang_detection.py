@@ -167,8 +167,8 @@ def test_c_code_that_computes_with_the_gil_is_busy_and_killed_at_its_own_limit(z
 
 
 def test_a_python_loop_is_busy_told_of_and_never_killed(zygote_bench: Bench) -> None:
-    ref = hanger(zygote_bench, limits(hang_limit=QUICK, busy_limit=QUICK))
-    answer = ref.ask(Order("burn_python", 5 * QUICK), block=False)
+    ref = hanger(zygote_bench, limits(hang_limit=QUICK, busy_limit=3 * QUICK))
+    answer = ref.ask(Order("burn_python", 6 * QUICK), block=False)
     told = zygote_bench.events.wait(HangSuspected)
     assert (told.verdict, told.limit) == ("busy", None)
     assert "in burn_python" in zygote_bench.events.wait(StacksDumped).stacks
