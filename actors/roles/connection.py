@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import Final, assert_never
 
 from ...protocol.errors import CodecError, FrameTooLarge
 from ...protocol.exits import ExitReason
+from ...protocol.session.features import PROGRESS, version_problem
 from ...protocol.session.messages import (
-    SUBPROTOCOL,
     Ack,
     Busy,
     Cancel,
@@ -65,10 +65,8 @@ from .messages import (
 from .outbox_store import OwedResult
 from .outcomes import outcome_from_bytes
 from .reconnect import GiveUp, Loss, ReconnectPolicy, Retry, loss_of_refusal
-from .wire import Dialer, Heard, Lost, Opened, Wire, WireClosed
-
-if TYPE_CHECKING:
-    from ..timers import Timer
+from .sockets import Sockets
+from .wire import Dialer, Heard, Lost, Opened, Wire
 
 __all__ = ("Connection",)
 
@@ -84,18 +82,13 @@ class Connection(Actor):
         self._settings = settings
         self._executor = executor
         self._policy = ReconnectPolicy(settings.delays, self.system.rng)
-        self._dialer = Dialer(settings.url, self._tell_self, self.system.clock.now, ca_file=settings.ca_file)
+        dialer = Dialer(settings.url, self._tell_self, self.system.clock.now, ca_file=settings.ca_file)
+        self._sockets = Sockets(dialer)
         self._siblings: dict[str, ActorRef] = {}  # by role, as they have joined
-        self._dial = 0  # number of the dial in progress or in use
         self._dialed_at = 0.0
-        self._wire: Wire | None = None  # open, perhaps not ready
-        self._retiring: Wire | None = None  # draining, until its successor is ready
-        self._greeted = False  # Hello has come on _wire
-        self._ready: SessionReady | None = None
         self._holdings = Holdings()
         self._gave_up = False
         self._refusal: Loss | None = None  # what an ErrorMessage said, before the close that follows it
-        self._dial_timer: Timer | None = None
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -107,14 +100,12 @@ class Connection(Actor):
         """Say Closing and let go of every socket. Leases are given back for others only if nothing runs under them any
         more: this role may be restarted alone, and what runs meanwhile is adopted by its next life.
         """
-        self._close_all("the worker stops", release=not (self._executor.is_alive() and self._holdings.runs))
+        self._gave_up = True
+        self._sockets.close_all("the worker stops", release=not (self._executor.is_alive() and self._holdings.runs))
 
     def on_failure(self, *_: object) -> None:
         """Let go of every socket; the next life dials anew and holds on to what runs."""
-        for wire in (self._wire, self._retiring):
-            if wire is not None:
-                wire.abort(Loss(kind="closed", code="crash", text="the connection role crashed"))
-        self._dialer.join(0.5)
+        self._sockets.abort_all(Loss(kind="closed", code="crash", text="the connection role crashed"))
 
     def on_stop_request(self, reason: ExitReason) -> None:
         """End at once: results are on disk, and what runs is known to the executor."""
@@ -136,8 +127,8 @@ class Connection(Actor):
             case HandshakeOverdue():
                 self._handshake_overdue(message.dial)
             case RetiringOverdue():
-                if message.wire is self._retiring:
-                    self._retire()
+                if message.wire is self._sockets.retiring:
+                    self._sockets.retire()
             case _:
                 self._log("warning", f"connection: unexpected {type(message).__name__}")
 
@@ -147,18 +138,20 @@ class Connection(Actor):
         match message:
             case InvocationTaken(request_id=request_id, lease_id=lease_id):
                 self._holdings.taken(request_id, lease_id)
-                self._say(Ack(request_id=request_id, lease_id=lease_id))
+                self._sockets.say(Ack(request_id=request_id, lease_id=lease_id))
             case InvocationRefused(request_id=request_id, lease_id=lease_id, reason=reason):
-                self._say(Busy(request_id=request_id, lease_id=lease_id, reason=reason))
+                self._sockets.say(Busy(request_id=request_id, lease_id=lease_id, reason=reason))
             case InvocationProgressed(request_id=request_id, done=done, total=total, note=note):
-                self._say(Progress(request_id=request_id, done=done, total=total, note=note))
+                if self._sockets.has(PROGRESS):
+                    self._sockets.say(Progress(request_id=request_id, done=done, total=total, note=note))
             case Adopted(held=held, paused=paused):
                 self._holdings.adopt(((each.request_id, each.lease_id) for each in held), paused=paused)
                 self._say_connect()
             case PauseLink(reason=reason):
                 self._holdings.paused = True
-                if self._ready is not None and self._ready.wire.phase is Phase.ACTIVE:
-                    self._say(Pause(reason=reason))
+                ready = self._sockets.ready
+                if ready is not None and ready.wire.phase is Phase.ACTIVE:
+                    self._sockets.say(Pause(reason=reason))
             case _:
                 assert_never(message)
 
@@ -166,8 +159,8 @@ class Connection(Actor):
         match message:
             case Joined(ref=ref, role=role):
                 self._siblings[role] = ref
-                if self._ready is not None:
-                    self._tell(ref, self._ready)
+                if self._sockets.ready is not None:
+                    self._tell(ref, self._sockets.ready)
             case OwedKnown(epoch=epoch, results=results):
                 self._holdings.epoch = epoch
                 self._holdings.owe((result.request_id, result.lease_id) for result in results)
@@ -179,14 +172,11 @@ class Connection(Actor):
 
     def _on_wire(self, event: Opened | Heard | Lost) -> None:
         match event:
-            case Opened():
-                if event.wire.dial == self._dial and not self._gave_up:
-                    self._wire, self._greeted = event.wire, False
-                else:
-                    event.wire.abort(Loss(kind="closed", code="superseded", text="another dial has taken over"))
-            case Heard():
-                if event.wire in (self._wire, self._retiring):
-                    self._hear(event.wire, event.message)
+            case Opened(wire=wire):
+                self._sockets.opened(wire, wanted=not self._gave_up)
+            case Heard(wire=wire, message=message):
+                if wire in (self._sockets.current, self._sockets.retiring):
+                    self._hear(wire, message)
             case Lost():
                 self._lost(event)
             case _:
@@ -195,28 +185,29 @@ class Connection(Actor):
     # ── dial and handshake ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin_dial(self) -> None:
-        if self._gave_up or self._wire is not None:
+        if self._gave_up or self._sockets.dialing or self._sockets.current is not None:
             return
-        self._dial_timer = None
         self._dialed_at = self.system.clock.now()
         self._refusal = None
-        self._dial = self._dialer.dial()
-        self.send_after(_HANDSHAKE_SECONDS, HandshakeOverdue(self._dial))
+        self.send_after(_HANDSHAKE_SECONDS, HandshakeOverdue(self._sockets.begin()))
         self._announce(LinkStateChanged(phase="connecting"))
 
     def _say_connect(self) -> None:
         """Introduce ourselves once the gateway has greeted and it is known what we hold."""
-        wire = self._wire
-        if wire is not None and self._greeted and self._holdings.complete and wire.session.connect is None:
-            self._say_on(wire, self._holdings.connect(self._settings))
+        wire = self._sockets.current
+        if wire is None or not self._sockets.greeted or not self._holdings.complete:
+            return
+        if wire.session.connect is None:
+            self._sockets.say_on(wire, self._holdings.connect(self._settings))
 
     def _handshake_overdue(self, dial: int) -> None:
-        if dial != self._dial or self._ready is not None or self._gave_up:
+        sockets = self._sockets
+        if dial != sockets.dial or self._gave_up or (sockets.ready is not None and sockets.ready.wire.dial == dial):
             return
-        waits = "its greeting" if not self._greeted else "READY"
+        waits = "READY" if sockets.greeted else "its greeting"
         text = f"expected {waits} within {_HANDSHAKE_SECONDS:g} s of the dial"
-        if self._wire is not None:
-            self._wire.abort(Loss(kind="silent", code="handshake_timeout", text=text))
+        if sockets.current is not None:
+            sockets.current.abort(Loss(kind="silent", code="handshake_timeout", text=text))
 
     def _session_ready(self, wire: Wire, ready: Ready) -> None:
         intervals = wire.session.intervals
@@ -224,15 +215,15 @@ class Connection(Actor):
             raise AssertionError("Ready has been received, so its intervals are known")
         now = self.system.clock.now()
         self._policy.ready(now)
-        self._ready = SessionReady(wire, intervals, ready.connection_id)
-        self._retire()
+        session = SessionReady(wire, intervals, ready.connection_id)
+        self._sockets.is_ready(session)
         if self._holdings.paused and wire.phase is Phase.ACTIVE:
-            self._say(Pause())
+            self._sockets.say(Pause())
         self._announce(
             LinkStateChanged(phase="ready", connection_id=ready.connection_id, latency=now - self._dialed_at)
         )
         for ref in self._siblings.values():
-            self._tell(ref, self._ready)
+            self._tell(ref, session)
 
     # ── what the gateway says ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,12 +250,11 @@ class Connection(Actor):
     def _hear_of_session(self, wire: Wire, message: Message) -> None:
         match message:
             case Hello():
-                self._greeted = True
-                if SUBPROTOCOL in message.versions:
-                    self._say_connect()
+                self._sockets.greeted = True
+                if problem := version_problem(message):
+                    wire.abort(Loss(kind="fatal", code="unsupported", text=problem))
                 else:
-                    text = f"expected a gateway that speaks {SUBPROTOCOL}, got {', '.join(message.versions)}"
-                    wire.abort(Loss(kind="fatal", code="unsupported", text=text))
+                    self._say_connect()
             case Ready():
                 self._session_ready(wire, message)
             case Drain():
@@ -278,7 +268,7 @@ class Connection(Actor):
 
     def _offer(self, invoke: Invoke) -> None:
         if self._holdings.owes(invoke.request_id):
-            self._say(Ack(request_id=invoke.request_id, lease_id=invoke.lease_id))
+            self._sockets.say(Ack(request_id=invoke.request_id, lease_id=invoke.lease_id))
             self._tell_sibling("outbox", ResultWanted(invoke.request_id, invoke.lease_id))
             return
         offered = InvocationOffered(
@@ -291,7 +281,9 @@ class Connection(Actor):
             headers=invoke.headers,
         )
         if not self._tell(self._executor, offered):
-            self._say(Busy(request_id=invoke.request_id, lease_id=invoke.lease_id, reason="the executor is down"))
+            self._sockets.say(
+                Busy(request_id=invoke.request_id, lease_id=invoke.lease_id, reason="the executor is down")
+            )
 
     def _error(self, wire: Wire, message: ErrorMessage) -> None:
         if message.scope == "request":
@@ -304,46 +296,28 @@ class Connection(Actor):
 
     def _drain(self, wire: Wire, drain: Drain) -> None:
         """Make before break: the draining session goes on until its successor is ready, or its grace is over."""
-        if wire is not self._wire:
+        if not self._sockets.set_aside(wire):
             return
         self._announce(LinkStateChanged(phase="draining", reason=drain.reason))
-        self._retiring, self._wire = wire, None
         self.send_after(drain.grace_ms / 1000, RetiringOverdue(wire))
         self._begin_dial()
-
-    def _retire(self) -> None:
-        if self._retiring is not None:
-            retiring, self._retiring = self._retiring, None
-            self._say_on(retiring, Closing(reason="moved to another session"))
-            retiring.abort(Loss(kind="closed", code="moved", text="moved to another session"))
-
-    def _close_all(self, reason: str, *, release: bool) -> None:
-        self._gave_up = True
-        for wire in (self._wire, self._retiring):
-            if wire is not None:
-                self._say_on(wire, Closing(reason=reason, release=release))
-                wire.close()
-        self._dialer.join(1.0)
 
     # ── loss ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _lost(self, event: Lost) -> None:
-        if event.wire is not None and event.wire is self._retiring:
-            self._retiring = None
-        if self._ready is not None and event.wire is self._ready.wire:
-            self._ready = None
+        session_ended, was_last = self._sockets.lost(event)
+        if session_ended:
             for ref in self._siblings.values():
                 self._tell(ref, SessionEnded())
-        if event.dial != self._dial or self._gave_up:
+        if not was_last or self._gave_up:
             return
-        self._wire = None
         loss = self._refusal or event.loss
         match self._policy.lost(loss, self.system.clock.now()):
             case Retry(delay=delay):
                 self._log("info", f"no session: {loss.text}; next try in {delay:.2f} s")
                 self._announce(LinkStateChanged(phase="waiting", code=loss.code, reason=loss.text, retry_in=delay))
                 if delay > 0:
-                    self._dial_timer = self.send_after(delay, DialNow())
+                    self.send_after(delay, DialNow())
                 else:
                     self._begin_dial()
             case GiveUp(code=code, reason=reason):
@@ -358,25 +332,10 @@ class Connection(Actor):
         outcome = outcome_from_bytes(result.outcome)
         message = Result(request_id=result.request_id, lease_id=result.lease_id, outcome=outcome)
         try:
-            self._say(message)
+            self._sockets.say(message)
         except (FrameTooLarge, CodecError) as error:
             failure = Failure("bad_result", "ResultTooLarge", str(error))
-            self._say(Result(request_id=result.request_id, lease_id=result.lease_id, outcome=failure))
-
-    def _say(self, message: Message) -> None:
-        """Say it in the session that is ready, or the one that drains; drop it if there is none.
-
-        Nothing is lost by that: an ack that did not go out is a lease that is adopted, a result is on disk.
-        """
-        wire = self._ready.wire if self._ready is not None else self._retiring
-        if wire is not None:
-            self._say_on(wire, message)
-
-    def _say_on(self, wire: Wire, message: Message) -> None:
-        try:
-            wire.send(message)
-        except WireClosed:
-            return  # its Lost is under way
+            self._sockets.say(Result(request_id=result.request_id, lease_id=result.lease_id, outcome=failure))
 
     def _announce(self, changed: LinkStateChanged) -> None:
         self._tell(self._executor, replace(changed, epoch=self._holdings.epoch or 0, pid=os.getpid()))

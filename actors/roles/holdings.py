@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ...protocol.session.features import WORKER_FEATURES
 from ...protocol.session.messages import Connect, InFlight
 from ..child_spec import Delays
 
@@ -93,4 +94,5 @@ class Holdings:
             capacity=settings.capacity,
             in_flight=tuple(InFlight(request_id=request, lease_id=lease) for request, lease in in_flight.items()),
             paused=self.paused,
+            features=WORKER_FEATURES,
         )

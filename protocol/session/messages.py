@@ -89,10 +89,11 @@ Outcome: TypeAlias = Success | Failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """gateway -> peer, first: who I am and which versions I speak."""
+    """gateway -> peer, first: who I am, which versions I speak, which features I offer."""
 
     gateway: str
     versions: tuple[str, ...] = (SUBPROTOCOL,)
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """peer -> gateway: who I am, by what right, what I can do, what I still hold.
+    """peer -> gateway: who I am, by what right, what I can do, what I still hold, which features I ask for.
 
     `instance` names the worker for its whole life, over every link process; `epoch` grows with every link process, and
     the gateway fences an older epoch of the same instance.
@@ -121,11 +122,12 @@ class Connect:
     in_flight: tuple[InFlight, ...] = ()
     version: str = SUBPROTOCOL
     paused: bool = False
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """gateway -> peer: you are in; these are the intervals that hold on this connection."""
+    """gateway -> peer: you are in; these intervals and features hold on this connection."""
 
     connection_id: str
     heartbeat_interval_ms: int
@@ -133,6 +135,7 @@ class Ready:
     lease_ms: int
     lease_renew_ms: int
     max_message_bytes: int
+    features: tuple[str, ...] = ()
 
 
 # ── liveness ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,8 @@ from typing import Final
 
 from ..errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from ..limits import SESSION_MAX_BYTES
-from .messages import Connect, Message, Ready
+from .features import granted
+from .messages import Connect, Hello, Message, Ready
 from .states import MOVES, RECEIVES, SENDS, Phase, Role
 from .wire import KINDS, decode_message, encode_message
 
@@ -42,6 +43,8 @@ class SessionProtocol:
         self.peer: Role | None = None if role is Role.GATEWAY else Role.GATEWAY  # a gateway learns it from Connect
         self.connect: Connect | None = None  # set when Connect was sent or received
         self.intervals: Intervals | None = None  # set when Ready was sent or received
+        self._offered: tuple[str, ...] = ()  # by the gateway, set with Hello
+        self._features: tuple[str, ...] = ()  # agreed on, set with Ready
         self._max_bytes = max_bytes
         self._heard: float | None = None
 
@@ -100,6 +103,10 @@ class SessionProtocol:
         """Say whether a message of this class could be sent now."""
         return kind in SENDS[(self.role, self.peer or Role.WORKER)][self.phase]
 
+    def has(self, feature: str) -> bool:
+        """Say whether this session has a feature; before Ready it has none."""
+        return feature in self._features
+
     def silent_for(self, now: float) -> float:
         """Seconds since the peer said anything; 0 before either side has said anything."""
         return 0.0 if self._heard is None else max(0.0, now - self._heard)
@@ -129,6 +136,9 @@ class SessionProtocol:
         elif isinstance(message, Ready):
             if self.connect is None:
                 raise error("ready", expected="a connect before it", got="none")
+            agreed = granted(self._offered, self.connect.features)
+            if unasked := [feature for feature in message.features if feature not in agreed]:
+                raise error("ready.features", expected=f"some of {agreed}, offered and asked for", got=unasked)
             for name in (
                 "heartbeat_interval_ms",
                 "heartbeat_misses",
@@ -141,7 +151,9 @@ class SessionProtocol:
 
     def _move(self, message: Message) -> None:
         target = MOVES.get(type(message), self.phase)
-        if isinstance(message, Connect):
+        if isinstance(message, Hello):
+            self._offered = message.features
+        elif isinstance(message, Connect):
             self.connect = message
             self.peer = Role(message.role) if self.role is Role.GATEWAY else Role.GATEWAY
         elif isinstance(message, Ready):
@@ -152,6 +164,7 @@ class SessionProtocol:
                 lease_renew=message.lease_renew_ms / 1000,
                 max_message_bytes=message.max_message_bytes,
             )
+            self._features = message.features
             if self.connect is not None and self.connect.paused:
                 target = Phase.DRAINING
         self.phase = max(self.phase, target)

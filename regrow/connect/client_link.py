@@ -19,13 +19,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
-from regrow.connect import close_codes
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import Refused, Unauthorized, UnsupportedVersion
 from regrow.connect.library_log import library_logger
 from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.limits import SESSION_MAX_BYTES
-from regrow.protocol.session import Message, Role, SessionProtocol
+from regrow.protocol.session import Message, Role, SessionProtocol, close_codes
+from regrow.protocol.session.features import version_problem
 from regrow.protocol.session.messages import (
     SUBPROTOCOL,
     Closing,
@@ -85,6 +85,8 @@ class ClientLink:
                 await self._connection()
             except InvalidStatus as error:
                 self._note_status(error)
+            except UnsupportedVersion as error:
+                self.refused = error
             except _MISTAKES as error:
                 self._note(error)
             finally:
@@ -150,6 +152,8 @@ class ClientLink:
         said_connect = False
         while True:
             message = session.receive(await ws.recv(), self._loop.time())
+            if isinstance(message, Hello) and (problem := version_problem(message)):
+                raise UnsupportedVersion("unsupported_version", problem)
             if isinstance(message, Hello) and not said_connect:
                 said_connect = True
                 introduction = Connect(role="client", token=self._token, instance=self._instance, name=self._name)

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from regrow.connect import close_codes
 from regrow.connect.broker.workers import CAPACITY_MAX
 from regrow.connect.signed_tokens import TokenExpired, TokenRefused
 from regrow.protocol.errors import RegrowError, RemoteProtocolError
+from regrow.protocol.session import close_codes
 from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Message
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ async def hear_connect(peer: Peer, doorkeeper: Doorkeeper, seconds: float) -> Co
     if not isinstance(message, Connect):
         text = f"expected Connect, got {type(message).__name__}"
         raise TurnedAway(close_codes.PROTOCOL_ERROR, "protocol_error", text)
+    if message.version != SUBPROTOCOL:
+        text = f"unsupported version: expected a peer that speaks {SUBPROTOCOL}, got {message.version[:SHOWN_CHARS]!r}"
+        raise TurnedAway(close_codes.UNSUPPORTED_VERSION, "unsupported_version", text, fatal=True)
     peer.right = _right_of(message, doorkeeper)
     if problem := problem_of(message):
         raise TurnedAway(close_codes.BAD_CONNECT, "bad_connect", problem, fatal=True)
@@ -123,8 +126,6 @@ def subjects_of(peers: Iterable[Peer]) -> dict[str, int]:
 
 def problem_of(connect: Connect) -> str:
     """Say what the field types alone do not rule out, or nothing."""
-    if connect.version != SUBPROTOCOL:
-        return f"connect.version: expected {SUBPROTOCOL}, got {connect.version[:SHOWN_CHARS]!r}"
     if not connect.instance:
         return "connect.instance: expected a name, got an empty one"
     if connect.role == "worker" and not 0 <= connect.capacity <= CAPACITY_MAX:

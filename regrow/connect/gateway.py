@@ -20,7 +20,6 @@ from loguru import logger
 from websockets.exceptions import ConnectionClosed
 
 from regrow.actors.clock import SystemClock
-from regrow.connect import close_codes
 from regrow.connect.auth import Doorkeeper
 from regrow.connect.broker import (
     BrokerCore,
@@ -47,6 +46,8 @@ from regrow.connect.peer import Peer
 from regrow.connect.signed_tokens import KeyRing
 from regrow.connect.store import MemoryStore, Store, StoreError
 from regrow.protocol.errors import RemoteProtocolError
+from regrow.protocol.session import close_codes
+from regrow.protocol.session.features import GATEWAY_FEATURES
 from regrow.protocol.session.messages import (
     Closing,
     ErrorMessage,
@@ -351,7 +352,7 @@ class Gateway:
 
     async def _admit(self, peer: Peer) -> None:
         """Say Hello, hear Connect, and let the peer in. Errors: TurnedAway."""
-        self._say(peer.connection, Hello(gateway=self.id))
+        self._say(peer.connection, Hello(gateway=self.id, features=GATEWAY_FEATURES))
         connect = await hear_connect(peer, self.doorkeeper, self.options.handshake_timeout)
         peer.name = name_of(peer, connect)
         peer.joined = True

@@ -17,7 +17,8 @@ from websockets.protocol import State
 from regrow.connect.door import TextReceived
 from regrow.protocol.errors import CodecError, FrameTooLarge, LocalProtocolError
 from regrow.protocol.session import Message, Role, SessionProtocol
-from regrow.protocol.session.messages import ErrorMessage, Invoke, Settled
+from regrow.protocol.session.features import PROGRESS
+from regrow.protocol.session.messages import ErrorMessage, Invoke, Progress, Settled
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -79,6 +80,8 @@ class Peer:
 
         One that is too large is replaced by an error that says so.
         """
+        if isinstance(message, Progress) and not self.session.has(PROGRESS):
+            return True  # nobody there would read it
         if isinstance(message, Invoke | Settled):
             if not self.session.may_send(type(message)):
                 return False

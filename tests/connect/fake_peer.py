@@ -86,6 +86,7 @@ class FakeWorker:
         in_flight: tuple[InFlight, ...] = (),
         role: str = "worker",
         token: str = TOKEN,
+        features: tuple[str, ...] = (),
     ) -> None:
         self.url = url
         self.behave = behave
@@ -97,6 +98,7 @@ class FakeWorker:
             functions=functions,
             capacity=capacity,
             in_flight=in_flight,
+            features=features,
         )
         self.session = SessionProtocol(Role(role))
         self.got: list[Message] = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from regrow.connect import close_codes
 from regrow.connect.broker import (
     Disconnect,
     PeerLeft,
 )
+from regrow.protocol.session import close_codes
 from regrow.protocol.session.messages import (
     Ack,
     Closing,

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from regrow.connect import AsyncClient, Client, Gateway
 from regrow.connect.broker import BrokerSettings
@@ -34,7 +36,8 @@ from regrow.connect.errors import (
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.store.sqlite import SqliteStore
 from regrow.protocol.errors import CodecError, FrameTooLarge
-from regrow.protocol.session.messages import Cancel, Invoke, Success
+from regrow.protocol.session import encode_message
+from regrow.protocol.session.messages import SUBPROTOCOL, Cancel, Hello, Invoke, Success
 from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop, served_on_another_loop
 
 OPTIONS = GatewayOptions(
@@ -171,6 +174,18 @@ async def test_a_gateway_of_another_version_is_an_error_that_no_retry_heals(monk
     async with gateway() as running, client(running.url) as c:
         with pytest.raises(UnsupportedVersion, match=r"regrow\.v1, got regrow\.v99"):
             await c.invoke("f", timeout=10)
+
+
+@on_a_loop
+async def test_a_gateway_that_greets_in_another_version_is_given_up_with_both_versions() -> None:
+    async def greet(ws: ServerConnection) -> None:
+        await ws.send(encode_message(Hello(gateway="g", versions=("regrow.v7",))))
+        await ws.wait_closed()
+
+    async with serve(greet, "127.0.0.1", 0, subprotocols=[Subprotocol(SUBPROTOCOL)]) as server:
+        async with client(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}") as c:
+            with pytest.raises(UnsupportedVersion, match=r"speaks regrow\.v1, got one of regrow\.v7"):
+                await c.invoke("f", timeout=10)
 
 
 @on_a_loop

@@ -13,13 +13,16 @@ import msgpack
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from regrow.connect import AsyncClient, Gateway, close_codes
+from regrow.connect import AsyncClient, Gateway
 from regrow.connect.broker import BrokerSettings
 from regrow.connect.errors import GatewayStartError
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.store.sqlite import SqliteStore
-from regrow.protocol.session import decode_message, encode_message
+from regrow.protocol.session import close_codes, decode_message, encode_message
+from regrow.protocol.session.features import PROGRESS
 from regrow.protocol.session.messages import (
+    Accepted,
+    Await,
     Closing,
     Connect,
     ErrorMessage,
@@ -28,10 +31,13 @@ from regrow.protocol.session.messages import (
     InFlight,
     Invoke,
     Lease,
+    Progress,
     Ready,
     ResultAck,
+    Settled,
     Status,
     StatusRequest,
+    Submit,
     Success,
 )
 from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop
@@ -217,6 +223,37 @@ async def test_another_version_is_refused_with_the_versions_that_are_spoken() ->
         assert refused.value.response.status_code == 400
         assert b"regrow.v1" in refused.value.response.body
         assert b"regrow.v99" in refused.value.response.body
+
+
+@on_a_loop
+async def test_a_connect_of_another_version_is_told_what_is_expected_and_not_to_come_back() -> None:
+    async with gateway() as running, raw(running.url) as ws:
+        await ws.send(encode_message(Connect(role="worker", token=TOKEN, instance="w", version="regrow.v99")))
+        error, code = await last_words(ws)
+        assert (error.code, error.fatal, code) == ("unsupported_version", True, close_codes.UNSUPPORTED_VERSION)
+        assert error.text == "unsupported version: expected a peer that speaks regrow.v1, got 'regrow.v99'"
+
+
+@on_a_loop
+async def test_progress_is_passed_on_to_clients_that_asked_for_it() -> None:
+    async with gateway() as running, FakeWorker(running.url) as worker:
+        asks = FakeWorker(running.url, instance="c1", role="client", features=(PROGRESS, "telepathy"))
+        deaf = FakeWorker(running.url, instance="c2", role="client")
+        async with asks, deaf:
+            assert (await asks.expect(Ready)).features == (PROGRESS,)
+            assert (await deaf.expect(Ready)).features == ()
+            await asks.say(Submit(request_id="r1", function="f", arguments=b""))
+            await asks.expect(Accepted)
+            for client in (asks, deaf):
+                await client.say(Await(request_ids=("r1",)), StatusRequest())
+                await client.expect(Status)
+            invoke = await worker.expect(Invoke)
+            await worker.say(Progress(request_id="r1", done=0.5))
+            await worker.finish(invoke, Success(b""))
+            for client in (asks, deaf):
+                await client.expect(Settled)
+            assert [said for said in asks.got if isinstance(said, Progress)] == [Progress(request_id="r1", done=0.5)]
+            assert [said for said in deaf.got if isinstance(said, Progress)] == []
 
 
 @on_a_loop

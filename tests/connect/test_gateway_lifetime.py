@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from regrow.connect import AsyncClient, Gateway, close_codes
+from regrow.connect import AsyncClient, Gateway
 from regrow.connect.store import StoreError
 from regrow.connect.store.sqlite import SqliteStore
+from regrow.protocol.session import close_codes
 from regrow.protocol.session.messages import (
     Accepted,
     Await,

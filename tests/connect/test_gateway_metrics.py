@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from regrow.connect import AsyncClient, close_codes
-from regrow.protocol.session import encode_message
+from regrow.connect import AsyncClient
+from regrow.protocol.session import close_codes, encode_message
 from regrow.protocol.session.messages import Connect, ResultAck
 from tests.connect.fake_peer import TOKEN, FakeWorker, calling, on_a_loop
 from tests.connect.gateway_bench import QUICK, gateway, last_words, raw

@@ -9,13 +9,13 @@ import msgpack
 import pytest
 
 from regrow.actors import SystemClock
-from regrow.connect import AsyncClient, Gateway, close_codes
+from regrow.connect import AsyncClient, Gateway
 from regrow.connect.broker import BrokerSettings
 from regrow.connect.errors import KeyFileError, Unauthorized
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.key_file import new_key, rotate_key_file
 from regrow.connect.signed_tokens import Claims, KeyRing, Scope
-from regrow.protocol.session import encode_message
+from regrow.protocol.session import close_codes, encode_message
 from regrow.protocol.session.messages import Connect, ErrorMessage, Invoke
 from tests.connect.fake_peer import FakeWorker, calling, keep, on_a_loop
 from tests.connect.gateway_bench import last_words, raw, until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import msgpack  # type: ignore[import-untyped]
 import pytest
@@ -424,6 +425,44 @@ class TestSilence:
     def test_a_clock_that_is_read_late_gives_no_negative_silence(self) -> None:
         pair = Pair().connect(now=100.0)
         assert pair.gateway.silent_for(99.0) == 0.0
+
+
+class TestFeatures:
+    def agree(
+        self, offered: tuple[str, ...], asked: tuple[str, ...], granted: tuple[str, ...]
+    ) -> tuple[SessionProtocol, SessionProtocol]:
+        pair = Pair()
+        pair.hear(Hello(gateway="g", features=offered))
+        pair.say(Connect(role="worker", token="t", instance="i", features=asked))
+        pair.hear(replace(READY, features=granted))
+        return pair.peer, pair.gateway
+
+    def test_what_ready_grants_holds_at_both_ends(self) -> None:
+        for end in self.agree(("a", "b", "c"), ("b", "c", "d"), ("b",)):
+            assert [feature for feature in "abcd" if end.has(feature)] == ["b"]
+
+    def test_before_ready_there_are_none(self) -> None:
+        pair = Pair()
+        pair.hear(Hello(gateway="g", features=("a",)))
+        pair.say(Connect(role="worker", token="t", instance="i", features=("a",)))
+        assert not pair.peer.has("a")
+        assert not pair.gateway.has("a")
+
+    @pytest.mark.parametrize(("offered", "asked"), [((), ("a",)), (("a",), ()), (("b",), ("b",))])
+    def test_ready_cannot_grant_what_was_not_offered_and_asked_for(
+        self, offered: tuple[str, ...], asked: tuple[str, ...]
+    ) -> None:
+        with pytest.raises(LocalProtocolError, match=r"ready\.features: expected some of .*, got \['a'\]"):
+            self.agree(offered, asked, ("a",))
+        pair = Pair()
+        pair.hear(Hello(gateway="g", features=offered))
+        pair.say(Connect(role="worker", token="t", instance="i", features=asked))
+        with pytest.raises(RemoteProtocolError, match=r"ready\.features"):
+            pair.peer.receive(encode_message(replace(READY, features=("a",))), 0.0)
+
+    def test_a_peer_that_has_never_heard_of_features_has_none(self) -> None:
+        kind, fields = msgpack.unpackb(encode_message(Hello(gateway="g", features=("a",))))
+        assert decode_message(msgpack.packb([kind, {"gateway": fields["gateway"]}])) == Hello(gateway="g")
 
 
 @settings(max_examples=60, deadline=None)

@@ -21,7 +21,6 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, assert_never
 
-from regrow.connect import close_codes
 from regrow.connect.broker.admission import problem_of
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.book import RequestBook
@@ -46,6 +45,8 @@ from regrow.connect.broker.status import broker_status
 from regrow.connect.broker.timers import Due, Timer
 from regrow.connect.broker.workers import CAPACITY_MAX, Worker
 from regrow.connect.store.changes import Ending, StoredRequest
+from regrow.protocol.session import close_codes
+from regrow.protocol.session.features import GATEWAY_FEATURES, granted
 from regrow.protocol.session.messages import (
     Accepted,
     Ack,
@@ -165,7 +166,7 @@ class BrokerCore:
     def _joined(self, connection: str, connect: Connect, now: float) -> None:
         if connect.role == "client":
             self._clients.add(connection)
-            self._welcome(connection)
+            self._welcome(connection, connect)
             return
         known = self._desk.workers.get(connect.instance)
         if known is not None and connect.epoch < known.epoch:
@@ -175,7 +176,7 @@ class BrokerCore:
             self._out.append(Send(known.connection, Closing(reason="superseded by a newer connection")))
             self._out.append(Disconnect(known.connection, close_codes.SUPERSEDED, "superseded"))
         self._desk.bind(connection, connect)
-        self._welcome(connection)
+        self._welcome(connection, connect)
         worker = self._desk.by_connection[connection]
         self._desk.adopt(worker, {item.request_id: item.lease_id for item in connect.in_flight}, now)
 
@@ -204,7 +205,7 @@ class BrokerCore:
         elif connection in self._clients:
             self._client_said(connection, message, now)
 
-    def _welcome(self, connection: str) -> None:
+    def _welcome(self, connection: str, connect: Connect) -> None:
         settings = self.settings
         self._out.append(
             Send(
@@ -216,6 +217,7 @@ class BrokerCore:
                     lease_ms=round(settings.lease * 1000),
                     lease_renew_ms=round(settings.lease_renew * 1000),
                     max_message_bytes=settings.max_message_bytes,
+                    features=granted(GATEWAY_FEATURES, connect.features),
                 ),
             )
         )

@@ -91,9 +91,9 @@ class FakeSession:
         assert message is not None, "the worker has gone"
         return message
 
-    def admit(self, **ready: int) -> Connect:
+    def admit(self, *, features: tuple[str, ...] = (), **ready: int) -> Connect:
         """Say Hello, take Connect, say Ready."""
-        self.say(Hello(gateway="fake"))
+        self.say(Hello(gateway="fake", features=features))
         connect = self.hear()
         assert isinstance(connect, Connect)
         given = {
@@ -103,7 +103,7 @@ class FakeSession:
             "lease_renew_ms": 10_000,
             "max_message_bytes": 1 << 20,
         } | ready
-        self.say(Ready(connection_id="c", **given))
+        self.say(Ready(connection_id="c", features=features, **given))
         return connect
 
     def gone(self) -> None:

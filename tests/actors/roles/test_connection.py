@@ -25,6 +25,7 @@ from regrow.actors.roles.messages import (
     CancelInvocation,
     Held,
     InvocationOffered,
+    InvocationProgressed,
     InvocationRefused,
     InvocationTaken,
     LinkStateChanged,
@@ -33,6 +34,7 @@ from regrow.actors.roles.messages import (
 from regrow.actors.roles.outbox_store import OwedResult
 from regrow.actors.roles.outcomes import outcome_to_bytes
 from regrow.actors.testing import Probe
+from regrow.protocol.session.features import PROGRESS
 from regrow.protocol.session.messages import (
     Ack,
     Busy,
@@ -48,6 +50,7 @@ from regrow.protocol.session.messages import (
     Lease,
     Message,
     Pause,
+    Progress,
     Result,
     ResultAck,
     Success,
@@ -138,7 +141,7 @@ def test_a_gateway_of_another_version_is_given_up(stage: Stage) -> None:
     stage.gateway.session().say(Hello(gateway="g", versions=("regrow.v9",)))
     refused = stage.phase("refused")
     assert refused.code == "unsupported"
-    assert "regrow.v9" in refused.reason
+    assert refused.reason == ("unsupported version: expected a gateway that speaks regrow.v1, got one of regrow.v9")
 
 
 def test_a_fatal_error_is_given_up_with_its_code(stage: Stage) -> None:
@@ -181,6 +184,23 @@ def test_a_gateway_that_is_not_there_is_waited_for_with_growing_waits(stage: Sta
     stage.begin("ws://127.0.0.1:9")
     waits = [stage.phase("waiting").retry_in for _ in range(4)]
     assert waits == [0.0, 0.01, 0.02, 0.04]
+
+
+def test_progress_is_said_only_if_the_gateway_has_use_for_it(stage: Stage) -> None:
+    stage.begin()
+    stage.introduce()
+    plain = stage.gateway.session()
+    plain.admit()
+    stage.outbox.fish(SessionReady)
+    progressed = InvocationProgressed(request_id="r1", done=0.5)
+    stage.tell(progressed, InvocationRefused(request_id="r1", lease_id=4, reason="at capacity"))
+    assert isinstance(plain.hear(), Busy)
+    plain.websocket.socket.close()
+    able = stage.gateway.session()
+    assert PROGRESS in able.admit(features=(PROGRESS,)).features
+    stage.outbox.fish(SessionReady)
+    stage.tell(progressed)
+    assert able.hear() == Progress(request_id="r1", done=0.5)
 
 
 # ── work ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
