@@ -26,6 +26,7 @@ SOAK_ROUNDS ?= 10
 SOAK_SECONDS ?= 300
 SOAK_KILLS ?= 10000
 SOAK_SERVICE_SECONDS ?= 3600
+SOAK_FUZZ_SECONDS ?= 300
 STATE_MACHINES := tests/supervision/test_core_stateful.py
 
 .PHONY: help demo test compat lint types bench docs soak mutate clean
@@ -62,10 +63,11 @@ bench: $(STAMP)/core ## measure; ARGS="--json" for machines, BENCHMARKS="actors"
 docs: $(STAMP)/docs ## build the documentation into site/; any warning is an error
 	$(BIN)/zensical build --clean --strict
 
-soak: $(STAMP)/test ## run the state machines for 100,000 steps and more, end actors at random for SOAK_SECONDS and SOAK_KILLS processes, harm a whole service for SOAK_SERVICE_SECONDS, and the tests of real processes SOAK_ROUNDS times
+soak: $(STAMP)/soak ## run the state machines for 100,000 steps and more, end actors at random for SOAK_SECONDS and SOAK_KILLS processes, harm a whole service for SOAK_SERVICE_SECONDS, look SOAK_FUZZ_SECONDS for bytes that break a parser, and the tests of real processes SOAK_ROUNDS times
 	@$(BIN)/python -m benchmarks.actors_soak --seconds $(SOAK_SECONDS)
 	@$(BIN)/python -m benchmarks.processes_soak --kills $(SOAK_KILLS)
 	@$(BIN)/python -m benchmarks.service_soak --seconds $(SOAK_SERVICE_SECONDS)
+	@$(BIN)/python -m benchmarks.fuzz --seconds $(SOAK_FUZZ_SECONDS)
 	@$(BIN)/python -m pytest $(STATE_MACHINES) --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 -q
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "round $$round of $(SOAK_ROUNDS)"; $(BIN)/python -m pytest tests/system -q -x $(ARGS); \
@@ -95,7 +97,7 @@ $(STAMP)/core: $(MANIFESTS) | $(STAMP)/venv
 	@$(PIP) --editable .
 	@touch $@
 
-$(STAMP)/test $(STAMP)/lint $(STAMP)/docs $(STAMP)/mutation: $(STAMP)/%: $(STAMP)/core
+$(STAMP)/test $(STAMP)/lint $(STAMP)/docs $(STAMP)/mutation $(STAMP)/soak: $(STAMP)/%: $(STAMP)/core
 	@echo "installing the $* group into $(VENV)"
 	@$(PIP) --group $*
 	@touch $@
