@@ -7,6 +7,7 @@ What lives here: the shell around `SessionProtocol` (what may be said), `Reconne
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -52,6 +53,7 @@ from .link_messages import (
     SessionEnded,
     SessionReady,
 )
+from .losses import TOO_BIG, Loss, loss_of_refusal
 from .messages import (
     Adopted,
     CancelInvocation,
@@ -64,7 +66,7 @@ from .messages import (
 )
 from .outbox_store import OwedResult
 from .outcomes import outcome_from_bytes
-from .reconnect import GiveUp, Loss, ReconnectPolicy, Retry, loss_of_refusal
+from .reconnect import GatewayChoice, GiveUp, Retry
 from .sockets import Sockets
 from .wire import Dialer, Heard, Lost, Opened, Wire
 
@@ -81,9 +83,12 @@ class Connection(Actor):
         super().__init__()
         self._settings = settings
         self._executor = executor
-        self._policy = ReconnectPolicy(settings.delays, self.system.rng)
-        dialer = Dialer(settings.url, self._tell_self, self.system.clock.now, ca_file=settings.ca_file)
-        self._sockets = Sockets(dialer)
+        self._choice = GatewayChoice(
+            settings.urls, settings.tokens, settings.delays, self.system.rng, settings.patience
+        )
+        secure = any(url.startswith("wss:") for url in settings.urls)
+        tls = ssl.create_default_context(cafile=settings.ca_file) if secure else None
+        self._sockets = Sockets(Dialer(self._tell_self, self.system.clock, tls=tls))
         self._siblings: dict[str, ActorRef] = {}  # by role, as they have joined
         self._dialed_at = 0.0
         self._holdings = Holdings()
@@ -189,7 +194,7 @@ class Connection(Actor):
             return
         self._dialed_at = self.system.clock.now()
         self._refusal = None
-        self.send_after(_HANDSHAKE_SECONDS, HandshakeOverdue(self._sockets.begin()))
+        self.send_after(_HANDSHAKE_SECONDS, HandshakeOverdue(self._sockets.begin(self._choice.url)))
         self._announce(LinkStateChanged(phase="connecting"))
 
     def _say_connect(self) -> None:
@@ -198,7 +203,7 @@ class Connection(Actor):
         if wire is None or not self._sockets.greeted or not self._holdings.complete:
             return
         if wire.session.connect is None:
-            self._sockets.say_on(wire, self._holdings.connect(self._settings))
+            self._sockets.say_on(wire, self._holdings.connect(self._settings, self._choice.token))
 
     def _handshake_overdue(self, dial: int) -> None:
         sockets = self._sockets
@@ -214,7 +219,7 @@ class Connection(Actor):
         if intervals is None:
             raise AssertionError("Ready has been received, so its intervals are known")
         now = self.system.clock.now()
-        self._policy.ready(now)
+        self._choice.ready(now)
         session = SessionReady(wire, intervals, ready.connection_id)
         self._sockets.is_ready(session)
         if self._holdings.paused and wire.phase is Phase.ACTIVE:
@@ -300,6 +305,7 @@ class Connection(Actor):
             return
         self._announce(LinkStateChanged(phase="draining", reason=drain.reason))
         self.send_after(drain.grace_ms / 1000, RetiringOverdue(wire))
+        self._choice.drained(self.system.clock.now(), drain.grace_ms / 1000)
         self._begin_dial()
 
     # ── loss ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,14 +313,16 @@ class Connection(Actor):
     def _lost(self, event: Lost) -> None:
         session_ended, was_last = self._sockets.lost(event)
         if session_ended:
+            self._holdings.session_over(too_big=event.loss.code == TOO_BIG)
             for ref in self._siblings.values():
                 self._tell(ref, SessionEnded())
         if not was_last or self._gave_up:
             return
         loss = self._refusal or event.loss
-        match self._policy.lost(loss, self.system.clock.now()):
+        lost_url = self._choice.url
+        match self._choice.lost(loss, self.system.clock.now()):
             case Retry(delay=delay):
-                self._log("info", f"no session: {loss.text}; next try in {delay:.2f} s")
+                self._log("info", f"no session with {lost_url}: {loss.text}; {self._choice.url} in {delay:.2f} s")
                 self._announce(LinkStateChanged(phase="waiting", code=loss.code, reason=loss.text, retry_in=delay))
                 if delay > 0:
                     self.send_after(delay, DialNow())
@@ -329,16 +337,22 @@ class Connection(Actor):
 
     def _send_result(self, result: OwedResult) -> None:
         self._holdings.owe([(result.request_id, result.lease_id)])
-        outcome = outcome_from_bytes(result.outcome)
-        message = Result(request_id=result.request_id, lease_id=result.lease_id, outcome=outcome)
-        try:
-            self._sockets.say(message)
-        except (FrameTooLarge, CodecError) as error:
-            failure = Failure("bad_result", "ResultTooLarge", str(error))
+        problem = self._holdings.sending(result.request_id, len(result.outcome))
+        if not problem:
+            outcome = outcome_from_bytes(result.outcome)
+            message = Result(request_id=result.request_id, lease_id=result.lease_id, outcome=outcome)
+            try:
+                self._sockets.say(message)
+            except (FrameTooLarge, CodecError) as error:
+                problem = str(error)
+        if problem:
+            failure = Failure("bad_result", "ResultTooLarge", problem)
             self._sockets.say(Result(request_id=result.request_id, lease_id=result.lease_id, outcome=failure))
 
     def _announce(self, changed: LinkStateChanged) -> None:
-        self._tell(self._executor, replace(changed, epoch=self._holdings.epoch or 0, pid=os.getpid()))
+        self._tell(
+            self._executor, replace(changed, epoch=self._holdings.epoch or 0, pid=os.getpid(), url=self._choice.url)
+        )
 
     def _tell(self, ref: ActorRef, message: object) -> bool:
         try:

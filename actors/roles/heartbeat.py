@@ -16,8 +16,8 @@ from ..errors import ActorDeadError
 from ..hosting.errors import OutboxFull
 from ..ref import ActorRef
 from .link_messages import CONNECTION, BeatAcknowledged, Joined, RoleLogged, SessionEnded, SessionReady, Tick, sibling
+from .losses import Loss
 from .messages import ExecutorBeat, HeartbeatMeasured
-from .reconnect import Loss
 from .wire import WireClosed
 
 __all__ = ("BeatSchedule", "Heartbeat", "LatenessStatistics")

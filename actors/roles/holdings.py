@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ...protocol.session.features import WORKER_FEATURES
 from ...protocol.session.messages import Connect, InFlight
 from ..child_spec import Delays
+from .reconnect import Patience
 
 __all__ = ("ConnectionSettings", "Holdings")
 
@@ -19,13 +20,14 @@ __all__ = ("ConnectionSettings", "Holdings")
 class ConnectionSettings:
     """Where to, as whom, and how often to try."""
 
-    url: str
-    token: str = field(repr=False)
+    urls: tuple[str, ...]
+    tokens: tuple[str, ...] = field(repr=False)  # one that is refused is replaced by the next
     instance: str
     name: str
     functions: tuple[str, ...]
     capacity: int
     delays: Delays
+    patience: Patience = Patience()
     ca_file: str | None = None  # PEM file of the authority that signed the gateway's certificate
 
 
@@ -40,6 +42,8 @@ class Holdings:
         self.paused = False
         self._held: dict[str, int] | None = None  # request -> lease of what runs; set by the executor
         self._owed: dict[str, int] = {}  # request -> lease of results that wait for their acknowledgement
+        self._unanswered: dict[str, int] = {}  # request -> bytes of results that this session was sent
+        self._too_big: set[str] = set()  # those of them that a session has ended by
 
     @property
     def complete(self) -> bool:
@@ -80,13 +84,31 @@ class Holdings:
     def acknowledged(self, request_id: str) -> None:
         """The gateway has its result."""
         self._owed.pop(request_id, None)
+        self._unanswered.pop(request_id, None)
+        self._too_big.discard(request_id)
 
-    def connect(self, settings: ConnectionSettings) -> Connect:
+    def sending(self, request_id: str, size: int) -> str:
+        """A result is about to be sent. Gives why it must not, or nothing."""
+        if request_id in self._too_big:
+            return f"a result of {size} bytes was more than something on the way to the gateway lets through"
+        self._unanswered[request_id] = size
+        return ""
+
+    def session_over(self, *, too_big: bool) -> None:
+        """The session has ended; `too_big`: by what was said in it. Then it was the largest, and is not said again.
+
+        Else it would be said to every session to come, and each would end by it.
+        """
+        if too_big and self._unanswered:
+            self._too_big.add(max(self._unanswered, key=self._unanswered.__getitem__))
+        self._unanswered.clear()
+
+    def connect(self, settings: ConnectionSettings, token: str) -> Connect:
         """Give the introduction."""
         in_flight = (self._held or {}) | self._owed
         return Connect(
             role="worker",
-            token=settings.token,
+            token=token,
             instance=settings.instance,
             epoch=self.epoch or 0,
             name=settings.name,

@@ -134,6 +134,7 @@ class LinkStateChanged:
     retry_in: float = 0.0  # seconds until the next dial, in phase `waiting`
     code: str = ""
     reason: str = ""
+    url: str = ""  # of the gateway that is dialed next, or in use
 
 
 @record("regrow.heartbeat_measured")

@@ -1,32 +1,27 @@
-"""What a lost or refused connection means: come back when, or never.
+"""Which gateway is dialed next, with which token, and when; or that no dial would help.
 
-What lives here: the classes of loss and the policy over them, pure. What must not: sockets, timers.
+What lives here: the choice, pure. What must not: sockets, timers, and what a loss means (`losses.py`).
+Each gateway has its own count of failures, and its own time before which it is not dialed; with one gateway this is a
+backoff, with several the others are tried meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from ..child_spec import Delays
+from .losses import Loss
 
-__all__ = ("GiveUp", "Loss", "ReconnectPolicy", "Retry", "loss_of_close", "loss_of_refusal", "loss_of_status")
+__all__ = ("GAVE_UP", "GatewayChoice", "GiveUp", "Patience", "Retry", "Verdict")
 
-FATAL_CLOSE_CODES: Final = frozenset({4400, 4401, 4403, 4409})
-"""Bad Connect, unauthorized, out of scope, stale epoch: the same Connect would be refused again."""
+GAVE_UP: Final = "gave_up"
+"""The code of a GiveUp for want of patience; all others are the gateway's."""
 
 _RETRY_AFTER_MAX: Final = 300.0  # seconds; a gateway's wish beyond it is taken for a mistake
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """Why there is no connection. `retry_after` is what the gateway asked for, in seconds."""
-
-    kind: Literal["unreachable", "refused", "closed", "silent", "garbage", "fatal"]
-    code: str
-    text: str
-    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,70 +42,139 @@ class GiveUp:
 Verdict: TypeAlias = Retry | GiveUp
 
 
-class ReconnectPolicy:
-    """Counts the failures since the last stable connection and says how long to wait.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """After how many attempts, or seconds, without a stable session to give up; None: never."""
 
-    The first attempt after a loss is immediate if the delays say so. A connection counts as stable when it has been
-    ready for `delays.reset_after` seconds; so a gateway that accepts and drops at once is not stormed.
+    max_attempts: int | None = None
+    give_up_after: float | None = None
+
+
+@dataclass(slots=True)
+class _Gateway:
+    url: str
+    failures: int = 0  # since its last stable session
+    last_delay: float = 0.0
+    until: float = -math.inf  # not dialed before
+    refused: set[int] = field(default_factory=set)  # the tokens that it did not take since its last stable session
+    over: Loss | None = None  # set when it has refused us for good
+
+
+class GatewayChoice:
+    """Says whom to dial, and after each loss whom next and when.
+
+    A gateway that fails is left alone for a while, which grows with its failures in a row. The one in use is kept for
+    as long as it may be dialed, because it knows what this peer holds; else the first in the order given that may be
+    dialed; else the one that may be dialed first. A session counts as stable when it has been ready for
+    `delays.reset_after` seconds, and then all is forgotten that went wrong before; so a gateway that accepts and drops
+    at once is not stormed. A token that is refused is replaced by the next one at once; a gateway that has refused all
+    of them, or this peer for another reason, is not dialed again; when that is so for all gateways, no dial would help.
     """
 
-    def __init__(self, delays: Delays, rng: random.Random) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        tokens: Sequence[str],
+        delays: Delays,
+        rng: random.Random,
+        patience: Patience | None = None,
+    ) -> None:
+        self._gateways = [_Gateway(url) for url in dict.fromkeys(urls)]
+        self._tokens = tuple(tokens)
         self._delays = delays
         self._rng = rng
-        self._failures = 0
-        self._last_delay = 0.0
+        self._patience = Patience() if patience is None else patience
+        self._current = self._gateways[0]
+        self._token = 0
         self._ready_at: float | None = None
+        self._attempts = 0  # that failed since the last stable session
+        self._since: float | None = None  # when the first of them did
 
     @property
-    def failures(self) -> int:
-        """Failures in a row."""
-        return self._failures
+    def url(self) -> str:
+        """Whom to dial, or who is in use."""
+        return self._current.url
+
+    @property
+    def token(self) -> str:
+        """What to present there."""
+        return self._tokens[self._token]
 
     def ready(self, now: float) -> None:
         """The session is up."""
         self._ready_at = now
 
     def lost(self, loss: Loss, now: float) -> Verdict:
-        """Say what to do after this loss."""
-        if loss.kind == "fatal":
-            return GiveUp(loss.code, loss.text)
+        """Say what to do after the gateway in use was lost, or could not be reached."""
+        self._settle(now)
+        gateway = self._current
+        if loss.kind == "credentials":
+            gateway.refused.add(self._token)
+            if self._pick_token(gateway):
+                return Retry(0.0)
+        if loss.kind in ("credentials", "fatal"):
+            gateway.over = loss
+        else:
+            gateway.failures += 1
+            gateway.last_delay = self._delays.delay(gateway.failures, self._rng, gateway.last_delay)
+            gateway.until = now + max(gateway.last_delay, self._wish(loss))
+        self._attempts += 1
+        self._since = now if self._since is None else self._since
+        return self._impatient(loss, now) or self._next(now, loss)
+
+    def drained(self, now: float, grace: float) -> None:
+        """The gateway in use is going away, in `grace` seconds: dial another one now, or this if there is none."""
+        self._settle(now)
+        self._current.until = now + grace
+        for gateway in self._gateways:
+            if gateway.over is None and gateway.until <= now:
+                self._move_to(gateway)
+                return
+
+    def _settle(self, now: float) -> None:
+        """Forget what went wrong, if the session that has ended was a stable one."""
         if self._ready_at is not None and now - self._ready_at >= self._delays.reset_after:
-            self._failures, self._last_delay = 0, 0.0
+            self._attempts, self._since = 0, None
+            gateway = self._current
+            gateway.failures, gateway.last_delay = 0, 0.0
+            gateway.refused.clear()
         self._ready_at = None
-        self._failures += 1
-        delay = self._last_delay = self._delays.delay(self._failures, self._rng, self._last_delay)
-        if loss.retry_after is not None:
-            # Everybody is told the same time; a tenth of jitter keeps everybody from coming at it.
-            wish = min(loss.retry_after, _RETRY_AFTER_MAX)
-            delay = max(delay, wish * (1 + self._rng.random() / 10))
-        return Retry(delay)
 
+    def _wish(self, loss: Loss) -> float:
+        """Give the least wait that was asked for; spread, because everybody is told the same."""
+        wish = min(loss.retry_after or 0.0, _RETRY_AFTER_MAX)
+        return wish + self._rng.random() * max(wish / 10, min(wish, 1.0)) if wish else 0.0
 
-def loss_of_status(status: int, retry_after: str | None, body: str) -> Loss:
-    """Read an HTTP answer that was no upgrade. 401, 403 and another version are final, all else may pass."""
-    text = f"HTTP {status} {body}".strip()
-    if status in (401, 403):
-        return Loss(kind="fatal", code="unauthorized", text=text)
-    if status == 400 and "unsupported version" in body:
-        return Loss(kind="fatal", code="unsupported", text=text)
-    return Loss(kind="refused", code=f"http_{status}", text=text, retry_after=_seconds(retry_after))
+    def _impatient(self, loss: Loss, now: float) -> GiveUp | None:
+        patience, spent = self._patience, 0.0 if self._since is None else now - self._since
+        many = patience.max_attempts is not None and self._attempts >= patience.max_attempts
+        long = patience.give_up_after is not None and spent >= patience.give_up_after
+        if not many and not long:
+            return None
+        return GiveUp(GAVE_UP, f"no session after {self._attempts} attempts within {spent:.1f} s; last: {loss.text}")
 
+    def _next(self, now: float, loss: Loss) -> Verdict:
+        left = [gateway for gateway in self._gateways if gateway.over is None]
+        if not left:
+            return GiveUp(loss.code, self._refusals())
+        if self._current.over is not None or self._current.until > now:
+            free = (gateway for gateway in left if gateway.until <= now)
+            self._move_to(next(free, min(left, key=lambda gateway: gateway.until)))
+        return Retry(max(0.0, self._current.until - now))
 
-def loss_of_close(code: int | None, reason: str) -> Loss:
-    """Read a WebSocket close. Source: RFC 6455 section 7.4."""
-    text = f"closed with {code} {reason}".strip() if code is not None else f"connection lost {reason}".strip()
-    if code in FATAL_CLOSE_CODES:
-        return Loss(kind="fatal", code="unauthorized" if code == 4401 else f"close_{code}", text=text)
-    return Loss(kind="closed", code=f"close_{code}" if code is not None else "lost", text=text)
+    def _refusals(self) -> str:
+        over = [(gateway.url, gateway.over.text) for gateway in self._gateways if gateway.over is not None]
+        return over[0][1] if len(over) == 1 else "; ".join(f"{url}: {text}" for url, text in over)
 
+    def _move_to(self, gateway: _Gateway) -> None:
+        self._current = gateway
+        self._pick_token(gateway)
 
-def loss_of_refusal(code: str, text: str, *, fatal: bool) -> Loss:
-    """Read an ErrorMessage of scope connection."""
-    return Loss(kind="fatal" if fatal else "refused", code=code, text=text)
-
-
-def _seconds(header: str | None) -> float | None:
-    try:
-        return max(0.0, float(header)) if header is not None else None
-    except ValueError:  # an HTTP date: rare here, and our own backoff is a good enough answer
-        return None
+    def _pick_token(self, gateway: _Gateway) -> bool:
+        """Keep the token that was taken last, unless this gateway has refused it. False if it has refused them all."""
+        order = (self._token, *range(len(self._tokens)))
+        found = next((index for index in order if index not in gateway.refused), None)
+        if found is None:
+            return False
+        self._token = found
+        return True

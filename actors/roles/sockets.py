@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...protocol.session.messages import Closing, Message
 from .link_messages import SessionReady
-from .reconnect import Loss
+from .losses import Loss
 from .wire import Dialer, Lost, Wire, WireClosed
 
 __all__ = ("Sockets",)
@@ -26,9 +26,9 @@ class Sockets:
         self.greeted = False  # Hello has come on `current`
         self.ready: SessionReady | None = None  # of `current`, or of `retiring` until then
 
-    def begin(self) -> int:
+    def begin(self, url: str) -> int:
         """Dial; give the number of the dial. Never blocks."""
-        self.dial, self.dialing = self._dialer.dial(), True
+        self.dial, self.dialing = self._dialer.dial(url), True
         return self.dial
 
     def opened(self, wire: Wire, *, wanted: bool) -> None:

@@ -17,25 +17,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ...protocol.errors import LocalProtocolError, RegrowError, RemoteProtocolError
+from ...protocol.errors import RegrowError, RemoteProtocolError
 from ...protocol.limits import SESSION_MAX_BYTES
 from ...protocol.session.messages import SUBPROTOCOL, Message
 from ...protocol.session.protocol import SessionProtocol
 from ...protocol.session.states import Phase, Role
-from .reconnect import Loss, loss_of_close, loss_of_status
+from .dial_errors import loss_of_error
+from .losses import Loss
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-__all__ = ("Dialer", "Heard", "Lost", "Opened", "Wire", "WireClosed", "WireEvent", "loss_of_error")
+    from ..clock import Clock
+
+__all__ = ("Dialer", "Heard", "Lost", "Opened", "Wire", "WireClosed", "WireEvent")
 
 CLOSE_SECONDS: Final = 0.5
 """How long a close may take. websockets' default of 10 s would hold a drain, and the autoclose of a dead peer, that
 long."""
-
-_BREACHES: Final = frozenset({1002, 1007, 1009})
-"""What websockets closes with when the other side broke WebSocket: protocol error, bad data, too big."""
-
 
 SEND_SECONDS: float = 10.0
 """How long a send may wait without any progress; then the session is given up."""
@@ -138,27 +137,25 @@ class Dialer:
 
     def __init__(
         self,
-        url: str,
         tell: Callable[[WireEvent], None],
-        now: Callable[[], float],
+        clock: Clock,
         *,
         open_timeout: float = 10.0,
-        ca_file: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.url = url
         self._tell = tell
-        self._now = now
+        self._clock = clock
         self._open_timeout = open_timeout
-        self._ssl = ssl.create_default_context(cafile=ca_file) if url.startswith("wss:") else None
+        self._tls = tls  # None: no url is a wss: one
         self._threads: list[threading.Thread] = []
         self._dials = 0
 
-    def dial(self) -> int:
+    def dial(self, url: str) -> int:
         """Begin an attempt; give its number. Never blocks."""
         self._dials += 1
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(
-            target=self._run, args=(self._dials,), name=f"regrow-session-{self._dials}", daemon=True
+            target=self._run, args=(self._dials, url), name=f"regrow-session-{self._dials}", daemon=True
         )
         self._threads.append(thread)
         thread.start()
@@ -170,13 +167,13 @@ class Dialer:
             if thread is not threading.current_thread():
                 thread.join(timeout)
 
-    def _run(self, dial: int) -> None:
+    def _run(self, dial: int, url: str) -> None:
         wire: Wire | None = None
         try:
             from websockets.sync.client import connect
 
             with connect(
-                self.url,
+                url,
                 subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
                 compression=None,
                 proxy=None,
@@ -184,22 +181,23 @@ class Dialer:
                 ping_interval=None,  # heartbeats of the session do this, and say more
                 close_timeout=CLOSE_SECONDS,
                 max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
-                ssl=self._ssl,
+                ssl=self._tls if url.startswith("wss:") else None,
                 logger=_quiet_logger(),
             ) as websocket:
                 # A gateway that no longer reads: without this, whoever sends would wait for TCP's quarter of an hour,
                 # and the heartbeat, which would notice, waits behind it.
                 limit = struct.pack("ll", int(SEND_SECONDS), int(SEND_SECONDS % 1 * 1e6))
                 websocket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-                wire = Wire(websocket, self._now, dial)
+                wire = Wire(websocket, self._clock.now, dial)
                 self._tell(Opened(wire))
                 self._read(websocket, wire)
-                loss = wire.loss or loss_of_close(websocket.close_code, websocket.close_reason or "")
         except Exception as error:  # noqa: BLE001 - whatever a dial can raise: resolver, TLS, HTTP, protocol
-            loss = (wire.loss if wire is not None else None) or loss_of_error(error)
-        if wire is not None:
-            wire.session.close()
-        self._tell(Lost(wire, dial, loss))
+            if wire is None:
+                self._tell(Lost(None, dial, loss_of_error(error, self._clock.epoch())))
+                return
+            wire.loss = wire.loss or loss_of_error(error, self._clock.epoch())
+        wire.session.close()
+        self._tell(Lost(wire, dial, wire.loss or Loss(kind="closed", code="lost", text="connection lost")))
 
     def _read(self, websocket: ClientConnection, wire: Wire) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -209,11 +207,8 @@ class Dialer:
                 message = wire.receive(websocket.recv())
                 if message is not None:
                     self._tell(Heard(wire, message))
-        except ConnectionClosed as closed:
-            if closed.sent is not None and closed.sent.code in _BREACHES:
-                wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(closed))
-        except RemoteProtocolError as error:
-            wire.loss = wire.loss or Loss(kind="garbage", code="protocol", text=str(error))
+        except (ConnectionClosed, RemoteProtocolError) as error:
+            wire.loss = wire.loss or loss_of_error(error, self._clock.epoch())
 
 
 def _quiet_logger() -> logging.Logger:
@@ -221,22 +216,3 @@ def _quiet_logger() -> logging.Logger:
     quiet = logging.Logger("websockets.client", logging.INFO)  # noqa: LOG001 - not registered: nothing global changes
     quiet.parent = logging.getLogger()
     return quiet
-
-
-def loss_of_error(error: Exception) -> Loss:
-    """Read what a dial raised."""
-    from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, NegotiationError
-
-    if isinstance(error, InvalidStatus):
-        response = error.response
-        body = (response.body or b"")[:200].decode("utf-8", "replace").strip()
-        return loss_of_status(response.status_code, response.headers.get("Retry-After"), body)
-    if isinstance(error, NegotiationError):
-        return Loss(kind="fatal", code="unsupported", text=f"the gateway does not speak {SUBPROTOCOL}: {error}")
-    if isinstance(error, InvalidURI):
-        return Loss(kind="fatal", code="bad_url", text=str(error))
-    if isinstance(error, InvalidHandshake):
-        return Loss(kind="refused", code="handshake", text=f"{type(error).__name__}: {error}")
-    if isinstance(error, LocalProtocolError):
-        return Loss(kind="garbage", code="protocol", text=str(error))
-    return Loss(kind="unreachable", code="unreachable", text=f"{type(error).__name__}: {error}")

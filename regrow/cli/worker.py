@@ -21,8 +21,20 @@ __all__ = ("command",)
 
 @click.command("worker")
 @click.argument("app")
-@click.option("--url", envvar="REGROW_URL", show_envvar=True, help="The gateway; by default what APP says.")
-@click.option("--token", envvar="REGROW_TOKEN", show_envvar=True, help="What the gateway wants to know.")
+@click.option(
+    "--url",
+    multiple=True,
+    envvar="REGROW_URL",
+    show_envvar=True,
+    help="The gateway, or several, the first one preferred; by default what APP says.",
+)
+@click.option(
+    "--token",
+    multiple=True,
+    envvar="REGROW_TOKEN",
+    show_envvar=True,
+    help="What the gateway wants to know; a second one is presented where the first is refused.",
+)
 @click.option("--name", envvar="REGROW_NAME", show_envvar=True, help="What the gateway calls this worker.")
 @click.option(
     "--capacity",
@@ -58,8 +70,8 @@ __all__ = ("command",)
 def command(  # one for each option
     app: str,
     *,
-    url: str | None,
-    token: str | None,
+    url: tuple[str, ...],
+    token: tuple[str, ...],
     name: str | None,
     capacity: int | None,
     state_dir: Path | None,

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from regrow.connect.addresses import Tokens, Urls
 from regrow.connect.client_async import AsyncClient
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import ClientClosed
@@ -25,13 +26,17 @@ class Client:
     Connects at the first call and again whenever the connection is lost. `close()` leaves no thread.
     """
 
-    def __init__(self, url: str, *, token: str = "", name: str = "", options: ClientOptions | None = None) -> None:
-        self.url: Final = url
+    def __init__(self, url: Urls, *, token: Tokens = "", name: str = "", options: ClientOptions | None = None) -> None:
         self._client = AsyncClient(url, token=token, name=name, options=options)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+
+    @property
+    def url(self) -> str:
+        """The gateway that is in use, or dialed next."""
+        return self._client.url
 
     def __enter__(self) -> Self:
         return self

@@ -9,9 +9,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
-from websockets.exceptions import InvalidURI
-from websockets.uri import parse_uri
-
+from regrow.connect.addresses import Tokens, Urls, tokens_of, urls_of
 from regrow.connect.client_link import ClientLink
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import (
@@ -48,17 +46,14 @@ class AsyncClient:
     """`async with AsyncClient(url, token=...) as client: await client.invoke("f", 1)`.
 
     Connects at the first call and again whenever the connection is lost: a gateway that restarts is not noticed, but
-    for the time it takes. Each call ends within its timeout, or within `options.default_timeout` if it names none.
-    Runs in: one event loop. Errors: ValueError for a url that is none of a WebSocket.
+    for the time it takes. `url` may be several gateways, the first one preferred; `token` two, the second one to fall
+    back on. Each call ends within its timeout, or within `options.default_timeout` if it names none.
+    Runs in: one event loop. Errors: ValueError for a url that is none of a WebSocket, and for tokens that are none.
     """
 
-    def __init__(self, url: str, *, token: str = "", name: str = "", options: ClientOptions | None = None) -> None:
-        try:
-            parse_uri(url)
-        except (InvalidURI, ValueError) as error:
-            raise ValueError(f"url: expected ws://HOST:PORT or wss://HOST:PORT, got {url!r}") from error
-        self.url: Final = url
-        self._token = token
+    def __init__(self, url: Urls, *, token: Tokens = "", name: str = "", options: ClientOptions | None = None) -> None:
+        self._urls = urls_of(url)
+        self._tokens = tokens_of(token)
         self._name = name
         self._options = ClientOptions() if options is None else options
         self._pending: dict[str, Pending] = {}
@@ -68,6 +63,11 @@ class AsyncClient:
         self._task: asyncio.Task[None] | None = None
         self._broken: Exception | None = None  # what the link ended with, if it will not try again
         self._closed = False
+
+    @property
+    def url(self) -> str:
+        """The gateway that is in use, or dialed next."""
+        return self._urls[0] if self._link is None else self._link.url
 
     async def __aenter__(self) -> Self:
         self._begin()
@@ -247,8 +247,8 @@ class AsyncClient:
             raise ClientClosed
         if self._link is None:
             self._link = ClientLink(
-                self.url,
-                self._token,
+                self._urls,
+                self._tokens,
                 self._name,
                 self._options,
                 on_ready=self._ready,

@@ -11,14 +11,18 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from loguru import logger
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
+from regrow.actors.clock import SystemClock
+from regrow.actors.roles.dial_errors import loss_of_error
+from regrow.actors.roles.losses import CREDENTIAL_CODES, Loss, loss_of_refusal
+from regrow.actors.roles.reconnect import GatewayChoice, GiveUp, Retry
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import Refused, Unauthorized, UnsupportedVersion
 from regrow.connect.library_log import library_logger
@@ -36,13 +40,15 @@ from regrow.protocol.session.messages import (
     Hello,
     Ready,
 )
+from regrow.supervision import Backoff
 
 __all__ = ("ClientLink",)
 
 _MISTAKES: Final = (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, RemoteProtocolError)
 """What a connection may end with and be made again."""
 
-_OF_TOKENS: Final = frozenset({"unauthorized", "out_of_scope", "token_expired"})
+_STABLE_SECONDS: Final = 1.0
+"""A connection that has held for so long makes the next failure the first."""
 
 
 class ClientLink:
@@ -50,52 +56,43 @@ class ClientLink:
 
     def __init__(
         self,
-        url: str,
-        token: str,
+        urls: tuple[str, ...],
+        tokens: tuple[str, ...],
         name: str,
         options: ClientOptions,
         *,
         on_ready: Callable[[], None],
         on_message: Callable[[Message], None],
     ) -> None:
-        self.url: Final = url
         self.connected = asyncio.Event()
         self.trouble = "no answer yet"  # the last thing that went wrong
         self.last_loss = ""  # why the connection was lost last; empty as long as it never was
         self.refused: Refused | None = None
-        self._token = token
         self._name = name
         self._instance = f"client-{uuid.uuid4().hex}"
         self._options = options
         self._on_ready = on_ready
         self._on_message = on_message
-        self._rng = random.Random()  # jitter is no secret
+        delays = Backoff(initial=None, base=options.backoff_base, cap=options.backoff_cap, reset_after=_STABLE_SECONDS)
+        self._choice = GatewayChoice(urls, tokens, delays, random.Random())  # jitter is no secret
+        self._clock = SystemClock()
+        self._refusal: Loss | None = None  # what an ErrorMessage said, before the close that follows it
         self._loop = asyncio.get_running_loop()
         self._ws: ClientConnection | None = None
         self._session = SessionProtocol(Role.CLIENT)
         self._unsent: deque[bytes] = deque()
         self._flush_scheduled = False
         self._beats = 0
-        self._failures = 0
 
     async def run(self) -> None:
         """Keep connected until cancelled, or refused for good: then `refused` says why."""
         while self.refused is None:
-            try:
-                await self._connection()
-            except InvalidStatus as error:
-                self._note_status(error)
-            except UnsupportedVersion as error:
-                self.refused = error
-            except _MISTAKES as error:
-                self._note(error)
-            finally:
-                self._session.close()
-                self.connected.clear()
-                self._unsent.clear()
-                self._ws = None
-            if self.refused is None:
-                await asyncio.sleep(self._backoff())
+            await self._come_back(await self._until_lost())
+
+    @property
+    def url(self) -> str:
+        """The gateway that is in use, or dialed next."""
+        return self._choice.url
 
     def say(self, message: Message) -> bool:
         """Say something on this connection, at the end of the loop's turn. False if now is not the time for it.
@@ -118,13 +115,30 @@ class ClientLink:
             self._flush()
             await ws.close(close_codes.NORMAL)
 
-    async def _connection(self) -> None:
+    async def _until_lost(self) -> Loss:
+        self._refusal = None
+        try:
+            await self._connection()
+        except _MISTAKES as error:
+            return self._loss_of(error)
+        except UnsupportedVersion as error:
+            return Loss(kind="fatal", code=error.code, text=error.text)
+        finally:
+            self._session.close()
+            self.connected.clear()
+            self._unsent.clear()
+            self._ws = None
+
+    def _loss_of(self, error: Exception) -> Loss:
+        return self._refusal or loss_of_error(error, self._clock.epoch())
+
+    async def _connection(self) -> NoReturn:
         """One connection from its dialing to its end, which is always an exception."""
         options = self._options
         self._session = session = SessionProtocol(Role.CLIENT)
         async with asyncio.timeout(options.connect_timeout) as handshake:
             async with connect(
-                self.url,
+                self._choice.url,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 compression=None,
                 max_size=SESSION_MAX_BYTES,
@@ -137,7 +151,8 @@ class ClientLink:
             ) as ws:
                 await self._shake_hands(ws, session)
                 handshake.reschedule(None)
-                self._ws, self._failures, self.trouble = ws, 0, "connection lost"
+                self._ws = ws
+                self._choice.ready(self._loop.time())
                 self.connected.set()
                 logger.debug("= client {} is connected to {}", self._instance, self.url)
                 beats = self._loop.create_task(self._beat(ws, session), name="regrow-client-beats")
@@ -156,7 +171,9 @@ class ClientLink:
                 raise UnsupportedVersion("unsupported_version", problem)
             if isinstance(message, Hello) and not said_connect:
                 said_connect = True
-                introduction = Connect(role="client", token=self._token, instance=self._instance, name=self._name)
+                introduction = Connect(
+                    role="client", token=self._choice.token, instance=self._instance, name=self._name
+                )
                 await ws.send(session.send(introduction, self._loop.time()))
             elif isinstance(message, Ready):
                 return
@@ -168,9 +185,7 @@ class ClientLink:
             case None | HeartbeatAck():
                 pass
             case ErrorMessage(scope="connection", code=code, text=text, fatal=fatal):
-                self.trouble = f"{code}: {text}"
-                if fatal:
-                    self.refused = Unauthorized(code, text) if code in _OF_TOKENS else Refused(code, text)
+                self._refusal = loss_of_refusal(code, f"{code}: {text}", fatal=fatal)
             case _:
                 self._on_message(message)
 
@@ -184,7 +199,8 @@ class ClientLink:
             due = max(due + intervals.heartbeat, self._loop.time())
             await asyncio.sleep(due - self._loop.time())
             if session.beat_missed(self._loop.time()):
-                self.trouble = f"the gateway was silent for {session.silent_for(self._loop.time()):.1f} s"
+                text = f"the gateway was silent for {session.silent_for(self._loop.time()):.1f} s"
+                self._refusal = Loss(kind="silent", code="heartbeat_missed", text=text)
                 ws.transport.abort()
                 return
             self._beats += 1
@@ -199,27 +215,18 @@ class ClientLink:
             ws.protocol.send_binary(self._unsent.popleft())
         ws.transport.writelines(ws.protocol.data_to_send())  # one system call for all
 
-    def _backoff(self) -> float:
-        """Capped exponential with full jitter: gateways come back to all of their clients at once."""
-        self._failures += 1
-        longest = min(self._options.backoff_cap, self._options.backoff_base * 2.0 ** min(self._failures - 1, 30))
-        return self._rng.uniform(0.0, longest)
+    async def _come_back(self, loss: Loss) -> None:
+        """Wait for as long as this loss asks for, or note that no gateway wants us."""
+        self.trouble = self.last_loss = loss.text
+        logger.debug("= client {} lost {}: {}", self._instance, self.url, loss.text)
+        match self._choice.lost(loss, self._loop.time()):
+            case Retry(delay=delay):
+                await asyncio.sleep(delay)
+            case GiveUp(code=code, reason=reason):
+                self.refused = _refusal(code, reason)
 
-    def _note(self, error: Exception) -> None:
-        if isinstance(error, ConnectionClosed):
-            received = error.rcvd
-            if received is not None and received.code in close_codes.FATAL and self.refused is None:
-                self.refused = Refused(received.reason or str(received.code), f"closed with {received.code}")
-            if not self.trouble or self.trouble == "connection lost":
-                self.trouble = str(error)
-        else:
-            self.trouble = str(error) or type(error).__name__
-        self.last_loss = self.trouble
-        logger.debug("= client {} lost {}: {}", self._instance, self.url, self.trouble)
 
-    def _note_status(self, error: InvalidStatus) -> None:
-        response = error.response
-        body = (response.body or b"").decode(errors="replace").strip()
-        self.trouble = f"HTTP {response.status_code}: {body[:300]}"
-        if response.status_code == 400 and "unsupported version" in body:
-            self.refused = UnsupportedVersion("unsupported_version", body)
+def _refusal(code: str, text: str) -> Refused:
+    if code in CREDENTIAL_CODES:
+        return Unauthorized(code, text)
+    return UnsupportedVersion(code, text) if code.startswith("unsupported") else Refused(code, text)

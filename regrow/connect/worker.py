@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
-from urllib.parse import urlsplit
 
 from regrow.actors import ActorDeadError, ActorSystem, AskTimeout
 from regrow.actors.hosting.import_path import import_in_progress
 from regrow.actors.roles.executor.actor import AskExecutor, ExecutorPlan, ExecutorStatus, StartDrain
 from regrow.actors.roles.executor.events import RunsAbandoned
-from regrow.actors.roles.executor.request import ExecutorSettings
-from regrow.actors.roles.log_sinks import record_sink
 from regrow.actors.roles.logger_proxy import AskStatistics, LogStatistics
-from regrow.actors.roles.messages import FunctionTarget
+from regrow.actors.roles.reconnect import GAVE_UP
+from regrow.connect.addresses import Tokens, Urls, urls_of
 from regrow.connect.worker_errors import (
     WorkerGaveUp,
     WorkerMisused,
@@ -30,8 +28,9 @@ from regrow.connect.worker_errors import (
     WorkerStartFailed,
 )
 from regrow.connect.worker_functions import FunctionIsolation, FunctionRegistry
-from regrow.connect.worker_link import PRELOAD, LinkConfig
+from regrow.connect.worker_link import PRELOAD
 from regrow.connect.worker_options import WorkerOptions, WorkerStatus
+from regrow.connect.worker_settings import check, executor_plan, link_config
 from regrow.connect.worker_state import StateDir
 from regrow.connect.worker_tree import EXECUTOR, LOGGER_PROXY, link_child, worker_tree
 from regrow.connect.worker_watch import LinkStatus, WorkerWatch
@@ -62,15 +61,16 @@ class Worker:
             worker.run()
 
     Plain functions run in processes of their own, so neither a crash nor a computation that holds the GIL touches the
-    connection. `logger` is loguru's, a `logging.Logger` or any object with .info and friends; records from everywhere
-    reach it in this process. Usable from any thread; signals are handled by `run()` alone.
+    connection. `url` may be several gateways, the first one preferred; `token` two, the second one to fall back on when
+    the first is refused. `logger` is loguru's, a `logging.Logger` or any object with .info and friends; records from
+    everywhere reach it in this process. Usable from any thread; signals are handled by `run()` alone.
     """
 
     def __init__(
         self,
-        url: str,
+        url: Urls,
         *,
-        token: str = "",
+        token: Tokens = "",
         name: str = "",
         capacity: int | None = None,
         logger: object | None = None,
@@ -91,7 +91,7 @@ class Worker:
         self._state: StateDir | None = None
         self._admin: WorkerAdmin | None = None
         self._ending = threading.Lock()
-        self._check()
+        check(self)
 
     # ── functions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,6 +155,7 @@ class Worker:
             raise WorkerMisused(f"worker {self.name} is started already")
         if not len(self._functions):
             raise WorkerMisused("expected at least one function, registered with @worker.function; got none")
+        check(self)  # again: it may have been told more since it was made
         targets = self._functions.targets()
         self._state = StateDir(self.state_dir)
         system = self._system = ActorSystem(self.name)
@@ -166,7 +167,7 @@ class Worker:
                 from regrow.connect.worker_admin import WorkerAdmin
 
                 self._admin = WorkerAdmin(self.options.http, system, self._watch)
-            self._grow(system, self._watch, self._plan(targets), self._state)
+            self._grow(system, self._watch, executor_plan(self, targets, self._functions.local()), self._state)
         except RegrowError as error:
             self._tear_down(_SHUTDOWN_SECONDS)
             raise WorkerStartFailed(f"worker {self.name}", str(error)) from error
@@ -221,13 +222,15 @@ class Worker:
         if link.phase == "ready":
             return link
         self.raise_for_end()
-        raise WorkerNotReady(self.url, timeout, f"{link.phase} {link.reason}".strip())
+        raise WorkerNotReady(" or ".join(urls_of(self.url)), timeout, f"{link.phase} {link.reason}".strip())
 
     def raise_for_end(self) -> None:
         """Raise why the worker has come to its end, if it has. Errors: WorkerRefused; WorkerGaveUp."""
         watch = self._watching()
         if watch.refused:
-            raise WorkerRefused(self.url, watch.link.code, watch.link.reason)
+            if watch.link.code == GAVE_UP:
+                raise WorkerGaveUp(self.name, watch.link.reason)
+            raise WorkerRefused(watch.link.url, watch.link.code, watch.link.reason)
         if watch.ended is not None:
             raise WorkerGaveUp(self.name, watch.report())
 
@@ -298,38 +301,6 @@ class Worker:
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _check(self) -> None:
-        scheme = urlsplit(self.url).scheme
-        if scheme not in ("ws", "wss"):
-            raise WorkerMisused(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
-        if self.capacity < 1:
-            raise WorkerMisused(f"capacity: expected an integer >= 1, got {self.capacity!r}")
-        if self.options.processes is not None and self.options.processes < 1:
-            raise WorkerMisused(f"options.processes: expected an integer >= 1, got {self.options.processes!r}")
-        try:
-            record_sink(self.logger)
-        except TypeError as error:
-            raise WorkerMisused(str(error)) from error
-
-    def _plan(self, targets: Mapping[str, FunctionTarget]) -> ExecutorPlan:
-        options = self.options
-        settings = ExecutorSettings(
-            capacity=self.capacity,
-            prefetch=options.prefetch,
-            queue_bound=max(self.capacity if options.queue_bound is None else options.queue_bound, options.prefetch),
-            deaths_before_quarantine=options.deaths_before_quarantine,
-            cancel_grace=options.cancel_grace,
-            interrupt_grace=options.interrupt_grace,
-        )
-        return ExecutorPlan(
-            settings=settings,
-            functions=targets,
-            local=self._functions.local(),
-            log_level=options.log_level,
-            link_silence_beats=options.link_silence_beats,
-            processes=options.processes,
-        )
-
     def _grow(self, system: ActorSystem, watch: WorkerWatch, plan: ExecutorPlan, state: StateDir) -> None:
         options = self.options
         system.hosting.preload(*PRELOAD, *options.preload)
@@ -338,21 +309,7 @@ class Worker:
         executor = system.whereis(EXECUTOR)
         if executor is None:
             raise WorkerStartFailed("executor", "it ended at once")
-        config = LinkConfig(
-            url=self.url,
-            token=self.token,
-            instance=state.instance,
-            name=self.name,
-            functions=tuple(sorted(plan.functions)),
-            capacity=self.capacity + options.prefetch,
-            outbox_path=str(state.outbox),
-            outbox_max_bytes=options.outbox_max_bytes,
-            executor_silence=options.executor_silence,
-            log_level=options.log_level,
-            reconnect_base=options.reconnect_base,
-            reconnect_cap=options.reconnect_cap,
-            ca_file=options.ca_file,
-        )
+        config = link_config(self, plan, state)
         root.start_child(link_child(config, executor, options.tree))
 
     def _tear_down(self, timeout: float) -> None:

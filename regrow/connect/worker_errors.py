@@ -4,7 +4,7 @@ WorkerError
 ├── WorkerMisused        it was asked for something that makes no sense now; says what
 ├── WorkerStartFailed    a part of its tree did not start
 ├── WorkerRefused        the gateway will never take it: bad token, unsupported version
-├── WorkerGaveUp         its tree reached its restart intensity
+├── WorkerGaveUp         its tree reached its restart intensity, or it got no session within its patience
 └── WorkerNotReady       no session within the time that was given
 """
 
@@ -49,7 +49,7 @@ class WorkerRefused(WorkerError):
 
 
 class WorkerGaveUp(WorkerError):
-    """Its tree reached its restart intensity, or its root crashed."""
+    """Its tree reached its restart intensity, its root crashed, or it got no session within its patience."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, why)

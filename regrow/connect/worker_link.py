@@ -16,6 +16,7 @@ from regrow.actors.roles.leases import Leases
 from regrow.actors.roles.link_messages import CONNECTION, HEARTBEAT, LEASES, OUTBOX
 from regrow.actors.roles.logger_proxy import LogForwarder
 from regrow.actors.roles.outbox import Outbox
+from regrow.actors.roles.reconnect import Patience
 from regrow.protocol.records import record
 from regrow.supervision import Backoff, RestartIntensity, Strategy, SupervisorSpec
 from regrow.supervision.supervisor import Supervisor
@@ -44,8 +45,8 @@ PRELOAD = (
 class LinkConfig:
     """Everything that a link is told, as plain values. Shape: seconds and bytes."""
 
-    url: str
-    token: str = field(repr=False)
+    urls: tuple[str, ...]
+    tokens: tuple[str, ...] = field(repr=False)
     instance: str
     name: str
     functions: tuple[str, ...]
@@ -56,6 +57,8 @@ class LinkConfig:
     log_level: str = "debug"
     reconnect_base: float = 0.2
     reconnect_cap: float = 30.0
+    max_attempts: int | None = None
+    give_up_after: float | None = None
     ca_file: str | None = None
 
 
@@ -68,13 +71,14 @@ def _tree(config: LinkConfig, executor: ActorRef) -> SupervisorSpec:
     # A gateway that accepts and drops at once is met with growing waits; a session of 5 s counts as a good one.
     delays = Backoff(base=config.reconnect_base, cap=config.reconnect_cap, jitter="equal", reset_after=5.0)
     settings = ConnectionSettings(
-        url=config.url,
-        token=config.token,
+        urls=config.urls,
+        tokens=config.tokens,
         instance=config.instance,
         name=config.name,
         functions=config.functions,
         capacity=config.capacity,
         delays=delays,
+        patience=Patience(max_attempts=config.max_attempts, give_up_after=config.give_up_after),
         ca_file=config.ca_file,
     )
     return SupervisorSpec(

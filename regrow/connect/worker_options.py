@@ -33,6 +33,8 @@ class WorkerOptions:
     outbox_max_bytes: int = 256 * 1024 * 1024
     reconnect_base: float = 0.2
     reconnect_cap: float = 30.0
+    max_attempts: int | None = None  # that may fail in a row before it gives up; None: it never does
+    give_up_after: float | None = None  # without a session, when an attempt fails
     log_level: str = "debug"  # what is below it is not even sent home
     ca_file: str | None = None
     watchdog_seconds: float | None = (

@@ -30,6 +30,7 @@ class LinkStatus:
     links: int = 0
     code: str = ""
     reason: str = ""
+    url: str = ""  # of the gateway that is in use, or dialed next
 
 
 class WorkerWatch:
@@ -86,7 +87,7 @@ class WorkerWatch:
 
     @property
     def refused(self) -> bool:
-        """Whether the gateway will never take this worker."""
+        """Whether no gateway will ever take this worker, or it has waited for one for long enough."""
         return self._link.phase == "refused"
 
     def report(self) -> str:
@@ -127,6 +128,7 @@ class WorkerWatch:
                     links=known.links,
                     code=event.code,
                     reason=event.reason,
+                    url=event.url,
                 )
             case LinkAdopted():
                 self._link = LinkStatus(
@@ -139,6 +141,7 @@ class WorkerWatch:
                     links=known.links + 1,
                     code=known.code,
                     reason=known.reason,
+                    url=known.url,
                 )
             case HeartbeatMeasured():
                 self._heartbeat = event

@@ -189,6 +189,29 @@ async def test_a_gateway_that_greets_in_another_version_is_given_up_with_both_ve
 
 
 @on_a_loop
+async def test_of_several_gateways_one_that_is_there_is_found_and_the_next_when_it_goes() -> None:
+    async with gateway() as last:
+        async with gateway() as first, FakeWorker(first.url, calling(f=lambda: 1)):
+            async with client(["ws://127.0.0.1:9", first.url, last.url]) as c:
+                assert await c.invoke("f", timeout=10) == 1
+                assert c.url == first.url
+                await first.stop(0.0)
+                async with FakeWorker(last.url, calling(f=lambda: 2)):
+                    assert await c.invoke("f", timeout=10) == 2
+                    assert c.url == last.url
+
+
+@on_a_loop
+async def test_a_token_that_is_refused_is_replaced_by_the_one_to_fall_back_on() -> None:
+    async with gateway() as running, FakeWorker(running.url, calling(f=lambda: 1)):
+        async with client(running.url, token=["wrong", TOKEN]) as c:
+            assert await c.invoke("f", timeout=10) == 1
+        async with client(running.url, token=["wrong", "wrong as well"]) as c:
+            with pytest.raises(Unauthorized):
+                await c.invoke("f", timeout=10)
+
+
+@on_a_loop
 async def test_a_gateway_that_is_not_there_is_unreachable_within_the_timeout() -> None:
     async with client("ws://127.0.0.1:9") as c:
         for ask in (c.invoke, c.result, lambda _, timeout: c.status(timeout)):

@@ -17,7 +17,7 @@ from regrow.actors import ActorExited, ActorRef, ActorSystem
 from regrow.actors.actor import Actor
 from regrow.actors.roles.executor.actor import ExecutorDrained, LinkAdopted
 from regrow.actors.roles.messages import LinkStateChanged
-from regrow.connect.worker import Worker
+from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import (
     WorkerGaveUp,
     WorkerMisused,
@@ -101,7 +101,12 @@ def test_two_functions_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"url": "http://x"}, "ws://host:port"),
+        ({"url": "http://x"}, "expected ws://HOST:PORT or wss://HOST:PORT, got 'http://x'"),
+        ({"url": ["ws://x", "y"]}, "got 'y'"),
+        ({"url": []}, "or several, got none"),
+        ({"url": "ws://x", "token": ["1", "2", "3"]}, "the second to fall back on, got 3 values"),
+        ({"url": "ws://x", "options": WorkerOptions(max_attempts=0)}, "options.max_attempts"),
+        ({"url": "ws://x", "options": WorkerOptions(give_up_after=0.0)}, "options.give_up_after: expected seconds > 0"),
         ({"url": "ws://x", "capacity": 0}, "capacity"),
         ({"url": "ws://x", "logger": object()}, "logger"),
     ],

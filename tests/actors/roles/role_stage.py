@@ -13,7 +13,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from regrow.actors import ActorRef, ActorSystem
 from regrow.actors.roles.link_messages import CONNECTION, SessionReady
-from regrow.actors.roles.reconnect import Loss
+from regrow.actors.roles.losses import Loss
 from regrow.actors.roles.wire import WireClosed
 from regrow.actors.testing import ManualClock, Probe
 from regrow.protocol.session.messages import SUBPROTOCOL, Connect, Hello, Message, Ready

@@ -33,6 +33,7 @@ from regrow.actors.roles.messages import (
 )
 from regrow.actors.roles.outbox_store import OwedResult
 from regrow.actors.roles.outcomes import outcome_to_bytes
+from regrow.actors.roles.reconnect import Patience
 from regrow.actors.testing import Probe
 from regrow.protocol.session.features import PROGRESS
 from regrow.protocol.session.messages import (
@@ -67,15 +68,18 @@ class Stage:
         self.executor, self.outbox = Probe(self.system), Probe(self.system)
         self.ref: ActorRef[Connection] | None = None
 
-    def begin(self, url: str = "") -> ActorRef[Connection]:
+    def begin(
+        self, *urls: str, tokens: tuple[str, ...] = ("t",), patience: Patience | None = None
+    ) -> ActorRef[Connection]:
         settings = ConnectionSettings(
-            url=url or self.gateway.url,
-            token="t",
+            urls=urls or (self.gateway.url,),
+            tokens=tokens,
             instance="i",
             name="n",
             functions=("f",),
             capacity=2,
             delays=Backoff(base=0.01, cap=0.05, jitter="none"),
+            patience=patience or Patience(),
         )
         self.ref = self.system.spawn(Connection, settings, self.executor.ref)
         return self.ref
@@ -183,7 +187,7 @@ def test_a_401_is_final(stage: Stage) -> None:
 def test_a_gateway_that_is_not_there_is_waited_for_with_growing_waits(stage: Stage) -> None:
     stage.begin("ws://127.0.0.1:9")
     waits = [stage.phase("waiting").retry_in for _ in range(4)]
-    assert waits == [0.0, 0.01, 0.02, 0.04]
+    assert waits == pytest.approx([0.0, 0.01, 0.02, 0.04])
 
 
 def test_progress_is_said_only_if_the_gateway_has_use_for_it(stage: Stage) -> None:
@@ -318,6 +322,80 @@ def test_a_gateway_that_does_not_read_any_more_is_given_up(stage: Stage, monkeyp
         session.deaf.clear()
     stage.gateway.session().admit(max_message_bytes=8 << 20)
     stage.outbox.fish(SessionReady)
+
+
+def test_a_result_that_something_on_the_way_finds_too_big_does_not_end_every_session_to_come(stage: Stage) -> None:
+    first = stage.active()
+    stage.tell(SendResult(OwedResult("r1", 4, outcome_to_bytes(Success(b"x" * 5000)))))
+    first.hear()
+    first.websocket.close(1009, "message too big")
+    stage.outbox.fish(SessionEnded)
+    assert stage.phase("waiting").code == "too_big"
+    second = stage.gateway.session()
+    second.admit()
+    stage.outbox.fish(SessionReady)
+    stage.tell(SendResult(OwedResult("r1", 4, outcome_to_bytes(Success(b"x" * 5000)))))
+    result = second.hear()
+    assert isinstance(result, Result)
+    assert isinstance(result.outcome, Failure)
+    assert result.outcome.kind == "bad_result"
+
+
+def test_without_patience_it_is_given_up_after_so_many_attempts(stage: Stage) -> None:
+    stage.begin("ws://127.0.0.1:9", patience=Patience(max_attempts=3))
+    refused = stage.phase("refused")
+    assert refused.code == "gave_up"
+    assert "after 3 attempts" in refused.reason
+
+
+# ── several gateways, several tokens ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_gateway_that_is_not_there_is_left_for_the_next(stage: Stage) -> None:
+    stage.begin("ws://127.0.0.1:9", stage.gateway.url)
+    stage.introduce()
+    stage.gateway.session().admit()
+    assert stage.phase("ready").url == stage.gateway.url
+
+
+def test_a_drain_goes_to_another_gateway(stage: Stage) -> None:
+    with fake_gateway() as other:
+        stage.begin(stage.gateway.url, other.url)
+        stage.introduce()
+        old = stage.gateway.session()
+        old.admit()
+        assert stage.phase("ready").url == stage.gateway.url
+        old.say(Drain(grace_ms=60_000))
+        other.session().admit()
+        assert stage.phase("ready").url == other.url
+        assert old.hear() == Closing(reason="moved to another session")
+
+
+def test_a_refused_token_is_replaced_by_the_other_one_at_once(stage: Stage) -> None:
+    stage.begin(tokens=("old", "new"))
+    stage.introduce()
+    first = stage.gateway.session()
+    first.say(Hello(gateway="g"))
+    said = first.hear()
+    assert isinstance(said, Connect)
+    assert said.token == "old"
+    first.say(ErrorMessage(scope="connection", code="unauthorized", text="no", fatal=True))
+    assert stage.phase("waiting").retry_in == 0.0
+    assert stage.gateway.session().admit().token == "new"
+    stage.phase("ready")
+
+
+@pytest.mark.parametrize("code", [4401, 4403])
+def test_when_both_tokens_are_refused_it_is_given_up(stage: Stage, code: int) -> None:
+    stage.gateway.refusals = [(401, {})]
+    stage.begin(tokens=("old", "new"))
+    stage.introduce()
+    session = stage.gateway.session()
+    session.say(Hello(gateway="g"))
+    session.hear()
+    session.websocket.close(code, "no")
+    assert stage.phase("refused").code in ("unauthorized", "out_of_scope")
+    assert stage.gateway.sessions.empty()
 
 
 # ── drain and end ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -88,7 +88,7 @@ def make_worker(gateway: GatewayThread) -> Iterator[MakeWorker]:
 
     def make(
         *names: str,
-        url: str | None = None,
+        url: str | list[str] | None = None,
         ready: bool = True,
         logger: object | None = None,
         options: WorkerOptions | None = None,

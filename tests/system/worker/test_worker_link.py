@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -13,8 +14,10 @@ import pytest
 
 import regrow
 from regrow.connect.worker import Worker, WorkerOptions
-from regrow.connect.worker_errors import WorkerNotReady, WorkerRefused
+from regrow.connect.worker_errors import WorkerGaveUp, WorkerNotReady, WorkerRefused
 from regrow.connect.worker_tree import EXECUTOR, LINK
+from tests.system.waiting import until
+from tests.system.worker.conftest import GatewayThread
 from tests.system.worker.waiting_call import WaitingCall
 
 MakeWorker = Callable[..., Worker]
@@ -108,6 +111,43 @@ def test_a_gateway_that_restarts_is_found_again(
     assert worker.watch.wait(lambda: worker.watch.link.readies > readies, 20)
     assert worker.link_pid == pid
     assert client.invoke("add", 1, 2, timeout=30) == 3
+
+
+def test_a_gateway_that_goes_is_left_for_another_one_and_nothing_is_lost(
+    make_worker: MakeWorker, gateway: GatewayThread, tmp_path: Path
+) -> None:
+    other = GatewayThread()
+    other.start()
+    try:
+        urls = [gateway.url, other.url]
+        worker = make_worker("wait_for", url=urls, options=WorkerOptions(reconnect_base=0.02, reconnect_cap=0.2))
+        assert worker.watch.link.url == gateway.url
+        go = tmp_path / "go"
+        with regrow.Client(urls, token="secret") as client, ThreadPoolExecutor(1) as pool:
+            call = pool.submit(client.invoke, "wait_for", str(go), timeout=60)
+            until((tmp_path / "go.started").exists)
+            gateway.stop()
+            assert worker.watch.wait(lambda: worker.watch.link.url == other.url and _is_ready(worker), 20)
+            go.write_text("go")
+            assert call.result(30) == "seen"
+            assert client.url == other.url
+    finally:
+        other.stop()
+
+
+def _is_ready(worker: Worker) -> bool:
+    return worker.watch.link.phase == "ready"
+
+
+def test_a_worker_without_patience_gives_up_and_says_why(gateway: GatewayThread) -> None:
+    import worker_jobs
+
+    gateway.stop()
+    quick = WorkerOptions(reconnect_base=0.01, reconnect_cap=0.02, max_attempts=3)
+    worker = Worker(gateway.url, token="secret", capacity=1, options=quick)
+    worker.function(worker_jobs.add)
+    with worker, pytest.raises(WorkerGaveUp, match="no session after 3 attempts"):
+        worker.wait_ready(20)
 
 
 def test_a_wrong_token_is_final_and_said(gateway: object) -> None:

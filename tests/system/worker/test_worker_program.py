@@ -139,7 +139,7 @@ def test_a_script_that_runs_its_worker_at_import_is_told_so(launch: Launch, clie
     ("tail", "code", "words"),
     [
         ('worker.function(name="x")(lambda: 1)\n', 1, "top level of a module"),
-        ("regrow.Worker('http://x')\n", 1, "ws://host:port"),
+        ("regrow.Worker('http://x')\n", 1, "ws://HOST:PORT"),
         ("regrow.Worker('ws://x').run()\n", 1, "at least one function"),
     ],
 )
