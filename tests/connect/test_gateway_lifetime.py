@@ -156,4 +156,4 @@ async def test_many_connections_come_and_go_without_a_trace() -> None:
             await asyncio.gather(*(peer.__aexit__() for peer in peers))
             await until(lambda: running.status()["connections"] == 0)
         assert running.status()["workers"] == []
-        assert not running._delivery.stalled
+        assert not running._turn._delivery.stalled

@@ -21,9 +21,9 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, assert_never
 
-from regrow.connect.broker.admission import problem_of
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.book import RequestBook
+from regrow.connect.broker.client_words import ClientWords
 from regrow.connect.broker.events import (
     Command,
     Disconnect,
@@ -37,43 +37,28 @@ from regrow.connect.broker.events import (
     TimePassed,
 )
 from regrow.connect.broker.leases import LeaseDesk
-from regrow.connect.broker.requests import HELD, Request, RequestState, Step
+from regrow.connect.broker.requests import RequestState
 from regrow.connect.broker.retry import RetryPolicy
 from regrow.connect.broker.routing import LeastBusy, Routing
 from regrow.connect.broker.settings import BrokerSettings
 from regrow.connect.broker.status import broker_status
 from regrow.connect.broker.timers import Due, Timer
-from regrow.connect.broker.workers import CAPACITY_MAX, Worker
-from regrow.connect.store.changes import Ending, StoredRequest
+from regrow.connect.broker.worker_words import WorkerWords
+from regrow.connect.broker.workers import Worker
+from regrow.connect.store.changes import StoredRequest
 from regrow.protocol.session import close_codes
 from regrow.protocol.session.features import GATEWAY_FEATURES, granted
 from regrow.protocol.session.messages import (
-    Accepted,
-    Ack,
-    Await,
-    Busy,
-    Cancel,
     Closing,
     Connect,
     Drain,
     ErrorMessage,
-    ExtendLease,
     Failure,
     FailureKind,
-    Heartbeat,
-    HeartbeatAck,
-    Lease,
     Message,
-    Pause,
-    Progress,
     Ready,
-    Result,
-    ResultAck,
-    Settled,
     Status,
     StatusRequest,
-    Submit,
-    Success,
 )
 
 if TYPE_CHECKING:
@@ -102,9 +87,9 @@ class BrokerCore:
             settings, self._agenda, self._out, self._book, LeastBusy() if routing is None else routing
         )
         self._desk.begin(generation)
-        self._retry = RetryPolicy() if retry is None else retry
-        self._rng = rng
-        self._clients: set[str] = set()  # connections
+        retry = RetryPolicy() if retry is None else retry
+        self._workers = WorkerWords(settings, self._agenda, self._out, self._desk, retry, rng)
+        self._clients = ClientWords(settings, self._out, self._desk)
 
     def restore(self, stored: Iterable[StoredRequest], now: float) -> None:
         """Take over what the store remembers, before anything is received.
@@ -159,13 +144,13 @@ class BrokerCore:
 
     def status(self) -> dict[str, object]:
         """Give plain values about the queue, the workers and the counts."""
-        return broker_status(self._book, self._desk.workers.values(), clients=len(self._clients))
+        return broker_status(self._book, self._desk.workers.values(), clients=len(self._clients.connections))
 
     # ── coming and going ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _joined(self, connection: str, connect: Connect, now: float) -> None:
         if connect.role == "client":
-            self._clients.add(connection)
+            self._clients.connections.add(connection)
             self._welcome(connection, connect)
             return
         known = self._desk.workers.get(connect.instance)
@@ -188,22 +173,23 @@ class BrokerCore:
 
     def _left(self, connection: str) -> None:
         self._desk.leave(connection)
-        if connection in self._clients:
-            self._clients.discard(connection)
-            self._book.unwatch(connection)
+        self._clients.left(connection)
 
     def _drain(self, grace_ms: int) -> None:
         self._desk.draining = True
-        for connection in (*self._desk.by_connection, *self._clients):
+        for connection in (*self._desk.by_connection, *self._clients.connections):
             self._out.append(Send(connection, Drain(grace_ms=grace_ms)))
 
     def _said(self, connection: str, message: Message, now: float) -> None:
         worker = self._desk.by_connection.get(connection)
         if worker is not None:
             self._desk.heard(worker)
-            self._worker_said(worker, message, now)
-        elif connection in self._clients:
-            self._client_said(connection, message, now)
+            self._workers.said(worker, message, now)
+        elif connection in self._clients.connections:
+            if isinstance(message, StatusRequest):
+                self._out.append(Send(connection, Status(values=self.status())))
+            else:
+                self._clients.said(connection, message, now)
 
     def _welcome(self, connection: str, connect: Connect) -> None:
         settings = self.settings
@@ -221,155 +207,6 @@ class BrokerCore:
                 ),
             )
         )
-
-    # ── what workers say ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def _worker_said(self, worker: Worker, message: Message, now: float) -> None:
-        match message:
-            case Result():
-                self._result(worker, message, now)
-            case Ack(request_id=request_id, lease_id=lease_id):
-                if (request := self._desk.held(worker, request_id, lease_id)) is not None:
-                    request.step(Step.TAKE)
-            case Heartbeat():
-                self._heartbeat(worker, message, now)
-            case ExtendLease():
-                self._extend(worker, message, now)
-            case Progress():
-                self._progress(worker, message)
-            case Busy():
-                self._busy(worker, message, now)
-            case Pause():
-                worker.paused = True
-                self._desk.changed.add(worker.instance)
-            case Closing(release=release):
-                worker.paused = True
-                self._desk.changed.add(worker.instance)
-                if release:
-                    self._desk.release(worker)
-            case _:
-                pass  # a word that this version has no use for
-
-    def _heartbeat(self, worker: Worker, message: Heartbeat, now: float) -> None:
-        worker.punctuality.beat(now, message.due_ns)
-        self._out.append(Send(worker.connection, HeartbeatAck(sequence=message.sequence)))
-        capacity = min(message.capacity, CAPACITY_MAX) if message.capacity > 0 else worker.capacity
-        if capacity != worker.capacity or message.executor_alive != worker.executor_alive:
-            worker.capacity, worker.executor_alive = capacity, message.executor_alive
-            self._desk.changed.add(worker.instance)
-
-    def _busy(self, worker: Worker, message: Busy, now: float) -> None:
-        request = self._desk.held(worker, message.request_id, message.lease_id)
-        self._desk.vacate(worker, message.request_id, message.lease_id)
-        worker.busy = True
-        self._agenda.at((Timer.BUSY, worker.instance, ""), now + self.settings.busy_pause)
-        if request is not None:
-            self._book.give_back(request, counted=False)
-
-    def _progress(self, worker: Worker, message: Progress) -> None:
-        request = self._book.get(message.request_id)
-        if request is None or request.state not in HELD or request.instance != worker.instance:
-            return
-        for waiter in request.waiters:
-            self._out.append(Send(waiter, message))
-
-    def _result(self, worker: Worker, message: Result, now: float) -> None:
-        self._desk.vacate(worker, message.request_id, message.lease_id)
-        accepted = self._accept(worker, message, now)
-        ack = ResultAck(request_id=message.request_id, lease_id=message.lease_id, accepted=accepted)
-        self._out.append(Send(worker.connection, ack, after_commit=True))
-
-    def _accept(self, worker: Worker, message: Result, now: float) -> bool:
-        request = self._book.get(message.request_id)
-        if request is None or message.lease_id != request.lease_id or worker.instance != request.instance:
-            return False
-        if request.concluded == message.lease_id:
-            return True
-        if request.state is RequestState.SETTLED:
-            return False
-        request.concluded = message.lease_id
-        worker.settled += 1
-        if isinstance(message.outcome, Success):
-            self._book.settle(request, message.outcome, Ending.COMPLETED, now)
-        else:
-            self._failed(request, message.outcome, now)
-        return True
-
-    def _failed(self, request: Request, failure: Failure, now: float) -> None:
-        worth_it = self._retry.worth_it(failure)
-        if worth_it and request.attempts < request.max_attempts:
-            self._book.delay(request, now + self._retry.delay(request.attempts, self._rng))
-        elif worth_it or failure.kind == "quarantined":
-            self._desk.bury(request, failure, now)
-        else:
-            self._book.settle(request, failure, Ending.FAILED, now)
-
-    def _extend(self, worker: Worker, message: ExtendLease, now: float) -> None:
-        for item in message.requests:
-            slot = worker.slots.get(item.request_id)
-            if slot is not None and slot.lease_id == item.lease_id:
-                self._desk.renew(worker, item.request_id, now)
-            lost = self._desk.held(worker, item.request_id, item.lease_id) is None
-            self._out.append(
-                Send(worker.connection, Lease(request_id=item.request_id, lease_id=item.lease_id, lost=lost))
-            )
-
-    # ── what clients say ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def _client_said(self, connection: str, message: Message, now: float) -> None:
-        match message:
-            case Submit():
-                self._submit(connection, message, now)
-            case Await(request_ids=request_ids):
-                self._await(connection, request_ids)
-            case Cancel():
-                self._cancel(connection, message, now)
-            case Heartbeat(sequence=sequence):
-                self._out.append(Send(connection, HeartbeatAck(sequence=sequence)))
-            case StatusRequest():
-                self._out.append(Send(connection, Status(values=self.status())))
-            case _:
-                pass  # a word that this version has no use for
-
-    def _submit(self, connection: str, message: Submit, now: float) -> None:
-        if self._book.get(message.request_id) is None:
-            if self._desk.draining:
-                self._complain(connection, message.request_id, "draining", "the gateway is going away, submit again")
-                return
-            if problem := self._problem_of(message):
-                failure = Failure("rejected", *problem, retryable=problem[0] == "GatewayFull")
-                self._out.append(Send(connection, Settled(request_id=message.request_id, outcome=failure, attempts=0)))
-                return
-            self._book.submit(message, now)
-        self._out.append(Send(connection, Accepted(request_id=message.request_id), after_commit=True))
-
-    def _problem_of(self, submit: Submit) -> tuple[str, str] | None:
-        """Say why a request cannot be taken on: a type name and a text."""
-        problem = problem_of(submit, max_message_bytes=self.settings.max_message_bytes)
-        if problem is None and not self._book.has_room(len(submit.arguments)):
-            return "GatewayFull", f"expected at most {self.settings.max_requests} open requests, got one more"
-        return problem
-
-    def _await(self, connection: str, request_ids: tuple[str, ...]) -> None:
-        for request_id in request_ids:
-            request = self._book.get(request_id)
-            if request is None:
-                text = "no such request here: never accepted, or its result was kept long enough"
-                self._complain(connection, request_id, "unknown_request", text)
-            elif request.state is RequestState.SETTLED:
-                self._book.tell(request, connection)
-            else:
-                self._book.watch(request, connection)
-
-    def _cancel(self, connection: str, message: Cancel, now: float) -> None:
-        request = self._book.get(message.request_id)
-        if request is None:
-            self._complain(connection, message.request_id, "unknown_request", "no such request here, nothing to cancel")
-        elif request.state is not RequestState.SETTLED:
-            self._desk.call_off(request, Failure("cancelled", "Cancelled", message.reason), now)
-
-    def _complain(self, connection: str, request_id: str, code: str, text: str) -> None:
-        self._out.append(Send(connection, ErrorMessage(scope="request", code=code, text=text, request_id=request_id)))
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

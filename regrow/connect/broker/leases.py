@@ -34,7 +34,7 @@ class LeaseDesk:
         self._settings = settings
         self._agenda = agenda
         self._out = out
-        self._book = book
+        self.book = book
         self._routing = routing
         self._lease_id = 0
         self._serving_changed = False
@@ -87,12 +87,12 @@ class LeaseDesk:
             request = self.held(worker, request_id, slot.lease_id)
             self.vacate(worker, request_id)
             if request is not None:
-                self._book.give_back(request, counted=False)
+                self.book.give_back(request, counted=False)
 
     @property
     def needs_dispatch(self) -> bool:
         """Whether this turn changed anything that may let a request go out."""
-        return bool(self.changed or self._book.fresh or self._serving_changed)
+        return bool(self.changed or self.book.fresh or self._serving_changed)
 
     def adopt(self, worker: Worker, claimed: dict[str, int], now: float) -> None:
         """Compare what a worker says that it holds with what we think, and bring both in line."""
@@ -108,9 +108,9 @@ class LeaseDesk:
             if request is not None:
                 self._lose(request, now, counted=request.state is RequestState.RUNNING)
         for request_id, lease_id in claimed.items():
-            request = self._book.get(request_id)
+            request = self.book.get(request_id)
             if request is not None and request.adoptable(lease_id):
-                self._book.waiting.discard(request.function, request_id)
+                self.book.waiting.discard(request.function, request_id)
                 request.step(Step.GRANT)
                 request.step(Step.TAKE)
                 request.instance = worker.instance
@@ -136,13 +136,13 @@ class LeaseDesk:
 
     def held(self, worker: Worker, request_id: str, lease_id: int) -> Request | None:
         """Give the request if `worker` has it under this very lease, and the lease is good."""
-        request = self._book.get(request_id)
+        request = self.book.get(request_id)
         if request is None or request.state not in HELD:
             return None
         return request if request.lease_id == lease_id and request.instance == worker.instance else None
 
     def _grant(self, worker: Worker, request: Request, now: float) -> None:
-        self._book.waiting.discard(request.function, request.request_id)
+        self.book.waiting.discard(request.function, request.request_id)
         self._lease_id += 1
         request.step(Step.GRANT)
         request.attempts += 1
@@ -210,13 +210,13 @@ class LeaseDesk:
             text = f"{request.attempts} workers went silent while they had {request.function}"
             self.bury(request, Failure("lease_lost", "LeaseLost", text), now)
         else:
-            self._book.give_back(request, counted=counted)
+            self.book.give_back(request, counted=counted)
 
     def bury(self, request: Request, failure: Failure, now: float) -> None:
         """Settle a request that failed in a way that a person may want to look at."""
         context: dict[str, object] = {"request_id": request.request_id, "attempts": request.attempts}
         self._out.append(Report("error", f"{request.function} is dead: {failure.kind}: {failure.text}", context))
-        self._book.settle(request, failure, Ending.DEAD, now)
+        self.book.settle(request, failure, Ending.DEAD, now)
 
     def call_off(self, request: Request, failure: Failure, now: float) -> None:
         """Settle a request from our side, and tell the worker that has it. Its slot stays taken until it is free."""
@@ -226,7 +226,7 @@ class LeaseDesk:
                 self._out.append(
                     Send(worker.connection, Cancel(request_id=request.request_id, reason=failure.text or failure.kind))
                 )
-        self._book.settle(request, failure, Ending.FAILED, now)
+        self.book.settle(request, failure, Ending.FAILED, now)
 
     def _place(self, worker: Worker) -> None:
         if worker.available:
@@ -242,16 +242,16 @@ class LeaseDesk:
             self._place(worker)
             if not worker.connection and not worker.slots:
                 del self.workers[worker.instance]
-        waiting = self._book.waiting
-        watch = list(waiting.functions()) if self._serving_changed else list(self._book.fresh)
+        waiting = self.book.waiting
+        watch = list(waiting.functions()) if self._serving_changed else list(self.book.fresh)
         if not self.draining:
-            for function in self._book.fresh:
+            for function in self.book.fresh:
                 while (place := waiting.head(function)) and (instance := self._routing.choose(function)) is not None:
-                    self._grant(self.workers[instance], self._book.need(place[2]), now)
+                    self._grant(self.workers[instance], self.book.need(place[2]), now)
             for worker in changed:
                 while worker.available and (found := waiting.next_for(worker.functions)) is not None:
-                    self._grant(worker, self._book.need(found[1]), now)
-        self._book.fresh.clear()
+                    self._grant(worker, self.book.need(found[1]), now)
+        self.book.fresh.clear()
         self._serving_changed = False
         if self._settings.unknown_function_grace is not None:
             for function in watch:
@@ -268,13 +268,13 @@ class LeaseDesk:
         if grace is None or not self._unserved(function):
             return
         later: float | None = None
-        for request_id in self._book.waiting.of(function):
-            request = self._book.need(request_id)
+        for request_id in self.book.waiting.of(function):
+            request = self.book.need(request_id)
             if request.submitted + grace > now:
                 later = request.submitted + grace if later is None else min(later, request.submitted + grace)
                 continue
             text = f"none of {len(self.by_connection)} connected workers serves {function!r}"
-            self._book.settle(request, Failure("unknown_function", "UnknownFunction", text), Ending.FAILED, now)
+            self.book.settle(request, Failure("unknown_function", "UnknownFunction", text), Ending.FAILED, now)
         if later is not None:
             self._agenda.at((Timer.UNSERVED, function, ""), later)
 
