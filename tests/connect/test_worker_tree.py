@@ -24,8 +24,8 @@ def test_processes_that_run_functions_are_nicer_than_the_link() -> None:
     with ActorSystem() as system:
         executor: ActorRef = system.spawn(Actor, options=SpawnOptions(name=EXECUTOR))
         config = LinkConfig(
-            url="ws://gateway",
-            token="",
+            urls=("ws://gateway",),
+            tokens=("",),
             instance="i",
             name="n",
             functions=("f",),
