@@ -21,7 +21,6 @@ from ...protocol.session.messages import (
     Closing,
     Drain,
     ErrorMessage,
-    Failure,
     HeartbeatAck,
     Hello,
     Invoke,
@@ -30,7 +29,6 @@ from ...protocol.session.messages import (
     Pause,
     Progress,
     Ready,
-    Result,
     ResultAck,
 )
 from ...protocol.session.states import Phase
@@ -44,6 +42,7 @@ from .link_messages import (
     DialNow,
     HandshakeOverdue,
     Joined,
+    LeaveNow,
     OwedKnown,
     ResultAcknowledged,
     ResultWanted,
@@ -57,7 +56,6 @@ from .losses import TOO_BIG, Loss, loss_of_refusal
 from .messages import (
     Adopted,
     CancelInvocation,
-    InvocationOffered,
     InvocationProgressed,
     InvocationRefused,
     InvocationTaken,
@@ -65,15 +63,19 @@ from .messages import (
     PauseLink,
 )
 from .outbox_store import OwedResult
-from .outcomes import outcome_from_bytes
 from .reconnect import GatewayChoice, GiveUp, Retry
 from .sockets import Sockets
 from .wire import Dialer, Heard, Lost, Opened, Wire
+from .work_messages import offered, result_of, result_too_large
 
 __all__ = ("Connection",)
 
 _HANDSHAKE_SECONDS: Final = 10.0
 """From the dial to READY, the whole of it; inngest gives 10 s to connecting alone."""
+
+_STAY: Final = 0.8
+"""Of the grace of a drain: for so long what is held may be finished where it came from; the rest is for the handshake
+with the next gateway."""
 
 
 class Connection(Actor):
@@ -93,6 +95,7 @@ class Connection(Actor):
         self._dialed_at = 0.0
         self._holdings = Holdings()
         self._gave_up = False
+        self._leaving: Wire | None = None  # drains, and is not left yet because something is held under it
         self._refusal: Loss | None = None  # what an ErrorMessage said, before the close that follows it
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,6 +137,8 @@ class Connection(Actor):
             case RetiringOverdue():
                 if message.wire is self._sockets.retiring:
                     self._sockets.retire()
+            case LeaveNow():
+                self._leave(message.wire)
             case _:
                 self._log("warning", f"connection: unexpected {type(message).__name__}")
 
@@ -238,6 +243,7 @@ class Connection(Actor):
                 self._offer(message)
             case ResultAck():
                 self._holdings.acknowledged(message.request_id)
+                self._leave_if_idle()
                 acknowledged = ResultAcknowledged(message.request_id, message.lease_id, message.accepted)
                 self._tell_sibling("outbox", acknowledged)
             case HeartbeatAck():
@@ -245,6 +251,7 @@ class Connection(Actor):
             case Lease():
                 if message.lost:
                     self._holdings.lost(message.request_id)
+                    self._leave_if_idle()
                     cancel = CancelInvocation(request_id=message.request_id, reason="its lease was lost", lost=True)
                     self._tell(self._executor, cancel)
             case Cancel():
@@ -276,16 +283,7 @@ class Connection(Actor):
             self._sockets.say(Ack(request_id=invoke.request_id, lease_id=invoke.lease_id))
             self._tell_sibling("outbox", ResultWanted(invoke.request_id, invoke.lease_id))
             return
-        offered = InvocationOffered(
-            request_id=invoke.request_id,
-            function=invoke.function,
-            arguments=invoke.arguments,
-            lease_id=invoke.lease_id,
-            attempt=invoke.attempt,
-            deadline_ms=invoke.deadline_ms,
-            headers=invoke.headers,
-        )
-        if not self._tell(self._executor, offered):
+        if not self._tell(self._executor, offered(invoke)):
             self._sockets.say(
                 Busy(request_id=invoke.request_id, lease_id=invoke.lease_id, reason="the executor is down")
             )
@@ -300,13 +298,29 @@ class Connection(Actor):
     # ── drain ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drain(self, wire: Wire, drain: Drain) -> None:
-        """Make before break: the draining session goes on until its successor is ready, or its grace is over."""
+        """Make before break: the draining session goes on until its successor is ready, or its grace is over.
+
+        The successor is dialed when nothing is held any more, or when the grace is nearly over.
+        """
         if not self._sockets.set_aside(wire):
             return
         self._announce(LinkStateChanged(phase="draining", reason=drain.reason))
-        self.send_after(drain.grace_ms / 1000, RetiringOverdue(wire))
-        self._choice.drained(self.system.clock.now(), drain.grace_ms / 1000)
-        self._begin_dial()
+        grace = drain.grace_ms / 1000
+        self._leaving = wire
+        self.send_after(grace, RetiringOverdue(wire))
+        self.send_after(grace * _STAY, LeaveNow(wire))
+        self._leave_if_idle()
+
+    def _leave_if_idle(self) -> None:
+        """Go when nothing is held any more: another gateway does not know of it, and would have it ended."""
+        if self._leaving is not None and self._holdings.idle:
+            self._leave(self._leaving)
+
+    def _leave(self, wire: Wire) -> None:
+        if wire is self._leaving:
+            self._leaving = None
+            self._choice.drained(self.system.clock.now())
+            self._begin_dial()
 
     # ── loss ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -318,6 +332,7 @@ class Connection(Actor):
                 self._tell(ref, SessionEnded())
         if not was_last or self._gave_up:
             return
+        self._leaving = None
         loss = self._refusal or event.loss
         lost_url = self._choice.url
         match self._choice.lost(loss, self.system.clock.now()):
@@ -339,15 +354,12 @@ class Connection(Actor):
         self._holdings.owe([(result.request_id, result.lease_id)])
         problem = self._holdings.sending(result.request_id, len(result.outcome))
         if not problem:
-            outcome = outcome_from_bytes(result.outcome)
-            message = Result(request_id=result.request_id, lease_id=result.lease_id, outcome=outcome)
             try:
-                self._sockets.say(message)
+                self._sockets.say(result_of(result))
             except (FrameTooLarge, CodecError) as error:
                 problem = str(error)
         if problem:
-            failure = Failure("bad_result", "ResultTooLarge", problem)
-            self._sockets.say(Result(request_id=result.request_id, lease_id=result.lease_id, outcome=failure))
+            self._sockets.say(result_too_large(result, problem))
 
     def _announce(self, changed: LinkStateChanged) -> None:
         self._tell(

@@ -15,7 +15,17 @@ from ..actor import Actor
 from ..errors import ActorDeadError
 from ..hosting.errors import OutboxFull
 from ..ref import ActorRef
-from .link_messages import CONNECTION, BeatAcknowledged, Joined, RoleLogged, SessionEnded, SessionReady, Tick, sibling
+from .link_messages import (
+    CONNECTION,
+    BeatAcknowledged,
+    Joined,
+    RoleLogged,
+    SessionEnded,
+    SessionReady,
+    SilenceOverdue,
+    Tick,
+    sibling,
+)
 from .losses import Loss
 from .messages import ExecutorBeat, HeartbeatMeasured
 from .wire import WireClosed
@@ -115,6 +125,10 @@ class Heartbeat(Actor):
                 self._sent_at.clear()
                 self._schedule = BeatSchedule(self.system.clock.now(), message.intervals.heartbeat)
                 self._arm(self._schedule)
+                self._listen(message)
+            case SilenceOverdue(order=order):
+                if order == self._order and self._session is not None:
+                    self._listen(self._session)
             case SessionEnded():
                 self._session = None
                 self._order += 1
@@ -122,14 +136,17 @@ class Heartbeat(Actor):
     def _arm(self, schedule: BeatSchedule) -> None:
         self.send_after(max(0.0, schedule.due - self.system.clock.now()), Tick(self._order))
 
+    def _listen(self, session: SessionReady) -> None:
+        """Give up a session that has been silent for too long, at that moment; else look again when it could be."""
+        left = session.intervals.silence_limit - session.wire.silent_for()
+        if left <= 0:
+            self._give_up(session)
+        else:
+            self.send_after(left, SilenceOverdue(self._order))
+
     def _send_beat(self) -> None:
         session, schedule = self._session, self._schedule
         if session is None or schedule is None:
-            return
-        intervals = session.intervals
-        silent = session.wire.silent_for()
-        if silent > intervals.heartbeat * intervals.misses:
-            self._give_up(session, silent)
             return
         self._sequence += 1
         due = schedule.due
@@ -151,9 +168,9 @@ class Heartbeat(Actor):
         self._arm(schedule)
         self._report(now, session)
 
-    def _give_up(self, session: SessionReady, silent: float) -> None:
-        intervals = session.intervals
-        text = f"expected a word from the gateway every {intervals.heartbeat:g} s, heard nothing for {silent:.1f} s"
+    def _give_up(self, session: SessionReady) -> None:
+        every, silent = session.intervals.heartbeat, session.wire.silent_for()
+        text = f"expected a word from the gateway every {every:g} s, heard nothing for {silent:.1f} s"
         loss = Loss(kind="silent", code="heartbeat_missed", text=text)
         self._session = None
         session.wire.abort(loss)  # at once: the connection may be blocked in a send on this very wire
@@ -174,7 +191,7 @@ class Heartbeat(Actor):
             missed=self._statistics.missed,
             recent=tuple(self._recent),
             silence=session.wire.silent_for(),
-            silence_limit=session.intervals.heartbeat * session.intervals.misses,
+            silence_limit=session.intervals.silence_limit,
         )
         try:
             self._executor.tell(measured)

@@ -55,6 +55,11 @@ class Holdings:
         """Whether anything is known to run, or to wait for a slot."""
         return bool(self._held)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is held and nothing is owed."""
+        return not self._held and not self._owed
+
     def adopt(self, held: Iterable[tuple[str, int]], *, paused: bool) -> None:
         """The executor has said what it holds."""
         self._held = dict(held)

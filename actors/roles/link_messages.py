@@ -27,6 +27,7 @@ __all__ = (
     "DialNow",
     "HandshakeOverdue",
     "Joined",
+    "LeaveNow",
     "OwedKnown",
     "ResultAcknowledged",
     "ResultWanted",
@@ -35,6 +36,7 @@ __all__ = (
     "SendResult",
     "SessionEnded",
     "SessionReady",
+    "SilenceOverdue",
     "Tick",
     "sibling",
 )
@@ -140,6 +142,20 @@ class HandshakeOverdue:
 @dataclass(frozen=True, slots=True)
 class RetiringOverdue:
     """connection -> itself: the old session's grace is over."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceOverdue:
+    """heartbeat -> itself: if the gateway has said nothing since, it is gone. `order` as Tick's."""
+
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveNow:
+    """connection -> itself: the grace of the drain is nearly over, whatever is still held."""
 
     wire: Wire
 

@@ -21,6 +21,9 @@ __all__ = ("GAVE_UP", "GatewayChoice", "GiveUp", "Patience", "Retry", "Verdict")
 GAVE_UP: Final = "gave_up"
 """The code of a GiveUp for want of patience; all others are the gateway's."""
 
+_DRAIN_SECONDS: Final = 30.0
+"""That a gateway which drains is left alone: it takes nobody while it drains, and then it is away for a moment."""
+
 _RETRY_AFTER_MAX: Final = 300.0  # seconds; a gateway's wish beyond it is taken for a mistake
 
 
@@ -122,10 +125,10 @@ class GatewayChoice:
         self._since = now if self._since is None else self._since
         return self._impatient(loss, now) or self._next(now, loss)
 
-    def drained(self, now: float, grace: float) -> None:
-        """The gateway in use is going away, in `grace` seconds: dial another one now, or this if there is none."""
+    def drained(self, now: float) -> None:
+        """The gateway in use is going away: dial another one now, or this if there is none."""
         self._settle(now)
-        self._current.until = now + grace
+        self._current.until = now + _DRAIN_SECONDS
         for gateway in self._gateways:
             if gateway.over is None and gateway.until <= now:
                 self._move_to(gateway)

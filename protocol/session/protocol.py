@@ -29,6 +29,11 @@ class Intervals:
     lease_renew: float
     max_message_bytes: int
 
+    @property
+    def silence_limit(self) -> float:
+        """Seconds after which a peer that has said nothing is taken for gone."""
+        return self.heartbeat * self.misses
+
 
 class SessionProtocol:
     """The state of one connection as `role` sees it.
@@ -114,7 +119,7 @@ class SessionProtocol:
     def beat_missed(self, now: float) -> bool:
         """Say whether the peer has been silent for longer than the agreed number of beats. Anything it says counts."""
         known = self.intervals
-        return known is not None and self.silent_for(now) > known.heartbeat * known.misses
+        return known is not None and self.silent_for(now) > known.silence_limit
 
     def close(self) -> None:
         """Note that the connection is gone. What still arrives is ignored, what is still sent is refused."""

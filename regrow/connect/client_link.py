@@ -194,17 +194,20 @@ class ClientLink:
         intervals = session.intervals
         if intervals is None:
             raise AssertionError("heartbeats began before Ready")
-        due = self._loop.time()
+        due = self._loop.time() + intervals.heartbeat
         while True:
-            due = max(due + intervals.heartbeat, self._loop.time())
-            await asyncio.sleep(due - self._loop.time())
-            if session.beat_missed(self._loop.time()):
-                text = f"the gateway was silent for {session.silent_for(self._loop.time()):.1f} s"
+            now = self._loop.time()
+            await asyncio.sleep(max(0.0, min(due - now, intervals.silence_limit - session.silent_for(now))))
+            now = self._loop.time()
+            if session.silent_for(now) >= intervals.silence_limit:
+                text = f"the gateway was silent for {session.silent_for(now):.1f} s"
                 self._refusal = Loss(kind="silent", code="heartbeat_missed", text=text)
                 ws.transport.abort()
                 return
-            self._beats += 1
-            self.say(Heartbeat(sequence=self._beats, due_ns=int(due * 1e9)))
+            if now >= due:
+                self._beats += 1
+                self.say(Heartbeat(sequence=self._beats, due_ns=int(due * 1e9)))
+                due = max(due + intervals.heartbeat, now)
 
     def _flush(self) -> None:
         self._flush_scheduled = False

@@ -75,13 +75,29 @@ def test_round_trips_are_measured(stage: Stage) -> None:
     assert stage.executor.expect(HeartbeatMeasured).last_round_trip == pytest.approx(0.125)
 
 
-def test_a_silent_gateway_is_given_up_at_the_wire_itself(stage: Stage) -> None:
+def test_a_silent_gateway_is_given_up_at_the_wire_itself_when_the_beats_are_missed_and_not_a_beat_later(
+    stage: Stage,
+) -> None:
+    stage.wire.silence = 2.0  # READY was heard so long ago
     stage.tell(stage.wire.ready())
-    stage.wire.silence = 15.1
-    stage.advance(5.0)
+    stage.wire.silence = 14.9
+    stage.advance(12.9)
+    assert stage.wire.loss is None
+    stage.wire.silence = 15.0
+    stage.advance(0.1)
     assert stage.wire.loss is not None
-    assert stage.wire.loss.code == "heartbeat_missed"
+    assert (stage.wire.loss.kind, stage.wire.loss.code) == ("silent", "heartbeat_missed")
+    stage.beat()
+    stage.advance(60.0)
     assert stage.wire.sent.empty()
+
+
+def test_a_word_in_time_keeps_the_session(stage: Stage) -> None:
+    stage.tell(stage.wire.ready())
+    for _ in range(6):
+        stage.wire.silence = 10.0  # it spoke once, a third of the bound ago and two thirds
+        stage.advance(10.0)
+    assert stage.wire.loss is None
 
 
 def test_between_sessions_there_are_no_beats(stage: Stage) -> None:

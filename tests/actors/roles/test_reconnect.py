@@ -71,7 +71,7 @@ class TestOneGateway:
     def test_one_that_drains_is_dialed_again_at_once(self) -> None:
         known = choice()
         known.ready(0.0)
-        known.drained(60.0, 25.0)
+        known.drained(60.0)
         assert known.url == "a"
         assert delay(known.lost(LOST, 60.1)) == 0.0
 
@@ -120,20 +120,20 @@ class TestSeveralGateways:
     def test_a_drain_goes_to_another_one_which_is_dialed_at_once(self) -> None:
         known = choice("ab")
         known.ready(0.0)
-        known.drained(60.0, 25.0)
+        known.drained(60.0)
         assert known.url == "b"
         assert delay(known.lost(LOST, 60.0)) == 0.0
         assert known.url == "b"
 
-    def test_the_one_that_drains_is_left_alone_until_its_grace_is_over(self) -> None:
+    def test_the_one_that_drains_is_left_alone_for_a_while(self) -> None:
         known = choice("ab")
         known.ready(0.0)
-        known.drained(60.0, 25.0)
+        known.drained(60.0)
         known.ready(60.0)
-        known.drained(70.0, 25.0)
+        known.drained(70.0)
         assert known.url == "b", "a still drains: there is none to go to, so this one is dialed again"
         known.ready(70.0)
-        known.drained(90.0, 25.0)
+        known.drained(90.1)
         assert known.url == "a"
 
     def test_one_that_refuses_for_good_is_not_dialed_again_and_the_others_are(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ TOKEN = "secret"
 class GatewayThread:
     """A real gateway, run by a loop in a thread; it can be stopped and started again on its port."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, drain_timeout: float = 0.1) -> None:
         self.port = port
+        self.drain_timeout = drain_timeout
         self._up = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -35,9 +37,15 @@ class GatewayThread:
         self._thread.start()
         assert self._up.wait(WAIT), "the gateway did not start"
 
+    def begin_stop(self) -> None:
+        """Drain; returns at once."""
+        if self._loop is not None and self._stop is not None:
+            with suppress(RuntimeError):  # it has ended by itself: a drain is over when nothing is in flight
+                self._loop.call_soon_threadsafe(self._stop.set)
+
     def stop(self) -> None:
         if self._thread is not None and self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+            self.begin_stop()
             self._thread.join(WAIT)
             assert not self._thread.is_alive()
         self._thread = None
@@ -48,7 +56,7 @@ class GatewayThread:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        options = GatewayOptions(drain_timeout=0.1)
+        options = GatewayOptions(drain_timeout=self.drain_timeout)
         async with regrow.Gateway("127.0.0.1", self.port, token=TOKEN, options=options) as gateway:
             self.port = gateway.port
             self._up.set()

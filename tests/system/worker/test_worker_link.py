@@ -135,6 +135,40 @@ def test_a_gateway_that_goes_is_left_for_another_one_and_nothing_is_lost(
         other.stop()
 
 
+def test_a_gateway_that_drains_gets_what_runs_finished_and_the_next_one_is_there_before_it_is_left(
+    make_worker: MakeWorker, tmp_path: Path
+) -> None:
+    first, second = GatewayThread(drain_timeout=30.0), GatewayThread()
+    for each in (first, second):
+        each.start()
+    try:
+        worker = make_worker("wait_for", "add", url=[first.url, second.url])
+        with regrow.Client(first.url, token="secret") as client:
+            call = WaitingCall(client, tmp_path)
+            first.begin_stop()
+            assert worker.watch.wait(lambda: worker.watch.link.phase == "draining", 20)
+            call.let_go()
+            call.assert_returns()
+            assert worker.watch.wait(lambda: worker.watch.link.url == second.url and _is_ready(worker), 20)
+        status = worker.status().executor
+        assert status is not None
+        assert status.statistics.taken == 1, "it was not begun again"
+        first.stop()
+        with regrow.Client(second.url, token="secret") as client:
+            assert client.invoke("add", 1, 2, timeout=20) == 3
+        until(lambda: _sockets_to(worker, first, second) == [second.port])
+    finally:
+        for each in (first, second):
+            each.stop()
+
+
+def _sockets_to(worker: Worker, *gateways: GatewayThread) -> list[int]:
+    """Give the ports of these gateways that the link has sockets to."""
+    ports = {each.port for each in gateways}
+    found = psutil.Process(worker.link_pid).net_connections("tcp")
+    return [each.raddr.port for each in found if each.raddr and each.raddr.port in ports]
+
+
 def _is_ready(worker: Worker) -> bool:
     return worker.watch.link.phase == "ready"
 
