@@ -7,7 +7,6 @@ What lives here: the shell around `SessionProtocol` (what may be said), `Reconne
 from __future__ import annotations
 
 import os
-import ssl
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -88,9 +87,8 @@ class Connection(Actor):
         self._choice = GatewayChoice(
             settings.urls, settings.tokens, settings.delays, self.system.rng, settings.patience
         )
-        secure = any(url.startswith("wss:") for url in settings.urls)
-        tls = ssl.create_default_context(cafile=settings.ca_file) if secure else None
-        self._sockets = Sockets(Dialer(self._tell_self, self.system.clock, tls=tls))
+        dialer = Dialer(self._tell_self, self.system.clock, tls=settings.tls, proxy=settings.proxy)
+        self._sockets = Sockets(dialer)
         self._siblings: dict[str, ActorRef] = {}  # by role, as they have joined
         self._dialed_at = 0.0
         self._holdings = Holdings()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ...protocol.session.features import WORKER_FEATURES
 from ...protocol.session.messages import Connect, InFlight
 from ..child_spec import Delays
 from .reconnect import Patience
+from .tls import DialTls
 
 __all__ = ("ConnectionSettings", "Holdings")
 
@@ -28,7 +30,8 @@ class ConnectionSettings:
     capacity: int
     delays: Delays
     patience: Patience = Patience()
-    ca_file: str | None = None  # PEM file of the authority that signed the gateway's certificate
+    tls: DialTls = DialTls()
+    proxy: str | Literal[True] | None = field(default=None, repr=False)  # its url; True: as the environment says
 
 
 class Holdings:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ...protocol.errors import RegrowError, RemoteProtocolError
 from ...protocol.limits import SESSION_MAX_BYTES
@@ -24,6 +23,7 @@ from ...protocol.session.protocol import SessionProtocol
 from ...protocol.session.states import Phase, Role
 from .dial_errors import loss_of_error
 from .losses import Loss
+from .tls import DialTls
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -141,12 +141,14 @@ class Dialer:
         clock: Clock,
         *,
         open_timeout: float = 10.0,
-        tls: ssl.SSLContext | None = None,
+        tls: DialTls | None = None,
+        proxy: str | Literal[True] | None = None,
     ) -> None:
         self._tell = tell
         self._clock = clock
         self._open_timeout = open_timeout
-        self._tls = tls  # None: no url is a wss: one
+        self._tls = DialTls() if tls is None else tls  # read for every dial, because certificates are renewed
+        self._proxy = proxy
         self._threads: list[threading.Thread] = []
         self._dials = 0
 
@@ -176,12 +178,12 @@ class Dialer:
                 url,
                 subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
                 compression=None,
-                proxy=None,
+                proxy=self._proxy,
                 open_timeout=self._open_timeout,
                 ping_interval=None,  # heartbeats of the session do this, and say more
                 close_timeout=CLOSE_SECONDS,
                 max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
-                ssl=self._tls if url.startswith("wss:") else None,
+                ssl=self._tls.context() if url.startswith("wss:") else None,
                 logger=_quiet_logger(),
             ) as websocket:
                 # A gateway that no longer reads: without this, whoever sends would wait for TCP's quarter of an hour,
@@ -193,9 +195,9 @@ class Dialer:
                 self._read(websocket, wire)
         except Exception as error:  # noqa: BLE001 - whatever a dial can raise: resolver, TLS, HTTP, protocol
             if wire is None:
-                self._tell(Lost(None, dial, loss_of_error(error, self._clock.epoch())))
+                self._tell(Lost(None, dial, loss_of_error(error, self._clock.epoch(), opened=False)))
                 return
-            wire.loss = wire.loss or loss_of_error(error, self._clock.epoch())
+            wire.loss = wire.loss or loss_of_error(error, self._clock.epoch(), opened=True)
         wire.session.close()
         self._tell(Lost(wire, dial, wire.loss or Loss(kind="closed", code="lost", text="connection lost")))
 
@@ -208,7 +210,7 @@ class Dialer:
                 if message is not None:
                     self._tell(Heard(wire, message))
         except (ConnectionClosed, RemoteProtocolError) as error:
-            wire.loss = wire.loss or loss_of_error(error, self._clock.epoch())
+            wire.loss = wire.loss or loss_of_error(error, self._clock.epoch(), opened=True)
 
 
 def _quiet_logger() -> logging.Logger:

@@ -73,6 +73,27 @@ __all__ = ("command",)
     help="How long SIGTERM waits for work in flight; a second signal does not wait.",
 )
 @click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="REGROW_TLS_CERT",
+    show_envvar=True,
+    help="Speak TLS (1.2 or later) with this certificate and its chain, in PEM; SIGHUP reads it again.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="REGROW_TLS_KEY",
+    show_envvar=True,
+    help="Its key, not encrypted. [default: in the file of --tls-cert]",
+)
+@click.option(
+    "--tls-client-ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="REGROW_TLS_CLIENT_CA",
+    show_envvar=True,
+    help="Talk only to peers with a certificate of these authorities, in PEM.",
+)
+@click.option(
     "--metrics",
     is_flag=True,
     envvar="REGROW_METRICS",
@@ -90,6 +111,9 @@ def command(  # one for each option
     heartbeat_interval: float,
     lease: float,
     drain_timeout: float,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
     metrics: bool,
     log_level: str,
     log_format: LogFormat,
@@ -103,11 +127,13 @@ def command(  # one for each option
     from regrow.connect.errors import KeyFileError
     from regrow.connect.gateway import Gateway
     from regrow.connect.gateway_options import GatewayOptions
+    from regrow.connect.gateway_tls import server_tls
     from regrow.connect.store.locator import store_named
 
     try:
         broker = BrokerSettings(heartbeat_interval=heartbeat_interval, lease=lease)
-        options = GatewayOptions(broker=broker, drain_timeout=drain_timeout, metrics=metrics)
+        files = (None if path is None else str(path) for path in (tls_cert, tls_key, tls_client_ca))
+        options = GatewayOptions(broker=broker, drain_timeout=drain_timeout, metrics=metrics, tls=server_tls(*files))
         gateway = Gateway(host, port, token=token, keys=key_file, store=store_named(store), options=options)
     except (ValueError, KeyFileError) as error:
         raise click.UsageError(str(error)) from error

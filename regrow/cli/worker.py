@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,27 @@ if TYPE_CHECKING:
     from regrow.connect.worker import Worker
 
 __all__ = ("command",)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _tls_options(command: F) -> F:
+    file = click.Path(path_type=Path, dir_okay=False)
+    for name, text in (
+        ("key-file", "Its key, not encrypted. [default: in the file of --cert-file]"),
+        ("cert-file", "The certificate to show to a gateway that asks for one, in PEM."),
+        ("ca-file", "Whom to trust for wss: URLs, in PEM. [default: the authorities of the system]"),
+    ):
+        envvar = f"REGROW_{name.replace('-', '_').upper()}" if name != "key-file" else "REGROW_CERT_KEY_FILE"
+        command = click.option(f"--{name}", type=file, envvar=envvar, show_envvar=True, help=text)(command)
+    return click.option(
+        "--proxy",
+        metavar="URL",
+        envvar="REGROW_PROXY",
+        show_envvar=True,
+        help='Dial through this proxy, http://HOST:PORT or socks5h://HOST:PORT; "environment": as http_proxy says.',
+    )(command)
 
 
 @click.command("worker")
@@ -64,6 +85,7 @@ __all__ = ("command",)
     show_envvar=True,
     help="Answer GET /healthz, /readyz and /metrics there. [default: what APP says, or nowhere]",
 )
+@_tls_options
 @control_option("Control socket (mode 0600). [default: PID.sock in $XDG_RUNTIME_DIR/regrow or /tmp/regrow-UID]")
 @app_dir_option
 @log_options
@@ -77,6 +99,10 @@ def command(  # one for each option
     state_dir: Path | None,
     grace: float | None,
     http: str | None,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    proxy: str | None,
     control: Path | None,
     app_dir: Path,
     log_level: str,
@@ -108,6 +134,13 @@ def command(  # one for each option
         worker.options = replace(worker.options, drain_grace=grace)
     if http is not None:
         worker.options = replace(worker.options, http=_address(http))
+    if ca_file is not None:
+        worker.options = replace(worker.options, ca_file=str(ca_file))
+    if cert_file is not None or key_file is not None:  # a key of another certificate is of no use
+        cert, key = (None if path is None else str(path) for path in (cert_file, key_file))
+        worker.options = replace(worker.options, cert_file=cert, key_file=key)
+    if proxy is not None:
+        worker.options = replace(worker.options, proxy=True if proxy == "environment" else proxy)
     end_log = configure_log(log_level, log_format)
     try:
         with _controlled(worker, control):

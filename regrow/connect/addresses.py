@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from importlib.util import find_spec
+from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-__all__ = ("TOKENS_MAX", "Tokens", "Urls", "tokens_of", "urls_of")
+__all__ = ("TOKENS_MAX", "Tokens", "Urls", "check_proxy", "tokens_of", "urls_of")
 
 Urls: TypeAlias = str | Sequence[str]
 """One gateway, or several in the order of preference."""
@@ -14,7 +15,9 @@ Urls: TypeAlias = str | Sequence[str]
 Tokens: TypeAlias = str | Sequence[str]
 """One token, or the one that is meant and the one to fall back on."""
 
-TOKENS_MAX = 2
+TOKENS_MAX: Final = 2
+
+_PROXIES: Final = ("http", "https", "socks5h", "socks5", "socks4a", "socks4")
 
 
 def urls_of(given: Urls) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ def urls_of(given: Urls) -> tuple[str, ...]:
     if not urls:
         raise ValueError("url: expected ws://HOST:PORT or wss://HOST:PORT, or several, got none")
     for url in urls:
-        if not _is_web_socket(url):
+        if not _names_a_host(url, ("ws", "wss")):
             raise ValueError(f"url: expected ws://HOST:PORT or wss://HOST:PORT, got {url!r}")
     return urls
 
@@ -44,9 +47,20 @@ def tokens_of(given: Tokens) -> tuple[str, ...]:
     return tokens
 
 
-def _is_web_socket(url: object) -> bool:
+def check_proxy(proxy: str | Literal[True] | None) -> None:
+    """See that dialing through it can work. Errors: ValueError, which shows no password."""
+    if proxy is None or proxy is True:
+        return
+    if not _names_a_host(proxy, _PROXIES):
+        where = str(proxy).rpartition("@")[2]
+        raise ValueError(f"proxy: expected {', '.join(_PROXIES)} and ://HOST:PORT, or True, got {where!r}")
+    if proxy.startswith("socks") and find_spec("python_socks") is None:
+        raise ValueError(f"proxy: expected python-socks to be installed for {proxy.partition(':')[0]}, it is not")
+
+
+def _names_a_host(url: object, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
-        return parts is not None and parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+        return parts is not None and parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is none, a broken IPv6 address
         return False

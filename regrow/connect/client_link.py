@@ -23,6 +23,7 @@ from regrow.actors.clock import SystemClock
 from regrow.actors.roles.dial_errors import loss_of_error
 from regrow.actors.roles.losses import CREDENTIAL_CODES, Loss, loss_of_refusal
 from regrow.actors.roles.reconnect import GatewayChoice, GiveUp, Retry
+from regrow.actors.roles.tls import TlsFileError
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import Refused, Unauthorized, UnsupportedVersion
 from regrow.connect.library_log import library_logger
@@ -44,7 +45,7 @@ from regrow.supervision import Backoff
 
 __all__ = ("ClientLink",)
 
-_MISTAKES: Final = (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, RemoteProtocolError)
+_MISTAKES: Final = (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, RemoteProtocolError, TlsFileError)
 """What a connection may end with and be made again."""
 
 _STABLE_SECONDS: Final = 1.0
@@ -130,12 +131,15 @@ class ClientLink:
             self._ws = None
 
     def _loss_of(self, error: Exception) -> Loss:
-        return self._refusal or loss_of_error(error, self._clock.epoch())
+        return self._refusal or loss_of_error(error, self._clock.epoch(), opened=self.connected.is_set())
 
     async def _connection(self) -> NoReturn:
         """One connection from its dialing to its end, which is always an exception."""
         options = self._options
         self._session = session = SessionProtocol(Role.CLIENT)
+        tls = options.ssl
+        if tls is None and self.url.startswith("wss:"):
+            tls = await asyncio.to_thread(options.tls.context)  # read every time, because certificates are renewed
         async with asyncio.timeout(options.connect_timeout) as handshake:
             async with connect(
                 self._choice.url,
@@ -145,8 +149,8 @@ class ClientLink:
                 open_timeout=options.connect_timeout,
                 close_timeout=options.close_timeout,
                 ping_interval=None,
-                proxy=None,
-                ssl=options.ssl,
+                proxy=options.proxy,
+                ssl=tls,
                 logger=library_logger(),
             ) as ws:
                 await self._shake_hands(ws, session)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 from loguru import logger
 
 from regrow.actors.clock import SystemClock
+from regrow.actors.roles.tls import TlsFileError
 from regrow.connect.auth import Doorkeeper
 from regrow.connect.broker import BrokerCore, DrainStarted, TimePassed
 from regrow.connect.door import is_loopback, subjects_of
@@ -80,7 +81,7 @@ class Gateway:
     def url(self) -> str:
         """Where workers and clients connect to."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'wss' if self.options.ssl else 'ws'}://{host}:{self.port}"
+        return f"{'wss' if self.options.secure else 'ws'}://{host}:{self.port}"
 
     async def start(self) -> None:
         """Open the store and listen. Errors: GatewayStartError, StoreError."""
@@ -108,7 +109,7 @@ class Gateway:
             await listener.open(self._reception.handle, self._process_request)
         except BaseException as error:
             self._store.close(1.0)
-            if isinstance(error, OSError | OverflowError):  # the latter for a port that is none
+            if isinstance(error, OSError | OverflowError | TlsFileError):  # the second for a port that is none
                 why = getattr(error, "strerror", "") or str(error)
                 raise GatewayStartError(self.host, self.port, why) from error
             raise
@@ -133,6 +134,14 @@ class Gateway:
         elif seconds <= 0:
             self._turn.idle.set()
         return await asyncio.shield(self._stopping)
+
+    def reload_tls(self) -> None:
+        """Read certificate, key and authorities again, for the connections to come. Blocks for a moment.
+
+        Errors: TlsFileError; then all stays as it was.
+        """
+        if self._listener is not None:
+            self._listener.reload_tls()
 
     async def ended(self) -> None:
         """Wait until the gateway has stopped. Errors: StoreError if it stopped because it could not remember."""

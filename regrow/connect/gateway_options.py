@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from regrow.connect.broker.retry import RetryPolicy
 from regrow.connect.broker.routing import Routing
 from regrow.connect.broker.settings import BrokerSettings
+from regrow.connect.gateway_tls import ServerTls
 
 __all__ = ("GatewayOptions",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayOptions:
-    """Seconds unless the name says otherwise."""
+    """Seconds unless the name says otherwise. Errors: ValueError naming the field."""
 
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -28,5 +29,15 @@ class GatewayOptions:
     max_unsent_bytes: int = 64 * 1024 * 1024  # to one peer, beside arguments and results, which the broker keeps
     allow_anonymous: bool = False  # listen without a token beyond this machine
     seed: int | None = None  # of the jitter of retries
-    ssl: ssl.SSLContext | None = None
+    tls: ServerTls | None = None  # files, which SIGHUP reads again
+    ssl: ssl.SSLContext | None = None  # or a context of one's own making
     metrics: bool = False  # answer GET /metrics on the port that peers use, to whoever asks
+
+    def __post_init__(self) -> None:
+        if self.tls is not None and self.ssl is not None:
+            raise ValueError("ssl: expected nothing beside tls, got a context")
+
+    @property
+    def secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return self.tls is not None or self.ssl is not None

@@ -18,6 +18,7 @@ from regrow.actors import Actor, Start
 from regrow.connect.broker.settings import BrokerSettings
 from regrow.connect.gateway import Gateway
 from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.gateway_tls import server_tls
 from regrow.connect.store.locator import store_named
 from regrow.protocol.errors import RegrowError
 
@@ -109,6 +110,9 @@ def gateway_start(  # noqa: PLR0913 - one for each thing that a gateway may be t
     heartbeat_interval: float = 5.0,
     lease: float = 30.0,
     drain_timeout: float = 25.0,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    tls_client_ca: str | None = None,
 ) -> Start:
     """Give the start of a gateway, made anew for every life.
 
@@ -116,6 +120,8 @@ def gateway_start(  # noqa: PLR0913 - one for each thing that a gateway may be t
     Errors: ValueError for values that make no sense; KeyFileError.
     """
     broker = BrokerSettings(heartbeat_interval=heartbeat_interval, lease=lease)
-    options = GatewayOptions(broker=broker, drain_timeout=drain_timeout)
+    options = GatewayOptions(
+        broker=broker, drain_timeout=drain_timeout, tls=server_tls(tls_cert, tls_key, tls_client_ca)
+    )
     gateway = Gateway(host, port, token=token, keys=key_file, store=store_named(store), options=options)
     return Start(GatewayActor, (gateway,))

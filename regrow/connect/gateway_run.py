@@ -1,4 +1,6 @@
-"""A gateway as a program: runs until a signal, drains, and says how it ended. SIGHUP has it read its keys again."""
+"""A gateway as a program: runs until a signal, drains, and says how it ended. SIGHUP has it read its keys
+and its certificate again.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from functools import partial
 
 from loguru import logger
 
+from regrow.actors.roles.tls import TlsFileError
 from regrow.connect.errors import KeyFileError
 from regrow.connect.gateway import Gateway
 
@@ -32,7 +35,7 @@ def run_gateway(
 ) -> GatewayEnd:
     """Start a gateway and block until it has stopped. The first signal drains it, the second one stops it now.
 
-    If it has a key file, SIGHUP has it read that again.
+    If it has a key file, or files of TLS, SIGHUP has it read them again.
 
     Runs in: the main thread, if `signals` are given; it owns their handlers meanwhile.
     Errors: GatewayStartError, StoreError.
@@ -46,8 +49,8 @@ async def _run(
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[int] = asyncio.Queue()
     handlers = {signo: partial(arrived.put_nowait, int(signo)) for signo in signals}
-    if signals and gateway.doorkeeper.file is not None:
-        handlers[signal.SIGHUP] = partial(_reload_keys, gateway)
+    if signals and (gateway.doorkeeper.file is not None or gateway.options.tls is not None):
+        handlers[signal.SIGHUP] = partial(_reload, gateway)
     for signo, handler in handlers.items():
         loop.add_signal_handler(signo, handler)
     try:
@@ -60,13 +63,21 @@ async def _run(
             loop.remove_signal_handler(signo)
 
 
-def _reload_keys(gateway: Gateway) -> None:
-    try:
-        gateway.doorkeeper.reload()
-    except KeyFileError as error:
-        logger.error("the keys stay as they are: {}", error)
-    else:
-        logger.info("the keys in {} hold from now on", gateway.doorkeeper.file)
+def _reload(gateway: Gateway) -> None:
+    if gateway.doorkeeper.file is not None:
+        try:
+            gateway.doorkeeper.reload()
+        except KeyFileError as error:
+            logger.error("the keys stay as they are: {}", error)
+        else:
+            logger.info("the keys in {} hold from now on", gateway.doorkeeper.file)
+    if gateway.options.tls is not None:
+        try:
+            gateway.reload_tls()
+        except TlsFileError as error:
+            logger.error("the certificate stays as it is: {}", error)
+        else:
+            logger.info("the certificate in {} is shown from now on", gateway.options.tls.cert)
 
 
 async def _until_the_end(gateway: Gateway, arrived: asyncio.Queue[int]) -> GatewayEnd:

@@ -28,7 +28,10 @@ _CLOSE_TIMEOUT_MAX: Final = 1.0
 
 
 class Listener:
-    """One port on which WebSocket connections are taken. Runs in: the gateway's loop; only `close` waits."""
+    """One port on which WebSocket connections are taken. Runs in: the gateway's loop; only `close` waits.
+
+    Errors: TlsFileError.
+    """
 
     def __init__(self, host: str, port: int, options: GatewayOptions) -> None:
         self._host: Final = host
@@ -36,6 +39,7 @@ class Listener:
         self._options: Final = options
         self._dialled: set[ServerConnection] = set()  # each with a TCP connection, whether let in or not
         self._server: Server | None = None
+        self._tls = options.ssl or (None if options.tls is None else options.tls.context())
 
     @property
     def port(self) -> int:
@@ -76,12 +80,17 @@ class Listener:
             open_timeout=options.handshake_timeout,
             close_timeout=min(options.close_timeout, _CLOSE_TIMEOUT_MAX),
             ping_interval=None,  # our own heartbeats say more
-            ssl=options.ssl,
-            ssl_handshake_timeout=None if options.ssl is None else options.handshake_timeout,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else options.handshake_timeout,
             server_header="regrow",
             logger=library_logger(),
             create_connection=Dialled,
         )
+
+    def reload_tls(self) -> None:
+        """Read the files of `options.tls` again. Blocks for a moment. Errors: TlsFileError; then all is as it was."""
+        if self._options.tls is not None and self._tls is not None:
+            self._options.tls.reload(self._tls)
 
     async def close(self, code: int, reason: str) -> None:
         """Take no more connections, close those that are open, and end those that are still in their handshake.

@@ -7,6 +7,7 @@ process's side.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from regrow.actors import ActorRef, ChildSpec, Grace, Start
 from regrow.actors.roles.connection import Connection
@@ -17,6 +18,7 @@ from regrow.actors.roles.link_messages import CONNECTION, HEARTBEAT, LEASES, OUT
 from regrow.actors.roles.logger_proxy import LogForwarder
 from regrow.actors.roles.outbox import Outbox
 from regrow.actors.roles.reconnect import Patience
+from regrow.actors.roles.tls import DialTls
 from regrow.protocol.records import record
 from regrow.supervision import Backoff, RestartIntensity, Strategy, SupervisorSpec
 from regrow.supervision.supervisor import Supervisor
@@ -60,6 +62,9 @@ class LinkConfig:
     max_attempts: int | None = None
     give_up_after: float | None = None
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    proxy: str | Literal[True] | None = field(default=None, repr=False)  # its url may have a password in it
 
 
 def link_start(config: LinkConfig, executor: ActorRef) -> Start:
@@ -79,7 +84,8 @@ def _tree(config: LinkConfig, executor: ActorRef) -> SupervisorSpec:
         capacity=config.capacity,
         delays=delays,
         patience=Patience(max_attempts=config.max_attempts, give_up_after=config.give_up_after),
-        ca_file=config.ca_file,
+        tls=DialTls(ca_file=config.ca_file, cert_file=config.cert_file, key_file=config.key_file),
+        proxy=config.proxy,
     )
     return SupervisorSpec(
         strategy=Strategy.REST_FOR_ONE,

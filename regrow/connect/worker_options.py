@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from regrow.actors.roles.executor.actor import ExecutorStatus
 from regrow.actors.roles.logger_proxy import LogStatistics
@@ -36,7 +37,11 @@ class WorkerOptions:
     max_attempts: int | None = None  # that may fail in a row before it gives up; None: it never does
     give_up_after: float | None = None  # without a session, when an attempt fails
     log_level: str = "debug"  # what is below it is not even sent home
-    ca_file: str | None = None
+    ca_file: str | None = None  # PEM; whom to trust for wss: instead of the system's authorities
+    cert_file: str | None = None  # PEM; what to show to a gateway that asks for a certificate
+    key_file: str | None = None  # its key, unless that is in cert_file
+    # its url, which may have a password in it; True: as http_proxy and the like say; None: none
+    proxy: str | Literal[True] | None = field(default=None, repr=False)
     watchdog_seconds: float | None = (
         None  # that the main process may hang before its zygote ends it: never, or 1 or more
     )

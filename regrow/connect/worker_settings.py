@@ -13,7 +13,8 @@ from regrow.actors.roles.executor.actor import ExecutorPlan
 from regrow.actors.roles.executor.request import ExecutorSettings
 from regrow.actors.roles.log_sinks import record_sink
 from regrow.actors.roles.messages import FunctionTarget
-from regrow.connect.addresses import tokens_of, urls_of
+from regrow.actors.roles.tls import DialTls
+from regrow.connect.addresses import check_proxy, tokens_of, urls_of
 from regrow.connect.worker_errors import WorkerMisused
 from regrow.connect.worker_link import LinkConfig
 
@@ -41,6 +42,8 @@ def check(worker: Worker) -> None:
         urls_of(worker.url)
         tokens_of(worker.token)
         record_sink(worker.logger)
+        check_proxy(options.proxy)
+        DialTls(ca_file=options.ca_file, cert_file=options.cert_file, key_file=options.key_file).check()
     except (TypeError, ValueError) as error:
         raise WorkerMisused(str(error)) from error
 
@@ -87,4 +90,7 @@ def link_config(worker: Worker, plan: ExecutorPlan, state: StateDir) -> LinkConf
         max_attempts=options.max_attempts,
         give_up_after=options.give_up_after,
         ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
+        proxy=options.proxy,
     )

@@ -30,7 +30,7 @@ async def program(path: Path, *more: str, stderr: int | None = None) -> tuple[Pr
     )
     assert process.stdout is not None
     line = (await process.stdout.readline()).decode()
-    assert line.startswith("gateway listens on ws://127.0.0.1:"), line
+    assert line.startswith(("gateway listens on ws://127.0.0.1:", "gateway listens on wss://127.0.0.1:")), line
     return process, line.split()[-1]
 
 
