@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
+from typing import Literal
 
 import pytest
 from role_stage import WAIT, FakeGateway, fake_gateway
@@ -86,10 +87,10 @@ def gateway() -> Iterator[FakeGateway]:
         yield gateway
 
 
-def dial(url: str, proxy: str | bool | None) -> Loss | None:
+def dial(url: str, proxy: str | Literal[True] | None) -> Loss | None:
     """Dial; give what went wrong, None if the connection is open."""
     events: SimpleQueue[WireEvent] = SimpleQueue()
-    dialer = Dialer(events.put, SystemClock(), proxy=proxy)  # type: ignore[arg-type]
+    dialer = Dialer(events.put, SystemClock(), proxy=proxy)
     dialer.dial(url)
     event = events.get(timeout=WAIT)
     if isinstance(event, Lost):
