@@ -148,7 +148,7 @@ class Dialer:
         self._clock = clock
         self._open_timeout = open_timeout
         self._tls = DialTls() if tls is None else tls  # read for every dial, because certificates are renewed
-        self._proxy = proxy
+        self._proxy: Final = proxy
         self._threads: list[threading.Thread] = []
         self._dials = 0
 
