@@ -11,10 +11,13 @@ __all__ = (
     "DESCRIPTORS_MAX",
     "FRAME_HEADER_BYTES",
     "FRAME_MAX_BYTES",
+    "HEADERS_MAX",
+    "HEADERS_MAX_BYTES",
     "HEAD_KEPT_BYTES",
     "INLINE_MAX_BYTES",
     "INTEGER_MAX_BYTES",
     "ITEMS_MAX",
+    "LABELS_MAX",
     "LOG_LINE_MAX_BYTES",
     "MAILBOX_DEFAULT_CAPACITY",
     "NAME_MAX_CHARS",
@@ -62,6 +65,15 @@ what is claimed, so the claim is bounded before it is believed."""
 
 INTEGER_MAX_BYTES: Final = 64 * 1024
 """Bytes of one integer beyond 64 bits (some 157,000 decimal digits); RSA keys need 1 KiB."""
+
+LABELS_MAX: Final = 32
+"""Labels of a worker, or that a request needs."""
+
+HEADERS_MAX: Final = 32
+"""Headers that go with a request to its function; trace context takes two or three."""
+
+HEADERS_MAX_BYTES: Final = 2048
+"""Bytes of all of them, names and values; W3C's baggage may have 8 KiB, traceparent has 55 bytes."""
 
 NAME_MAX_CHARS: Final = 255
 """Characters of a registered name, a function name, an instance id: what a file name may have."""

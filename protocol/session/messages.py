@@ -43,6 +43,7 @@ __all__ = (
     "StatusRequest",
     "Submit",
     "Success",
+    "Terms",
 )
 
 SUBPROTOCOL: Final = "regrow.v1"
@@ -122,6 +123,7 @@ class Connect:
     in_flight: tuple[InFlight, ...] = ()
     version: str = SUBPROTOCOL
     paused: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
     features: tuple[str, ...] = ()
 
 
@@ -285,6 +287,24 @@ class ErrorMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Part of Submit (client -> gateway): when, after whom and where a request may run, and how long it is kept.
+
+    Of the requests with the same `key` for the same function, `key_concurrency` are under way at a time, in order.
+    `fingerprint` tells a repeated request from another one of the same id.
+    """
+
+    delay_ms: int = 0
+    key: str = ""
+    key_concurrency: int = 1
+    labels: dict[str, str] = field(default_factory=dict)
+    affinity: str = ""
+    result_ttl_ms: int | None = None  # None: as long as the gateway keeps results
+    headers: dict[str, str] = field(default_factory=dict)
+    fingerprint: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
     """client -> gateway: have this run. The client makes `request_id`, so a repeated Submit is the same request."""
 
@@ -294,6 +314,7 @@ class Submit:
     deadline_ms: int | None = None
     max_attempts: int = 3
     priority: int = 0
+    terms: Terms | None = None  # None: nothing beyond the above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from regrow.connect.broker.labels import label_problem
 from regrow.connect.broker.workers import CAPACITY_MAX
 from regrow.connect.signed_tokens import TokenExpired, TokenRefused
 from regrow.protocol.errors import RegrowError, RemoteProtocolError
@@ -130,6 +131,8 @@ def problem_of(connect: Connect) -> str:
         return "connect.instance: expected a name, got an empty one"
     if connect.role == "worker" and not 0 <= connect.capacity <= CAPACITY_MAX:
         return f"connect.capacity: expected 0 to {CAPACITY_MAX}, got {connect.capacity}"
+    if problem := label_problem(connect.labels):
+        return f"connect.{problem}"
     return ""
 
 

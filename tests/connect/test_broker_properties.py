@@ -42,9 +42,11 @@ from regrow.protocol.session.messages import (
     Settled,
     Submit,
     Success,
+    Terms,
 )
 
 FUNCTIONS = ("f", "g")
+GPU = {"gpu": "a100"}
 
 
 @dataclass
@@ -54,6 +56,7 @@ class FakeWorker:
     instance: str
     capacity: int
     functions: tuple[str, ...]
+    labels: dict[str, str]
     epoch: int = 0
     connection: str = ""
     running: dict[str, int] = field(default_factory=dict)
@@ -69,7 +72,12 @@ class World:
         self.now = 0.0
         self.connections = 0
         self.workers = [
-            FakeWorker(f"w{n}", self.rng.randint(1, 3), tuple(self.rng.sample(FUNCTIONS, self.rng.randint(1, 2))))
+            FakeWorker(
+                f"w{n}",
+                self.rng.randint(1, 3),
+                tuple(self.rng.sample(FUNCTIONS, self.rng.randint(1, 2))),
+                GPU if n % 2 else {},
+            )
             for n in range(4)
         ]
         self.submitted: list[str] = []
@@ -112,6 +120,9 @@ class World:
                 worker = self.owner(connection)
                 assert lease_id > self.leases.get(request_id, ("", 0))[1], "lease ids must grow"
                 assert message.function in worker.functions
+                terms = self.core._book.need(request_id).terms
+                assert terms.labels.items() <= worker.labels.items()
+                assert self.now >= self.core._book.need(request_id).submitted + terms.delay_ms / 1000
                 assert request_id not in self.settled
                 self.leases[request_id] = (worker.instance, lease_id)
                 worker.running[request_id] = lease_id
@@ -141,11 +152,18 @@ class World:
         assert len(held) == len(set(held)), "two live leases"
         for worker in desk.by_connection.values():
             if worker.available:
-                assert self.core._book.waiting.next_for(worker.functions) is None, "work waits beside a free worker"
+                waits = self.core._book.waiting.next_for(worker.functions, worker.labels)
+                assert waits is None, "work waits beside a free worker"
+        lanes = self.core._book.lanes._lanes
+        parked = {request_id for lane in lanes.values() for request_id in lane.waiting}
+        for lane in lanes.values():
+            most = max(self.core._book.need(each).terms.key_concurrency for each in lane.under_way)
+            assert 0 < len(lane.under_way) <= most, "more with one key are under way than its concurrency"
         for request in self.core._book.open_requests():
             places = (
                 request.request_id in held,
-                request.request_id in self.core._book.waiting.of(request.function),
+                request.request_id in self.core._book.waiting.of(request.queue),
+                request.request_id in parked,
                 request.state == "retry_wait",
             )
             assert sum(places) == 1, f"{request.request_id} is {request.state} and in {places}"
@@ -156,7 +174,21 @@ class World:
         request_id = f"r{len(self.submitted)}"
         self.submitted.append(request_id)
         deadline = self.rng.choice([None, None, 5_000])
-        submit = Submit(request_id=request_id, function=self.rng.choice(FUNCTIONS), arguments=b"", deadline_ms=deadline)
+        terms = Terms(
+            delay_ms=self.rng.choice([0, 0, 0, 700, 3_000]),
+            key=self.rng.choice(["", "", "k1", "k2"]),
+            key_concurrency=self.rng.choice([1, 1, 2]),
+            labels=self.rng.choice([{}, {}, GPU]),
+            affinity=self.rng.choice(["", "", "model"]),
+            result_ttl_ms=self.rng.choice([None, None, 500]),
+        )
+        submit = Submit(
+            request_id=request_id,
+            function=self.rng.choice(FUNCTIONS),
+            arguments=b"",
+            deadline_ms=deadline,
+            terms=self.rng.choice([None, terms, terms]),
+        )
         self.do(PeerSaid("client", submit))
         self.do(PeerSaid("client", Await(request_ids=(request_id,))))
 
@@ -177,6 +209,7 @@ class World:
                 functions=worker.functions,
                 capacity=worker.capacity,
                 in_flight=claims,
+                labels=worker.labels,
             )
             self.do(PeerJoined(worker.connection, connect))
 
@@ -232,7 +265,7 @@ class World:
     def run_to_the_end(self) -> None:
         """Let well-behaved workers finish everything."""
         for worker in self.workers:
-            worker.functions, worker.connection, worker.capacity = FUNCTIONS, "", 3
+            worker.functions, worker.connection, worker.capacity, worker.labels = FUNCTIONS, "", 3, GPU
             worker.running.clear()
             worker.epoch += 1
             self.connections += 1
@@ -244,6 +277,7 @@ class World:
                 epoch=worker.epoch,
                 functions=FUNCTIONS,
                 capacity=3,
+                labels=GPU,
             )
             self.do(PeerJoined(worker.connection, connect))
         for _ in range(1000):
@@ -269,4 +303,7 @@ def test_no_request_is_lost_or_settled_twice_or_leased_twice(seed: int, length: 
     assert world.accepted == set(world.submitted) == world.saved
     assert set(world.settled) == set(world.submitted)
     assert set(world.outcomes_saved) == set(world.submitted)
+    assert not len(world.core._book.lanes)
+    world.now += 1.0
+    world.do(TimePassed())  # what says itself how long it is kept is forgotten
     assert world.core._agenda.due() is None or len(world.core._agenda) <= 1 + len(world.workers)

@@ -23,7 +23,7 @@ from regrow.connect.store import (
     StoreError,
 )
 from regrow.connect.store.sqlite import SCHEMA_VERSION, SqliteStore
-from regrow.protocol.session.messages import Failure, Outcome, Success
+from regrow.protocol.session.messages import Failure, Outcome, Success, Terms
 
 NOW, EPOCH = 1_000.0, 1_700_000_000.0
 
@@ -115,6 +115,12 @@ def test_generations_grow_with_every_opening(desk: Desk) -> None:
     assert sorted(set(generations)) == generations
 
 
+def test_the_terms_of_a_request_are_remembered(desk: Desk) -> None:
+    terms = Terms(delay_ms=7, key="k", labels={"gpu": "a100"}, headers={"traceparent": "x"}, fingerprint=b"12")
+    desk.write(request("r1", terms=terms), request("r2"))
+    assert [stored.terms for stored in desk.reopen().values()] == [terms, None]
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["one commit", "a commit each"])
 def test_a_lease_a_release_and_an_outcome_are_remembered(desk: Desk, together: bool) -> None:
     def write(*changes: Change) -> StoredRequest:
@@ -186,11 +192,49 @@ def test_deadlines_survive_a_reboot_that_sets_the_monotonic_clock_back(path: Pat
     desk.store.close(5.0)
 
 
+SCHEMA_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE requests (
+    sequence INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, function TEXT NOT NULL, arguments BLOB NOT NULL,
+    submitted_at REAL NOT NULL, deadline_at REAL, max_attempts INTEGER NOT NULL, priority INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, instance TEXT NOT NULL DEFAULT '', lease_id INTEGER NOT NULL DEFAULT 0,
+    ending TEXT, value BLOB, failure TEXT, settled_at REAL
+);
+INSERT INTO meta VALUES ('generation', 4);
+INSERT INTO requests (request_id, function, arguments, submitted_at, max_attempts, priority, attempts, instance,
+    lease_id, ending, value, settled_at) VALUES ('old', 'f', x'', 100.0, 3, 0, 1, 'w1', 17179869185, 'completed',
+    x'c0', 101.0);
+INSERT INTO requests (request_id, function, arguments, submitted_at, max_attempts, priority)
+    VALUES ('open', 'g', x'90', 102.0, 5, 1);
+PRAGMA user_version=1;
+"""
+
+
+def test_a_file_of_the_first_schema_is_brought_up_to_date_with_all_that_is_in_it(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(SCHEMA_1)
+    connection.close()
+    for opening in (5, 6):
+        store = SqliteStore(path)
+        recovered = store.open(now=NOW, epoch=EPOCH)
+        assert recovered.generation == opening
+        assert [(it.request_id, it.function, it.attempts, it.terms) for it in recovered.requests][:2] == [
+            ("old", "f", 1, None),
+            ("open", "g", 0, None),
+        ]
+        new = request(f"new{opening}", terms=Terms(key="k", labels={"gpu": "a100"}))
+        store.write([new], lambda _: None)
+        assert store.close(5.0)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    connection.close()
+
+
 def test_a_file_of_another_schema_is_refused_by_number(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(StoreError, match=rf"expected schema_version {SCHEMA_VERSION}, got 99"):
+    with pytest.raises(StoreError, match=rf"expected schema_version {SCHEMA_VERSION} or less, got 99"):
         SqliteStore(path).open(now=NOW, epoch=EPOCH)
 
 

@@ -29,6 +29,7 @@ from regrow.protocol.session.messages import (
     Settled,
     Status,
     Success,
+    Terms,
 )
 from regrow.protocol.session.states import MESSAGE_TYPES
 from regrow.protocol.session.wire import KINDS
@@ -39,7 +40,7 @@ st.register_type_strategy(
 )
 
 
-def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
+def messages(kind: type[Message | Terms]) -> st.SearchStrategy[Message]:
     strategies: dict[str, st.SearchStrategy[object]] = {}
     for name, hint in get_type_hints(kind).items():
         if hint is int:
@@ -50,6 +51,8 @@ def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
             strategies[name] = st.dictionaries(st.text(), wire_integers | st.text() | st.lists(st.booleans()))
         elif hint == tuple[InFlight, ...]:
             strategies[name] = st.lists(st.builds(InFlight, request_id=st.text(), lease_id=wire_integers)).map(tuple)
+        elif hint == Terms | None:
+            strategies[name] = st.none() | messages(Terms)
         elif type(None) in get_args(hint):
             strategies[name] = st.none() | st.integers(0, 1000)
         else:

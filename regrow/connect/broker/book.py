@@ -6,16 +6,16 @@ and leases, which are the lease desk's.
 
 from __future__ import annotations
 
-from collections import deque
-
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.events import Command, Send
+from regrow.connect.broker.labels import label_text
+from regrow.connect.broker.lanes import KeyLanes
 from regrow.connect.broker.requests import Request, RequestState, Step
 from regrow.connect.broker.settings import BrokerSettings
 from regrow.connect.broker.timers import Due, Timer
-from regrow.connect.broker.waiting import WaitingRequests
+from regrow.connect.broker.waiting import Queue, WaitingRequests
 from regrow.connect.store.changes import Ending, ForgetRequest, SaveOutcome, SaveRelease, SaveRequest, StoredRequest
-from regrow.protocol.session.messages import Outcome, Settled, Submit, Success
+from regrow.protocol.session.messages import Outcome, Settled, Submit, Success, Terms
 
 __all__ = ("RequestBook",)
 
@@ -25,7 +25,8 @@ class RequestBook:
 
     def __init__(self, settings: BrokerSettings, agenda: Agenda[Due], out: list[Command]) -> None:
         self.waiting = WaitingRequests()
-        self.fresh: set[str] = set()  # functions that a request was queued for in this turn
+        self.lanes = KeyLanes()
+        self.fresh: set[Queue] = set()  # that a request was put into in this turn
         self.endings: dict[Ending, int] = dict.fromkeys(Ending, 0)  # since the start of this gateway
         self.attempts = 0  # leases granted, less those given back, of what was settled since then
         self.open = 0
@@ -35,7 +36,8 @@ class RequestBook:
         self._out = out
         self._requests: dict[str, Request] = {}
         self._watched: dict[str, set[str]] = {}  # connection -> open requests that it waits for
-        self._results: deque[tuple[str, int]] = deque()  # (request_id, bytes), oldest first
+        self._results: dict[str, int] = {}  # request_id -> bytes, oldest first; those that are kept as long as any
+        self._kept: dict[str, int] = {}  # the same of those whose terms say how long they are kept
         self._result_bytes = 0
         self._sequence = 0
 
@@ -61,7 +63,7 @@ class RequestBook:
     @property
     def results(self) -> int:
         """How many results are kept."""
-        return len(self._results)
+        return len(self._results) + len(self._kept)
 
     def submit(self, submit: Submit, now: float) -> Request:
         """Take a new request on and queue it."""
@@ -77,6 +79,8 @@ class RequestBook:
             priority=submit.priority,
             sequence=self._sequence,
         )
+        if submit.terms is not None:
+            self._agree(request, submit.terms)
         self._enter(request)
         self._out.append(
             SaveRequest(
@@ -87,9 +91,10 @@ class RequestBook:
                 deadline=request.deadline,
                 max_attempts=request.max_attempts,
                 priority=request.priority,
+                terms=submit.terms,
             )
         )
-        self.enqueue(request)
+        self.begin(request, now)
         return request
 
     def restore(self, stored: StoredRequest) -> Request:
@@ -108,6 +113,8 @@ class RequestBook:
             instance=stored.instance,
             lease_id=stored.lease_id,
         )
+        if stored.terms is not None:
+            self._agree(request, stored.terms)
         self._enter(request)
         if stored.outcome is not None and stored.ending is not None:
             request.step(Step.SETTLE)
@@ -116,10 +123,21 @@ class RequestBook:
             self._close(request)
         return request
 
+    def begin(self, request: Request, now: float) -> None:
+        """Queue a request that nobody had yet, or let it wait until its delay is over."""
+        due = request.submitted + request.terms.delay_ms / 1000.0
+        if request.attempts or due <= now:
+            self.enqueue(request)
+        else:
+            request.step(Step.DELAY)
+            self._agenda.at((Timer.RETRY, request.request_id, ""), due)
+
     def enqueue(self, request: Request) -> None:
-        """Put a request that is QUEUED where the next worker with room finds it."""
-        self.waiting.put(request.function, request.request_id, priority=request.priority, sequence=request.sequence)
-        self.fresh.add(request.function)
+        """Put a request that is QUEUED where the next worker with room finds it, as soon as its key allows."""
+        if request.terms.key and not self.lanes.enter(request):
+            return  # the one before it brings it here
+        self.waiting.put(request.queue, request.request_id, priority=request.priority, sequence=request.sequence)
+        self.fresh.add(request.queue)
 
     def give_back(self, request: Request, *, counted: bool) -> None:
         """Queue a request again whose lease ended without a result; `counted`: the attempt may have had effects."""
@@ -132,7 +150,7 @@ class RequestBook:
     def delay(self, request: Request, until: float) -> None:
         """Let a request wait for its next attempt."""
         if request.state is RequestState.QUEUED:
-            self.waiting.discard(request.function, request.request_id)
+            self.waiting.discard(request.queue, request.request_id)
         request.step(Step.DELAY)
         self._agenda.at((Timer.RETRY, request.request_id, ""), until)
         self._out.append(SaveRelease(request_id=request.request_id, attempts=request.attempts))
@@ -145,7 +163,7 @@ class RequestBook:
     def settle(self, request: Request, outcome: Outcome, ending: Ending, now: float) -> None:
         """End a request: save the outcome and tell everybody who waits, once it is safe."""
         if request.state is RequestState.QUEUED:
-            self.waiting.discard(request.function, request.request_id)
+            self.waiting.discard(request.queue, request.request_id)
         elif request.state is RequestState.RETRY_WAIT:
             self._agenda.cancel((Timer.RETRY, request.request_id, ""))
         request.step(Step.SETTLE)
@@ -168,6 +186,9 @@ class RequestBook:
         self.endings[ending] += 1
         self.attempts += request.attempts
         self._close(request)
+        if request.terms.key:
+            for following in self.lanes.leave(request):
+                self.enqueue(following)
 
     def watch(self, request: Request, connection: str) -> None:
         """Note that a connection wants to know how an open request ends."""
@@ -189,20 +210,27 @@ class RequestBook:
     def forget_old(self, now: float) -> None:
         """Forget the results that were kept long enough, or that there is no room for."""
         settings = self._settings
+        while self.results > settings.max_results or self._result_bytes > settings.max_result_bytes:
+            fronts = [next(iter(kept)) for kept in (self._results, self._kept) if kept]
+            self.forget(min(fronts, key=lambda request_id: self._requests[request_id].settled))
         while self._results:
-            request_id, size = self._results[0]
+            request_id = next(iter(self._results))
             due = self._requests[request_id].settled + settings.result_retention
-            if (
-                due > now
-                and len(self._results) <= settings.max_results
-                and self._result_bytes <= settings.max_result_bytes
-            ):
+            if due > now:
                 self._agenda.at((Timer.FORGET, "", ""), due)
                 return
-            self._results.popleft()
-            self._result_bytes -= size
-            del self._requests[request_id]
-            self._out.append(ForgetRequest(request_id=request_id))
+            self.forget(request_id)
+
+    def forget(self, request_id: str) -> None:
+        """Forget one result."""
+        kept = self._kept if request_id in self._kept else self._results
+        self._result_bytes -= kept.pop(request_id)
+        self._agenda.cancel((Timer.FORGET, request_id, ""))
+        del self._requests[request_id]
+        self._out.append(ForgetRequest(request_id=request_id))
+
+    def _agree(self, request: Request, terms: Terms) -> None:
+        request.terms, request.need = terms, label_text(terms.labels)
 
     def _enter(self, request: Request) -> None:
         self._requests[request.request_id] = request
@@ -218,13 +246,19 @@ class RequestBook:
         request.arguments = b""
         outcome = request.outcome
         size = 0 if outcome is None else _bytes_of(outcome)
-        self._results.append((request.request_id, size))
-        self._result_bytes += size
-        forget = (Timer.FORGET, "", "")
         settings = self._settings
-        if len(self._results) > settings.max_results or self._result_bytes > settings.max_result_bytes:
+        ttl_ms = request.terms.result_ttl_ms
+        self._result_bytes += size
+        if ttl_ms is None:
+            self._results[request.request_id] = size
+        else:
+            self._kept[request.request_id] = size
+            ttl = min(ttl_ms / 1000.0, settings.max_result_retention)
+            self._agenda.at((Timer.FORGET, request.request_id, ""), request.settled + ttl)
+        forget = (Timer.FORGET, "", "")
+        if self.results > settings.max_results or self._result_bytes > settings.max_result_bytes:
             self._agenda.at(forget, request.settled)
-        elif forget not in self._agenda:
+        elif self._results and forget not in self._agenda:
             self._agenda.at(forget, request.settled + settings.result_retention)
 
 

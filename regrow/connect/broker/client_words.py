@@ -58,7 +58,12 @@ class ClientWords:
                 pass  # a word that this version has no use for
 
     def _submit(self, connection: str, message: Submit, now: float) -> None:
-        if self._book.get(message.request_id) is None:
+        known = self._book.get(message.request_id)
+        if known is not None and message.terms is not None and known.terms.fingerprint != message.terms.fingerprint:
+            text = f"request {message.request_id}: expected the same function and arguments as before, got others"
+            self._complain(connection, message.request_id, "idempotency_conflict", text)
+            return
+        if known is None:
             if self._desk.draining:
                 self._complain(connection, message.request_id, "draining", "the gateway is going away, submit again")
                 return

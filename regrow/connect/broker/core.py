@@ -37,7 +37,7 @@ from regrow.connect.broker.events import (
     TimePassed,
 )
 from regrow.connect.broker.leases import LeaseDesk
-from regrow.connect.broker.requests import RequestState
+from regrow.connect.broker.requests import Request, RequestState
 from regrow.connect.broker.retry import RetryPolicy
 from regrow.connect.broker.routing import LeastBusy, Routing
 from regrow.connect.broker.settings import BrokerSettings
@@ -96,6 +96,7 @@ class BrokerCore:
 
         A request that a worker had keeps its lease, for as long as a lease lasts from now, so that it can be adopted.
         """
+        waiting: list[Request] = []
         # What is open stays in the store's order, whatever the wall clock did between two submissions.
         for item in sorted(stored, key=lambda item: -math.inf if item.outcome is None else item.settled):
             request = self._book.restore(item)
@@ -106,7 +107,9 @@ class BrokerCore:
             if item.instance:
                 self._desk.restore(request, item.instance, item.lease_id, now)
             else:
-                self._book.enqueue(request)
+                waiting.append(request)
+        for request in waiting:  # after those that workers have, which come first in the lane of their key
+            self._book.begin(request, now)
 
     def receive(self, event: Event, now: float) -> list[Command]:
         """Take one event and give what to do about it, in order.
@@ -228,8 +231,11 @@ class BrokerCore:
                     worker.busy = False
                     self._desk.changed.add(name)
             case Timer.UNSERVED:
-                self._desk.nobody_serves(name, now)
+                self._desk.nobody_serves((name, other), now)
             case Timer.FORGET:
-                self._book.forget_old(now)
+                if name:
+                    self._book.forget(name)
+                else:
+                    self._book.forget_old(now)
             case _:
                 assert_never(timer)

@@ -6,14 +6,17 @@ is the core's) and what becomes of a request that nobody holds (that is the book
 
 from __future__ import annotations
 
+from regrow.connect.broker.affinity import Affinity
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.book import RequestBook
 from regrow.connect.broker.events import Command, Report, Send
 from regrow.connect.broker.heartbeats import Punctuality
+from regrow.connect.broker.labels import fits, label_set, label_text
 from regrow.connect.broker.requests import HELD, Request, RequestState, Step
 from regrow.connect.broker.routing import Routing
 from regrow.connect.broker.settings import BrokerSettings
 from regrow.connect.broker.timers import Due, Timer
+from regrow.connect.broker.waiting import Queue
 from regrow.connect.broker.workers import Slot, Worker
 from regrow.connect.store.changes import Ending, SaveLease
 from regrow.protocol.session.messages import Cancel, Connect, Failure, Invoke, Lease
@@ -39,6 +42,8 @@ class LeaseDesk:
         self._lease_id = 0
         self._serving_changed = False
         self._ever_served: set[str] = set()
+        self._ever_labelled: set[tuple[frozenset[str], frozenset[str]]] = set()  # functions, and labels beside them
+        self._affinity = Affinity()
 
     def begin(self, generation: int) -> None:
         """Make every lease id from now on greater than those of earlier generations."""
@@ -48,6 +53,8 @@ class LeaseDesk:
         """Let a request stay with the worker that had it before the gateway started, for one lease from now."""
         request.step(Step.GRANT)
         request.step(Step.TAKE)
+        if request.terms.key:
+            self.book.lanes.admit(request)
         self._occupy(self.workers.get(instance) or self._stub(instance), request.request_id, lease_id, now)
 
     def expect_served(self, function: str) -> None:
@@ -62,11 +69,14 @@ class LeaseDesk:
         if connect.epoch != worker.epoch:
             worker.epoch, worker.punctuality = connect.epoch, Punctuality(self._settings.heartbeat_interval)
         worker.name, worker.functions, worker.capacity = connect.name, frozenset(connect.functions), connect.capacity
+        worker.labels = label_set(label_text(connect.labels))
         worker.paused, worker.executor_alive, worker.busy, worker.silent = connect.paused, True, False, False
         worker.connection = connection
         self.by_connection[connection] = worker
         self.changed.add(worker.instance)
         self._ever_served |= worker.functions
+        if worker.labels:
+            self._ever_labelled.add((worker.functions, worker.labels))
         self._serving_changed = True
 
     def leave(self, connection: str) -> None:
@@ -110,7 +120,7 @@ class LeaseDesk:
         for request_id, lease_id in claimed.items():
             request = self.book.get(request_id)
             if request is not None and request.adoptable(lease_id):
-                self.book.waiting.discard(request.function, request_id)
+                self.book.waiting.discard(request.queue, request_id)
                 request.step(Step.GRANT)
                 request.step(Step.TAKE)
                 request.instance = worker.instance
@@ -142,11 +152,13 @@ class LeaseDesk:
         return request if request.lease_id == lease_id and request.instance == worker.instance else None
 
     def _grant(self, worker: Worker, request: Request, now: float) -> None:
-        self.book.waiting.discard(request.function, request.request_id)
+        self.book.waiting.discard(request.queue, request.request_id)
         self._lease_id += 1
         request.step(Step.GRANT)
         request.attempts += 1
         request.instance, request.lease_id = worker.instance, self._lease_id
+        if request.terms.affinity:
+            self._affinity.note(request.terms.affinity, worker.instance)
         self._occupy(worker, request.request_id, self._lease_id, now)
         self._place(worker)
         self._out.append(
@@ -168,6 +180,7 @@ class LeaseDesk:
                     lease_id=self._lease_id,
                     attempt=request.attempts,
                     deadline_ms=deadline_ms,
+                    headers=request.terms.headers,
                 ),
             )
         )
@@ -230,7 +243,7 @@ class LeaseDesk:
 
     def _place(self, worker: Worker) -> None:
         if worker.available:
-            self._routing.put(worker.instance, worker.functions, len(worker.slots), worker.capacity)
+            self._routing.put(worker.instance, worker.functions, len(worker.slots), worker.capacity, worker.labels)
         else:
             self._routing.remove(worker.instance)
 
@@ -243,41 +256,57 @@ class LeaseDesk:
             if not worker.connection and not worker.slots:
                 del self.workers[worker.instance]
         waiting = self.book.waiting
-        watch = list(waiting.functions()) if self._serving_changed else list(self.book.fresh)
+        watch = list(waiting.queues()) if self._serving_changed else list(self.book.fresh)
         if not self.draining:
-            for function in self.book.fresh:
-                while (place := waiting.head(function)) and (instance := self._routing.choose(function)) is not None:
-                    self._grant(self.workers[instance], self.book.need(place[2]), now)
+            for queue in self.book.fresh:
+                while (place := waiting.head(queue)) and (found := self._choose(place[2], queue)) is not None:
+                    self._grant(found, self.book.need(place[2]), now)
             for worker in changed:
-                while worker.available and (found := waiting.next_for(worker.functions)) is not None:
-                    self._grant(worker, self.book.need(found[1]), now)
+                while worker.available and (next_ := waiting.next_for(worker.functions, worker.labels)) is not None:
+                    self._grant(worker, self.book.need(next_[1]), now)
         self.book.fresh.clear()
         self._serving_changed = False
         if self._settings.unknown_function_grace is not None:
-            for function in watch:
-                key = (Timer.UNSERVED, function, "")
-                if waiting.head(function) is not None and self._unserved(function):
+            for queue in watch:
+                key = (Timer.UNSERVED, *queue)
+                if waiting.head(queue) is not None and self._unserved(queue):
                     if key not in self._agenda:
                         self._agenda.at(key, now + self._settings.unknown_function_grace)
                 else:
                     self._agenda.cancel(key)
 
-    def nobody_serves(self, function: str, now: float) -> None:
-        """Fail what has waited for the whole grace for a function that nobody serves."""
+    def _choose(self, request_id: str, queue: Queue) -> Worker | None:
+        """Give the worker that a request goes to: the one that had its affinity before, or the least busy one."""
+        affinity = self.book.need(request_id).terms.affinity
+        if affinity:
+            last = self.workers.get(self._affinity.last(affinity))
+            if last is not None and last.available and queue[0] in last.functions and fits(queue[1], last.labels):
+                return last
+        instance = self._routing.choose(*queue)
+        return None if instance is None else self.workers[instance]
+
+    def nobody_serves(self, queue: Queue, now: float) -> None:
+        """Fail what has waited for the whole grace for a function that nobody serves, or not with what it needs."""
         grace = self._settings.unknown_function_grace
-        if grace is None or not self._unserved(function):
+        if grace is None or not self._unserved(queue):
             return
+        function, need = queue
         later: float | None = None
-        for request_id in self.book.waiting.of(function):
+        for request_id in self.book.waiting.of(queue):
             request = self.book.need(request_id)
             if request.submitted + grace > now:
                 later = request.submitted + grace if later is None else min(later, request.submitted + grace)
                 continue
-            text = f"none of {len(self.by_connection)} connected workers serves {function!r}"
+            text = f"none of {len(self.by_connection)} connected workers serves {function!r}{need and f' with {need}'}"
             self.book.settle(request, Failure("unknown_function", "UnknownFunction", text), Ending.FAILED, now)
         if later is not None:
-            self._agenda.at((Timer.UNSERVED, function, ""), later)
+            self._agenda.at((Timer.UNSERVED, *queue), later)
 
-    def _unserved(self, function: str) -> bool:
+    def _unserved(self, queue: Queue) -> bool:
         """Whether workers are there, none serves it, and none ever did: a typo, not a deployment in progress."""
-        return bool(self.by_connection) and function not in self._ever_served
+        function, need = queue
+        if not self.by_connection:
+            return False
+        if not need:
+            return function not in self._ever_served
+        return not any(function in functions and fits(need, labels) for functions, labels in self._ever_labelled)

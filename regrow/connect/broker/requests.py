@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from regrow.connect.broker.waiting import Queue
 from regrow.connect.store.changes import Ending
-from regrow.protocol.session.messages import Outcome
+from regrow.protocol.session.messages import Outcome, Terms
 
-__all__ = ("HELD", "TRANSITIONS", "Request", "RequestState", "Step")
+__all__ = ("HELD", "PLAIN", "TRANSITIONS", "Request", "RequestState", "Step")
 
 
 class RequestState(StrEnum):
@@ -18,7 +19,7 @@ class RequestState(StrEnum):
     QUEUED = "queued"
     LEASED = "leased"
     RUNNING = "running"
-    RETRY_WAIT = "retry_wait"
+    RETRY_WAIT = "retry_wait"  # or for its first, which was to be later
     SETTLED = "settled"
 
 
@@ -64,6 +65,10 @@ TRANSITIONS: Final[dict[RequestState, dict[Step, RequestState]]] = {
 """QUEUED -> RETRY_WAIT: a lease expired, the request waits again, and its old worker reports a retryable failure."""
 
 
+PLAIN: Final = Terms()
+"""The terms of a request that names none."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Request:
     """What the broker knows of a request. Only the broker changes it, and its state only through `step`."""
@@ -76,6 +81,8 @@ class Request:
     max_attempts: int
     priority: int
     sequence: int
+    need: str = ""  # the labels that its worker has to have, as text
+    terms: Terms = PLAIN
     state: RequestState = RequestState.QUEUED
     attempts: int = 0
     instance: str = ""  # who holds the lease; "" while nobody does
@@ -85,6 +92,11 @@ class Request:
     outcome: Outcome | None = None
     ending: Ending | None = None
     settled: float = 0.0
+
+    @property
+    def queue(self) -> Queue:
+        """Where it waits for a worker."""
+        return self.function, self.need
 
     def step(self, step: Step) -> None:
         """Move on. A step that the table does not have is a mistake of the broker, never of a peer."""

@@ -20,6 +20,7 @@ class BrokerSettings:
     max_requests: int = 100_000  # not yet settled; one more is rejected
     max_request_bytes: int = 1024 * 1024 * 1024  # of arguments not yet settled; one more is rejected
     result_retention: float = 600.0  # a result can be asked for so long
+    max_result_retention: float = 7 * 24 * 3600.0  # a request may say how long its result is kept, up to this
     max_results: int = 100_000  # the oldest result is forgotten first
     max_result_bytes: int = 256 * 1024 * 1024
     max_attempts: int = 100  # a client may not ask for more

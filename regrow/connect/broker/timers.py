@@ -15,8 +15,8 @@ class Timer(StrEnum):
     DEADLINE = "deadline"  # (request_id, "")
     RETRY = "retry"  # (request_id, "")
     BUSY = "busy"  # (instance, ""): a worker that refused may be asked again
-    UNSERVED = "unserved"  # (function, ""): nobody has come to serve it
-    FORGET = "forget"  # ("", ""): the oldest result
+    UNSERVED = "unserved"  # (function, labels): nobody has come to serve it
+    FORGET = "forget"  # (request_id, ""): that result; ("", ""): the oldest of those that are kept as long as any
 
 
 Due: TypeAlias = tuple[Timer, str, str]

@@ -33,6 +33,7 @@ class Worker:
     name: str = ""
     connection: str = ""
     functions: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()  # texts like "gpu=a100"
     capacity: int = 0
     paused: bool = False
     executor_alive: bool = True
@@ -66,6 +67,7 @@ class Worker:
             "in_flight": len(self.slots),
             "settled": self.settled,
             "functions": sorted(self.functions),
+            "labels": sorted(self.labels),
             "heartbeats": {
                 "count": self.punctuality.count,
                 "late_worst_ms": round(self.punctuality.worst_ms, 3),

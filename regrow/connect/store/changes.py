@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from regrow.protocol.session.messages import Outcome
+from regrow.protocol.session.messages import Outcome, Terms
 
 __all__ = (
     "Change",
@@ -44,6 +44,7 @@ class SaveRequest:
     deadline: float | None
     max_attempts: int
     priority: int
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ class StoredRequest:
     deadline: float | None
     max_attempts: int
     priority: int
+    terms: Terms | None = None
     attempts: int = 0
     instance: str = ""
     lease_id: int = 0

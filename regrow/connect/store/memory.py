@@ -57,6 +57,7 @@ class MemoryStore:
                 deadline=change.deadline,
                 max_attempts=change.max_attempts,
                 priority=change.priority,
+                terms=change.terms,
             )
         else:
             self._requests[change.request_id] = _changed(self._requests[change.request_id], change)

@@ -78,6 +78,7 @@ def _insert(request: SaveRequest, hold: SaveLease | SaveRelease | None, end: Sav
         deadline=request.deadline,
         max_attempts=request.max_attempts,
         priority=request.priority,
+        terms=request.terms,
         attempts=0 if attempted is None else attempted.attempts,
         instance="" if holder is None else holder.instance,
         lease_id=0 if holder is None else holder.lease_id,

@@ -19,11 +19,13 @@ from typing import Final, Literal
 from regrow.connect.store.changes import Change, Ending, SaveOutcome, StoredRequest
 from regrow.connect.store.interface import Committed, Recovered, StoreError
 from regrow.connect.store.merging import Merged, merge
+from regrow.connect.store.terms import terms_from_bytes, terms_to_bytes
+from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.session.messages import Failure, Outcome, Success
 
 __all__ = ("SCHEMA_VERSION", "SqliteStore")
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _LOCK_TIMEOUT: Final = 5.0  # seconds to wait for another process that is just closing the file
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -42,12 +44,17 @@ CREATE TABLE requests (
     ending TEXT,
     value BLOB,
     failure TEXT,
-    settled_at REAL
+    settled_at REAL,
+    terms BLOB
 );
 """
+_MIGRATIONS: Final = {1: "ALTER TABLE requests ADD COLUMN terms BLOB"}
+"""What makes a file of one schema version into one of the next."""
+
 _INSERT: Final = (
     "INSERT OR REPLACE INTO requests (request_id, function, arguments, submitted_at, deadline_at, max_attempts,"
-    " priority, attempts, instance, lease_id, ending, value, failure, settled_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " priority, attempts, instance, lease_id, ending, value, failure, settled_at, terms)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _HOLD: Final = "UPDATE requests SET instance=?, lease_id=?, attempts=? WHERE request_id=?"
 _SETTLE: Final = (
@@ -57,7 +64,7 @@ _SETTLE: Final = (
 _FORGET: Final = "DELETE FROM requests WHERE request_id=?"
 _LOAD: Final = (
     "SELECT request_id, function, arguments, submitted_at, deadline_at, max_attempts, priority, attempts, instance,"
-    " lease_id, ending, value, failure, settled_at FROM requests ORDER BY sequence"
+    " lease_id, ending, value, failure, settled_at, terms FROM requests ORDER BY sequence"
 )
 
 
@@ -86,7 +93,12 @@ class SqliteStore:
         self._epoch = epoch - now
         try:
             recovered = self._recover()
-        except (sqlite3.Error, ValueError, TypeError) as error:  # the last two: a column does not hold what we wrote
+        except (
+            sqlite3.Error,
+            RemoteProtocolError,
+            ValueError,
+            TypeError,
+        ) as error:  # last: no column of ours
             self._drop_connection()
             # Where it may not write, sqlite says anything from "disk I/O error" to "unable to open database file".
             places = (self._path, self._path.parent)
@@ -139,10 +151,13 @@ class SqliteStore:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             connection.execute("INSERT INTO meta VALUES ('generation', 0)")
-        elif version != SCHEMA_VERSION:
+        elif not 0 < version <= SCHEMA_VERSION:
             connection.execute("ROLLBACK")
             self._drop_connection()
-            raise StoreError(str(self), f"expected schema_version {SCHEMA_VERSION}, got {version}")
+            raise StoreError(str(self), f"expected schema_version {SCHEMA_VERSION} or less, got {version}")
+        for old in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
+            connection.execute(_MIGRATIONS[old])
+            connection.execute(f"PRAGMA user_version={old + 1}")
         connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
         (generation,) = connection.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
         requests = tuple(self._stored(row) for row in connection.execute(_LOAD))
@@ -202,6 +217,7 @@ class SqliteStore:
             stored.ending,
             *_outcome_columns(stored.outcome),
             None if stored.outcome is None else stored.settled + epoch,
+            terms_to_bytes(stored.terms),
         )
 
     def _settled_row(self, change: SaveOutcome) -> tuple[object, ...]:
@@ -212,7 +228,7 @@ class SqliteStore:
 
     def _stored(self, row: tuple[object, ...]) -> StoredRequest:
         (request_id, function, arguments, submitted_at, deadline_at, max_attempts, priority, *rest) = row
-        attempts, instance, lease_id, ending, value, failure, settled_at = rest
+        attempts, instance, lease_id, ending, value, failure, settled_at, terms = rest
         return StoredRequest(
             request_id=str(request_id),
             function=str(function),
@@ -227,6 +243,7 @@ class SqliteStore:
             ending=None if ending is None else Ending(str(ending)),
             outcome=_outcome(value, failure) if ending is not None else None,
             settled=0.0 if settled_at is None else _number(settled_at) - self._epoch,
+            terms=None if terms is None else terms_from_bytes(_bytes(terms)),
         )
 
     def _drop_connection(self) -> None:
