@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from regrow.connect.client import Client as Client
     from regrow.connect.client_async import AsyncClient as AsyncClient
     from regrow.connect.gateway import Gateway as Gateway
+    from regrow.connect.request_options import RequestOptions as RequestOptions
     from regrow.connect.worker import Worker as Worker
     from regrow.connect.worker import WorkerOptions as WorkerOptions
     from regrow.protocol.errors import RegrowError as RegrowError
@@ -70,6 +71,7 @@ _HOMES: Final = {
     "PartitionHandle": "supervision.partition_handle",
     "PartitionSpec": "supervision.partition_spec",
     "RegrowError": "protocol.errors",
+    "RequestOptions": "connect.request_options",
     "Restart": "actors.child_spec",
     "RestartIntensity": "supervision.intensity",
     "Start": "actors.child_spec",

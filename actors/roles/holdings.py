@@ -29,6 +29,7 @@ class ConnectionSettings:
     functions: tuple[str, ...]
     capacity: int
     delays: Delays
+    labels: dict[str, str] = field(default_factory=dict)
     patience: Patience = Patience()
     tls: DialTls = DialTls()
     proxy: str | Literal[True] | None = field(default=None, repr=False)  # its url; True: as the environment says
@@ -122,6 +123,7 @@ class Holdings:
             name=settings.name,
             functions=settings.functions,
             capacity=settings.capacity,
+            labels=settings.labels,
             in_flight=tuple(InFlight(request_id=request, lease_id=lease) for request, lease in in_flight.items()),
             paused=self.paused,
             features=WORKER_FEATURES,

@@ -7,7 +7,7 @@ What must not: who decides that it ends (that is `executor/core.py`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -55,6 +55,7 @@ class Invocation:
     logger: Logger
     report: ProgressReport
     now: Callable[[], float]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # what the client sent along: `traceparent`
     reason: str = ""  # set when it was asked to end
     _flag: threading.Event = field(default_factory=threading.Event)
 

@@ -262,6 +262,7 @@ class RunFunction:
     incarnation: int  # of the slot, as the executor counts its lives; RunFinished gives it back
     attempt: int = 1
     deadline: float | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @record("regrow.cancel_run")

@@ -58,6 +58,14 @@ def _tls_options(command: F) -> F:
 )
 @click.option("--name", envvar="REGROW_NAME", show_envvar=True, help="What the gateway calls this worker.")
 @click.option(
+    "--label",
+    multiple=True,
+    metavar="NAME=VALUE",
+    envvar="REGROW_LABELS",
+    show_envvar=True,
+    help="What requests may ask a worker to have; may be given several times. Added to what APP says.",
+)
+@click.option(
     "--capacity",
     type=click.IntRange(1),
     envvar="REGROW_CAPACITY",
@@ -95,6 +103,7 @@ def command(  # one for each option
     url: tuple[str, ...],
     token: tuple[str, ...],
     name: str | None,
+    label: tuple[str, ...],
     capacity: int | None,
     state_dir: Path | None,
     grace: float | None,
@@ -130,6 +139,8 @@ def command(  # one for each option
     worker.name = name or worker.name
     worker.capacity = capacity or worker.capacity
     worker.state_dir = state_dir or worker.state_dir
+    if label:
+        worker.options = replace(worker.options, labels={**worker.options.labels, **_labels(label)})
     if grace is not None:
         worker.options = replace(worker.options, drain_grace=grace)
     if http is not None:
@@ -149,6 +160,21 @@ def command(  # one for each option
         raise Failure(str(error), exit_code=exit_code_of(error)) from error
     finally:
         end_log()
+
+
+def _labels(given: tuple[str, ...]) -> dict[str, str]:
+    """Read what --label says. Errors: UsageError."""
+    from regrow.connect.broker.labels import label_problem
+
+    labels: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise click.UsageError(f"--label: expected NAME=VALUE, got {each!r}")
+        labels[name] = value
+    if problem := label_problem(labels):
+        raise click.UsageError(f"--{problem}")
+    return labels
 
 
 def _address(http: str) -> str:

@@ -11,7 +11,9 @@ from typing import Final, Self, TypeVar
 from regrow.connect.addresses import Tokens, Urls
 from regrow.connect.client_async import AsyncClient
 from regrow.connect.client_options import ClientOptions
+from regrow.connect.client_requests import Requests
 from regrow.connect.errors import ClientClosed
+from regrow.connect.request_options import RequestOptions
 
 __all__ = ("Client",)
 
@@ -53,6 +55,10 @@ class Client:
     def submit(self, function: str, /, *args: object, timeout: float | None = None, **kwargs: object) -> str:
         """Hand a request over and give its id. Errors: as `AsyncClient.submit`."""
         return self._wait(self._client.submit(function, *args, timeout=timeout, **kwargs))
+
+    def having(self, options: RequestOptions) -> Requests:
+        """Give what invokes and submits with these options, over the same connection."""
+        return Requests(self, options)
 
     def result(self, request_id: str, timeout: float | None = None) -> object:
         """Wait for the result of a request. Errors: as `AsyncClient.result`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
 from typing import Final, Self
@@ -12,6 +13,7 @@ from typing import Final, Self
 from regrow.connect.addresses import Tokens, Urls, tokens_of, urls_of
 from regrow.connect.client_link import ClientLink
 from regrow.connect.client_options import ClientOptions
+from regrow.connect.client_requests import AsyncRequests, value_of
 from regrow.connect.errors import (
     ClientClosed,
     DeadlineExceeded,
@@ -21,7 +23,8 @@ from regrow.connect.errors import (
     invocation_failed,
 )
 from regrow.connect.pending import Pending
-from regrow.protocol.codec import decode, encode
+from regrow.connect.request_options import NO_OPTIONS, RequestOptions
+from regrow.protocol.codec import encode
 from regrow.protocol.errors import FrameTooLarge
 from regrow.protocol.session.messages import (
     Accepted,
@@ -78,26 +81,17 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    def having(self, options: RequestOptions) -> AsyncRequests:
+        """Give what invokes and submits with these options, over the same connection."""
+        return AsyncRequests(self, options)
+
     async def invoke(self, function: str, /, *args: object, timeout: float | None = None, **kwargs: object) -> object:
         """Have a function run and give its result.
 
         Errors: CodecError at once for arguments that cannot be said; InvocationFailed and its kinds; GatewayUnreachable
         if there was no connection; Refused; ClientClosed. A call that is given up is cancelled at the gateway.
         """
-        seconds = self._seconds(timeout)
-        pending = self._submit(function, args, kwargs, deadline=seconds, wanted=True)
-        try:
-            async with asyncio.timeout(seconds):
-                settled = await pending.settled
-        except TimeoutError:
-            self._say(Cancel(request_id=pending.request_id, reason="the client's timeout is over"))
-            raise self._late(pending, function, seconds) from None
-        except asyncio.CancelledError:
-            self._say(Cancel(request_id=pending.request_id, reason="the client's task was cancelled"))
-            raise
-        finally:
-            self._pending.pop(pending.request_id, None)
-        return _value_of(settled)
+        return await self.having(NO_OPTIONS).invoke(function, *args, timeout=timeout, **kwargs)
 
     async def submit(self, function: str, /, *args: object, timeout: float | None = None, **kwargs: object) -> str:
         """Hand a request over and give its id, once the gateway has it safe.
@@ -105,19 +99,7 @@ class AsyncClient:
         `timeout` is the request's: it fails when it is not finished by then; None means that it may take for ever.
         Errors: CodecError, GatewayUnreachable, WaitTimeout, Refused, Rejected.
         """
-        seconds = self._options.default_timeout
-        pending = self._submit(function, args, kwargs, deadline=timeout, wanted=False)
-        accepted = pending.accepted = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(seconds):
-                await accepted
-        except TimeoutError:
-            raise self._unanswered(f"submit {function}", seconds) from None
-        finally:
-            self._pending.pop(pending.request_id, None)
-        if pending.settled.done():
-            _value_of(pending.settled.result())
-        return pending.request_id
+        return await self.having(NO_OPTIONS).submit(function, *args, timeout=timeout, **kwargs)
 
     async def result(self, request_id: str, timeout: float | None = None) -> object:
         """Wait for the result of a request that was submitted, by this client or by another one.
@@ -125,7 +107,7 @@ class AsyncClient:
         Errors: WaitTimeout (the request goes on), UnknownRequest, InvocationFailed, GatewayUnreachable, Refused.
         """
         settled = await self._watch(request_id, f"result of {request_id}", timeout)
-        return _value_of(settled)
+        return value_of(settled)
 
     async def cancel(self, request_id: str, timeout: float | None = None) -> bool:
         """Cancel a request; False if it had ended before. Its worker is told to stop.
@@ -166,6 +148,7 @@ class AsyncClient:
 
     def _submit(
         self,
+        options: RequestOptions,
         function: str,
         args: tuple[object, ...],
         kwargs: dict[str, object],
@@ -174,16 +157,21 @@ class AsyncClient:
         wanted: bool,
     ) -> Pending:
         arguments = encode((args, kwargs), root="arguments")
+        terms = options.terms(function, args, kwargs)
         link = self._begin()
         loop = asyncio.get_running_loop()
         submit = Submit(
-            request_id=uuid.uuid4().hex,
+            request_id=options.request_id() or uuid.uuid4().hex,
             function=function,
             arguments=arguments,
-            max_attempts=self._options.max_attempts,
-            priority=self._options.priority,
+            max_attempts=self._options.max_attempts if options.max_attempts is None else options.max_attempts,
+            priority=self._options.priority if options.priority is None else options.priority,
+            terms=terms,
         )
-        pending = Pending(submit.request_id, loop.create_future(), submit, wanted=wanted)
+        known = self._pending.get(submit.request_id)
+        if known is not None and known.submit is not None:
+            return self._join(known, submit, link, wanted=wanted)
+        pending = Pending(submit.request_id, loop.create_future(), submit, wanted=wanted, waiters=1)
         if deadline is not None and math.isfinite(deadline):
             pending.deadline = loop.time() + deadline - (min(_VERDICT_MARGIN, deadline / 10) if wanted else 0.0)
         self._enter(pending)
@@ -193,6 +181,23 @@ class AsyncClient:
             del self._pending[pending.request_id]
             raise
         return pending
+
+    def _join(self, pending: Pending, again: Submit, link: ClientLink, *, wanted: bool) -> Pending:
+        """Wait for a request that somebody waits for already, under the same idempotency key. Errors: Rejected."""
+        if pending.submit is None or pending.submit.terms != again.terms:
+            text = "expected the same function, arguments and options as before under this key, got others"
+            failure = Failure("rejected", "idempotency_conflict", text)
+            raise invocation_failed(again.request_id, failure, 0)
+        pending.waiters += 1
+        if wanted and not pending.wanted:
+            pending.wanted = True
+            self._say_again(link, pending)
+        return pending
+
+    def _leave(self, pending: Pending) -> None:
+        pending.waiters -= 1
+        if not pending.waiters and self._pending.get(pending.request_id) is pending:
+            del self._pending[pending.request_id]
 
     async def _watch(self, request_id: str, what: str, timeout: float | None, *, cancel: bool = False) -> Settled:
         link, seconds = self._begin(), self._seconds(timeout)
@@ -210,9 +215,7 @@ class AsyncClient:
                 raise self._unanswered(what, seconds)
             return pending.settled.result()
         finally:
-            pending.waiters -= 1
-            if not pending.waiters and pending.submit is None:
-                self._pending.pop(request_id, None)
+            self._leave(pending)
 
     def _enter(self, pending: Pending) -> None:
         if len(self._pending) >= self._options.max_pending:
@@ -349,18 +352,5 @@ class AsyncClient:
         return DeadlineExceeded(pending.request_id, Failure("deadline", "DeadlineExceeded", text), 0)
 
 
-def _value_of(settled: Settled) -> object:
-    if isinstance(settled.outcome, Failure):
-        raise invocation_failed(settled.request_id, settled.outcome, settled.attempts)
-    return decode(settled.outcome.value)
-
-
 def _with_deadline(submit: Submit, deadline_ms: int | None) -> Submit:
-    return Submit(
-        request_id=submit.request_id,
-        function=submit.function,
-        arguments=submit.arguments,
-        deadline_ms=deadline_ms,
-        max_attempts=submit.max_attempts,
-        priority=submit.priority,
-    )
+    return replace(submit, deadline_ms=deadline_ms)

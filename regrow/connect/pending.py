@@ -24,6 +24,14 @@ class Pending:
     cancel: bool = False  # the request shall be cancelled
     waiters: int = 0
 
+    def acceptance(self) -> asyncio.Future[None]:
+        """Give what is done once the gateway has the request. Shared by all who wait for no more than that."""
+        if self.accepted is None:
+            self.accepted = self.settled.get_loop().create_future()
+            if self.is_accepted:
+                self.accepted.set_result(None)
+        return self.accepted
+
     def fail(self, error: Exception) -> None:
         """Give everybody who waits an error."""
         for future in (self.settled, self.accepted):

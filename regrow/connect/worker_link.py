@@ -57,6 +57,7 @@ class LinkConfig:
     outbox_max_bytes: int
     executor_silence: float
     log_level: str = "debug"
+    labels: dict[str, str] = field(default_factory=dict)
     reconnect_base: float = 0.2
     reconnect_cap: float = 30.0
     max_attempts: int | None = None
@@ -82,6 +83,7 @@ def _tree(config: LinkConfig, executor: ActorRef) -> SupervisorSpec:
         name=config.name,
         functions=config.functions,
         capacity=config.capacity,
+        labels=config.labels,
         delays=delays,
         patience=Patience(max_attempts=config.max_attempts, give_up_after=config.give_up_after),
         tls=DialTls(ca_file=config.ca_file, cert_file=config.cert_file, key_file=config.key_file),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +23,7 @@ class WorkerOptions:
     on leases are not renewed any more.
     """
 
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])  # what requests may need: {"gpu": "a100"}
     processes: int | None = None  # that run functions; None: as many as the worker's capacity
     prefetch: int = 0  # requests that the gateway may send ahead of free slots; for many short functions
     queue_bound: int | None = None  # requests that may wait here before the answer is BUSY; None: as many as may run

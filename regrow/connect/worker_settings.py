@@ -15,6 +15,7 @@ from regrow.actors.roles.log_sinks import record_sink
 from regrow.actors.roles.messages import FunctionTarget
 from regrow.actors.roles.tls import DialTls
 from regrow.connect.addresses import check_proxy, tokens_of, urls_of
+from regrow.connect.broker.labels import label_problem
 from regrow.connect.worker_errors import WorkerMisused
 from regrow.connect.worker_link import LinkConfig
 
@@ -36,6 +37,8 @@ def check(worker: Worker) -> None:
         given = getattr(options, name)
         if given is not None and given < 1:
             raise WorkerMisused(f"options.{name}: expected an integer >= 1, got {given!r}")
+    if problem := label_problem(options.labels):
+        raise WorkerMisused(problem)
     if options.give_up_after is not None and not options.give_up_after > 0:
         raise WorkerMisused(f"options.give_up_after: expected seconds > 0, got {options.give_up_after!r}")
     try:
@@ -81,6 +84,7 @@ def link_config(worker: Worker, plan: ExecutorPlan, state: StateDir) -> LinkConf
         name=worker.name,
         functions=tuple(sorted(plan.functions)),
         capacity=worker.capacity + options.prefetch,
+        labels=dict(options.labels),
         outbox_path=str(state.outbox),
         outbox_max_bytes=options.outbox_max_bytes,
         executor_silence=options.executor_silence,

@@ -27,7 +27,6 @@ from ..messages import (
     InvocationTaken,
     ResultStored,
     RunFinished,
-    RunFunction,
 )
 from ..outcomes import outcome_from_bytes, outcome_to_bytes
 from .events import (
@@ -189,7 +188,9 @@ class ExecutorCore:
         self._waiting.append(request.request_id)
 
     def _new_request(self, offer: InvocationOffered, function: FunctionTarget, deadline: float | None) -> Request:
-        request = Request(offer.request_id, offer.lease_id, function, offer.arguments, offer.attempt, deadline)
+        request = Request(
+            offer.request_id, offer.lease_id, function, offer.arguments, offer.attempt, deadline, offer.headers
+        )
         self._requests[offer.request_id] = request
         return request
 
@@ -220,14 +221,7 @@ class ExecutorCore:
             request.phase, request.slot = Phase.RUNNING, slot.index
             self._running += 1
             left = None if request.deadline is None else max(0.0, request.deadline - now)
-            run = RunFunction(
-                request_id=request.request_id,
-                function=request.function,
-                arguments=request.arguments,
-                incarnation=slot.incarnation,
-                attempt=request.attempt + request.reruns,
-                deadline=left,
-            )
+            run = request.run_on(slot.incarnation, left)
             commands.append(StartRun(slot=slot.index, incarnation=slot.incarnation, run=run))
             self._counts["runs"] += 1
         self._waiting.extendleft(reversed(passed))

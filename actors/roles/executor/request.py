@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from ....protocol.session.messages import FailureKind
-from ..messages import FunctionTarget
+from ..messages import FunctionTarget, RunFunction
 
 __all__ = ("ExecutorSettings", "ExecutorStatistics", "Phase", "Request", "Rung")
 
@@ -68,6 +68,7 @@ class Request:
     arguments: bytes
     attempt: int
     deadline: float | None
+    headers: dict[str, str]
     phase: Phase = Phase.WAITING
     slot: int = -1
     rung: Rung = Rung.NONE
@@ -75,3 +76,15 @@ class Request:
     lost: bool = False  # nobody waits for its outcome
     reruns: int = 0
     outcome: bytes = b""
+
+    def run_on(self, incarnation: int, seconds_left: float | None) -> RunFunction:
+        """Give the order for the slot that it runs on."""
+        return RunFunction(
+            request_id=self.request_id,
+            function=self.function,
+            arguments=self.arguments,
+            incarnation=incarnation,
+            attempt=self.attempt + self.reruns,
+            deadline=seconds_left,
+            headers=self.headers,
+        )

@@ -164,6 +164,7 @@ def invocation_of(run: RunFunction, *, now: Callable[[], float], log: LogSink, r
         logger=Logger(log, context),
         report=report,
         now=now,
+        headers=run.headers,
     )
 
 

@@ -48,6 +48,16 @@ def test_a_thread_function_runs_in_the_main_process(make_worker: MakeWorker, cli
     assert worker.executor_pids == ()
 
 
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_headers_of_the_client_reach_the_function(
+    make_worker: MakeWorker, client: regrow.Client, isolation: str
+) -> None:
+    make_worker("headers", isolation=isolation).wait_ready()
+    sent = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    assert client.having(regrow.RequestOptions(headers=sent)).invoke("headers") == sent
+    assert client.invoke("headers") == {}
+
+
 def test_a_death_is_answered_with_signal_and_function(make_worker: MakeWorker, client: regrow.Client) -> None:
     worker = make_worker("die", "add", options=WorkerOptions(deaths_before_quarantine=1))
     ended = failure(client, "die", int(signal.SIGSEGV))

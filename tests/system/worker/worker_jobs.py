@@ -20,6 +20,10 @@ def add(a: int, b: int = 0) -> int:
     return a + b
 
 
+def headers() -> dict[str, str]:
+    return dict(regrow.invocation().headers)
+
+
 def fork_and_return() -> str:
     """Forget os._exit() in the child, as beginners do."""
     pid = os.fork()
