@@ -87,7 +87,9 @@ class Connection(Actor):
         self._choice = GatewayChoice(
             settings.urls, settings.tokens, settings.delays, self.system.rng, settings.patience
         )
-        dialer = Dialer(self._tell_self, self.system.clock, tls=settings.tls, proxy=settings.proxy)
+        dialer = Dialer(
+            self._tell_self, self.system.clock, tls=settings.tls, proxy=settings.proxy, protocol=settings.protocol
+        )
         self._sockets = Sockets(dialer)
         self._siblings: dict[str, ActorRef] = {}  # by role, as they have joined
         self._dialed_at = 0.0

@@ -5,12 +5,13 @@ What lives here: the settings of a connection and the pure ledger of requests. W
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ...protocol.session.features import WORKER_FEATURES
 from ...protocol.session.messages import Connect, InFlight
+from ...protocol.session.speaking import ConnectionProtocol, RegrowProtocol
 from ..child_spec import Delays
 from .reconnect import Patience
 from .tls import DialTls
@@ -30,6 +31,7 @@ class ConnectionSettings:
     capacity: int
     delays: Delays
     labels: dict[str, str] = field(default_factory=dict)
+    protocol: Callable[[], ConnectionProtocol] = RegrowProtocol  # one for each connection
     patience: Patience = Patience()
     tls: DialTls = DialTls()
     proxy: str | Literal[True] | None = field(default=None, repr=False)  # its url; True: as the environment says

@@ -11,16 +11,16 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ...protocol.errors import RegrowError, RemoteProtocolError
 from ...protocol.limits import SESSION_MAX_BYTES
-from ...protocol.session.messages import SUBPROTOCOL, Message
-from ...protocol.session.protocol import SessionProtocol
-from ...protocol.session.states import Phase, Role
+from ...protocol.session.messages import Message
+from ...protocol.session.speaking import ConnectionProtocol, Data, RegrowProtocol
+from ...protocol.session.states import Phase
 from .dial_errors import loss_of_error
 from .losses import Loss
 from .tls import DialTls
@@ -78,11 +78,19 @@ class Wire:
     `abort` ends such a wait.
     """
 
-    def __init__(self, websocket: ClientConnection, now: Callable[[], float], dial: int) -> None:
+    def __init__(
+        self,
+        websocket: ClientConnection,
+        session: ConnectionProtocol,
+        tell: Callable[[Heard], None],
+        now: Callable[[], float],
+        dial: int,
+    ) -> None:
         self._websocket = websocket
+        self._tell = tell
         self._now = now
         self._lock = threading.Lock()
-        self.session = SessionProtocol(Role.WORKER)
+        self.session = session
         self.dial = dial
         self.loss: Loss | None = None  # set by whoever ended it first
 
@@ -100,16 +108,29 @@ class Wire:
                 raise WireClosed("session is closed")
             if not self.session.may_send(type(message)):
                 raise WireClosed(f"{type(message).__name__} cannot be sent in phase {self.session.phase.name}")
-            data = self.session.send(message, self._now())
             try:
-                self._websocket.send(data)
+                for data in self.session.send(message, self._now()):
+                    self._websocket.send(data)
             except (WebSocketException, OSError) as error:
                 raise WireClosed(f"session is closed: {error}") from error
+            heard = self.session.sent(message, self._now())
+        self._hear(heard)
 
-    def receive(self, data: bytes | str) -> Message | None:
+    def opened(self) -> None:
+        """The connection is open: hear what the session makes of that."""
+        with self._lock:
+            heard = self.session.opened(self._now())
+        self._hear(heard)
+
+    def receive(self, data: Data) -> None:
         """Read it. Errors: RemoteProtocolError."""
         with self._lock:
-            return self.session.receive(data, self._now())
+            heard = self.session.receive(data, self._now())
+        self._hear(heard)
+
+    def _hear(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._tell(Heard(self, message))
 
     def silent_for(self) -> float:
         """Seconds since the gateway said anything."""
@@ -143,12 +164,14 @@ class Dialer:
         open_timeout: float = 10.0,
         tls: DialTls | None = None,
         proxy: str | Literal[True] | None = None,
+        protocol: Callable[[], ConnectionProtocol] = RegrowProtocol,
     ) -> None:
         self._tell = tell
         self._clock = clock
         self._open_timeout = open_timeout
         self._tls = DialTls() if tls is None else tls  # read for every dial, because certificates are renewed
         self._proxy: Final = proxy
+        self._protocol = protocol
         self._threads: list[threading.Thread] = []
         self._dials = 0
 
@@ -173,14 +196,18 @@ class Dialer:
         wire: Wire | None = None
         try:
             from websockets.sync.client import connect
+            from websockets.typing import Subprotocol
 
+            session = self._protocol()
+            wanted = None if session.subprotocol is None else [Subprotocol(session.subprotocol)]
             with connect(
                 url,
-                subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
+                subprotocols=wanted,
                 compression=None,
                 proxy=self._proxy,
                 open_timeout=self._open_timeout,
-                ping_interval=None,  # heartbeats of the session do this, and say more
+                ping_interval=session.pings,
+                ping_timeout=session.pings,
                 close_timeout=CLOSE_SECONDS,
                 max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
                 ssl=self._tls.context() if url.startswith("wss:") else None,
@@ -190,8 +217,9 @@ class Dialer:
                 # and the heartbeat, which would notice, waits behind it.
                 limit = struct.pack("ll", int(SEND_SECONDS), int(SEND_SECONDS % 1 * 1e6))
                 websocket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-                wire = Wire(websocket, self._clock.now, dial)
+                wire = Wire(websocket, session, self._tell, self._clock.now, dial)
                 self._tell(Opened(wire))
+                wire.opened()
                 self._read(websocket, wire)
         except Exception as error:  # noqa: BLE001 - whatever a dial can raise: resolver, TLS, HTTP, protocol
             if wire is None:
@@ -206,9 +234,7 @@ class Dialer:
 
         try:
             while True:
-                message = wire.receive(websocket.recv())
-                if message is not None:
-                    self._tell(Heard(wire, message))
+                wire.receive(websocket.recv())
         except (ConnectionClosed, RemoteProtocolError) as error:
             wire.loss = wire.loss or loss_of_error(error, self._clock.epoch(), opened=True)
 

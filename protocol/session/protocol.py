@@ -7,7 +7,7 @@ A shell hands in what arrives and sends what it is given; all times are the shel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from ..errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from ..limits import SESSION_MAX_BYTES
@@ -28,6 +28,17 @@ class Intervals:
     lease: float
     lease_renew: float
     max_message_bytes: int
+
+    @classmethod
+    def of(cls, ready: Ready) -> Self:
+        """Read them."""
+        return cls(
+            heartbeat=ready.heartbeat_interval_ms / 1000,
+            misses=ready.heartbeat_misses,
+            lease=ready.lease_ms / 1000,
+            lease_renew=ready.lease_renew_ms / 1000,
+            max_message_bytes=ready.max_message_bytes,
+        )
 
     @property
     def silence_limit(self) -> float:
@@ -162,13 +173,7 @@ class SessionProtocol:
             self.connect = message
             self.peer = Role(message.role) if self.role is Role.GATEWAY else Role.GATEWAY
         elif isinstance(message, Ready):
-            self.intervals = Intervals(
-                heartbeat=message.heartbeat_interval_ms / 1000,
-                misses=message.heartbeat_misses,
-                lease=message.lease_ms / 1000,
-                lease_renew=message.lease_renew_ms / 1000,
-                max_message_bytes=message.max_message_bytes,
-            )
+            self.intervals = Intervals.of(message)
             self._features = message.features
             if self.connect is not None and self.connect.paused:
                 target = Phase.DRAINING

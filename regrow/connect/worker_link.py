@@ -1,4 +1,6 @@
-"""The connection process of a worker: what it is told, and the tree that it hosts. No user code ever runs in it.
+"""The connection process of a worker: what it is told, and the tree that it hosts.
+
+No user code runs in it, but for the words of a server that is not ours (`WorkerOptions.protocol`).
 
 What lives here: `LinkConfig` and `link_start`, which the hosted process imports and calls. What must not: the main
 process's side.
@@ -6,10 +8,12 @@ process's side.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from regrow.actors import ActorRef, ChildSpec, Grace, Start
+from regrow.actors.hosting.import_path import importing_target, resolve
 from regrow.actors.roles.connection import Connection
 from regrow.actors.roles.heartbeat import Heartbeat
 from regrow.actors.roles.holdings import ConnectionSettings
@@ -20,10 +24,12 @@ from regrow.actors.roles.outbox import Outbox
 from regrow.actors.roles.reconnect import Patience
 from regrow.actors.roles.tls import DialTls
 from regrow.protocol.records import record
+from regrow.protocol.session.foreign import ForeignProtocol, ForeignSession
+from regrow.protocol.session.speaking import ConnectionProtocol, RegrowProtocol
 from regrow.supervision import Backoff, RestartIntensity, Strategy, SupervisorSpec
 from regrow.supervision.supervisor import Supervisor
 
-__all__ = ("LINK_TARGET", "PRELOAD", "LinkConfig", "link_start")
+__all__ = ("LINK_TARGET", "PRELOAD", "LinkConfig", "is_foreign", "link_start")
 
 LINK_TARGET = "regrow.connect.worker_link:link_start"
 """What the ChildSpec of the link starts."""
@@ -62,6 +68,7 @@ class LinkConfig:
     reconnect_cap: float = 30.0
     max_attempts: int | None = None
     give_up_after: float | None = None
+    protocol: str | None = None  # import path of a ForeignProtocol; None: ours
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
@@ -71,6 +78,22 @@ class LinkConfig:
 def link_start(config: LinkConfig, executor: ActorRef) -> Start:
     """Name the tree of a link. Runs in: the connection process, once a life."""
     return Start(Supervisor, (_tree(config, executor),))
+
+
+def is_foreign(protocol: object) -> TypeGuard[type[ForeignProtocol]]:
+    """Whether it speaks to a server that is not ours."""
+    return isinstance(protocol, type) and issubclass(protocol, ForeignProtocol)
+
+
+def _protocol(target: str | None) -> Callable[[], ConnectionProtocol]:
+    """Find who speaks to the server. Errors: NotImportable; TypeError for what is no ForeignProtocol."""
+    if target is None:
+        return RegrowProtocol
+    with importing_target(target):
+        found = resolve(target)
+    if not is_foreign(found):
+        raise TypeError(f"{target}: expected a subclass of ForeignProtocol, got {found!r}")
+    return lambda: ForeignSession(found())
 
 
 def _tree(config: LinkConfig, executor: ActorRef) -> SupervisorSpec:
@@ -85,6 +108,7 @@ def _tree(config: LinkConfig, executor: ActorRef) -> SupervisorSpec:
         capacity=config.capacity,
         labels=config.labels,
         delays=delays,
+        protocol=_protocol(config.protocol),
         patience=Patience(max_attempts=config.max_attempts, give_up_after=config.give_up_after),
         tls=DialTls(ca_file=config.ca_file, cert_file=config.cert_file, key_file=config.key_file),
         proxy=config.proxy,

@@ -11,6 +11,7 @@ from regrow.actors.roles.logger_proxy import LogStatistics
 from regrow.actors.roles.messages import HeartbeatMeasured
 from regrow.connect.worker_tree import TreeOptions
 from regrow.connect.worker_watch import LinkStatus
+from regrow.protocol.session.foreign import ForeignProtocol
 
 __all__ = ("WorkerOptions", "WorkerStatus")
 
@@ -38,6 +39,7 @@ class WorkerOptions:
     reconnect_cap: float = 30.0
     max_attempts: int | None = None  # that may fail in a row before it gives up; None: it never does
     give_up_after: float | None = None  # without a session, when an attempt fails
+    protocol: type[ForeignProtocol] | None = None  # the words of a server that is no regrow gateway
     log_level: str = "debug"  # what is below it is not even sent home
     ca_file: str | None = None  # PEM; whom to trust for wss: instead of the system's authorities
     cert_file: str | None = None  # PEM; what to show to a gateway that asks for a certificate

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from regrow.actors.hosting.errors import NotImportable
+from regrow.actors.hosting.import_path import path_of
 from regrow.actors.roles.executor.actor import ExecutorPlan
 from regrow.actors.roles.executor.request import ExecutorSettings
 from regrow.actors.roles.log_sinks import record_sink
@@ -17,7 +19,8 @@ from regrow.actors.roles.tls import DialTls
 from regrow.connect.addresses import check_proxy, tokens_of, urls_of
 from regrow.connect.broker.labels import label_problem
 from regrow.connect.worker_errors import WorkerMisused
-from regrow.connect.worker_link import LinkConfig
+from regrow.connect.worker_link import LinkConfig, is_foreign
+from regrow.protocol.session.foreign import ForeignProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +44,8 @@ def check(worker: Worker) -> None:
         raise WorkerMisused(problem)
     if options.give_up_after is not None and not options.give_up_after > 0:
         raise WorkerMisused(f"options.give_up_after: expected seconds > 0, got {options.give_up_after!r}")
+    if options.protocol is not None and not is_foreign(options.protocol):
+        raise WorkerMisused(f"options.protocol: expected a subclass of ForeignProtocol, got {options.protocol!r}")
     try:
         urls_of(worker.url)
         tokens_of(worker.token)
@@ -74,12 +79,21 @@ def executor_plan(
     )
 
 
+def _protocol_path(protocol: type[ForeignProtocol]) -> str:
+    """Name the class for the link. Errors: WorkerMisused."""
+    try:
+        return path_of(protocol).target
+    except NotImportable as error:
+        raise WorkerMisused(f"options.protocol: {error}") from error
+
+
 def link_config(worker: Worker, plan: ExecutorPlan, state: StateDir) -> LinkConfig:
     """Give what the link is told."""
     options = worker.options
     return LinkConfig(
         urls=urls_of(worker.url),
         tokens=tokens_of(worker.token),
+        protocol=None if options.protocol is None else _protocol_path(options.protocol),
         instance=state.instance,
         name=worker.name,
         functions=tuple(sorted(plan.functions)),

@@ -105,6 +105,7 @@ def test_two_functions_of_one_name_are_refused() -> None:
         ({"url": ["ws://x", "y"]}, "got 'y'"),
         ({"url": []}, "or several, got none"),
         ({"url": "ws://x", "token": ["1", "2", "3"]}, "the second to fall back on, got 3 values"),
+        ({"url": "ws://x", "options": WorkerOptions(protocol=int)}, "expected a subclass of ForeignProtocol"),  # type: ignore[arg-type]
         ({"url": "ws://x", "options": WorkerOptions(max_attempts=0)}, "options.max_attempts"),
         ({"url": "ws://x", "options": WorkerOptions(give_up_after=0.0)}, "options.give_up_after: expected seconds > 0"),
         ({"url": "ws://x", "capacity": 0}, "capacity"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from regrow.actors import ActorRef, ActorSystem, SpawnOptions
 from regrow.actors.roles.connection import Connection
 from regrow.actors.roles.heartbeat import Heartbeat
@@ -10,13 +12,14 @@ from regrow.actors.roles.leases import Leases
 from regrow.actors.roles.link_messages import CONNECTION, HEARTBEAT, LEASES, Joined, OwedKnown
 from regrow.actors.roles.messages import Adopted, ExecutorBeat, Held, LinkStateChanged
 from regrow.actors.testing import ManualClock, Probe
+from regrow.protocol.session.speaking import ConnectionProtocol, RegrowProtocol
 from regrow.supervision import Backoff
 
 
 class LinkStage:
     """Connection, heartbeat and leases; the executor and the outbox are probes."""
 
-    def __init__(self, *urls: str) -> None:
+    def __init__(self, *urls: str, protocol: Callable[[], ConnectionProtocol] = RegrowProtocol) -> None:
         self.clock = ManualClock(100.0)
         self.system = ActorSystem(clock=self.clock)
         self.executor, self.outbox = Probe(self.system), Probe(self.system)
@@ -27,6 +30,7 @@ class LinkStage:
             name="n",
             functions=("f",),
             capacity=2,
+            protocol=protocol,
             delays=Backoff(base=0.01, cap=0.05, jitter="none"),
         )
         self.connection: ActorRef[Connection] = self.system.spawn(
