@@ -200,7 +200,7 @@ def test_a_fault_may_be_meant_for_one_connection(echo_port: int) -> None:
             second.sendall(b"found")
             assert _read(second, 5) == b"found"
             assert proxy.wait_for(lambda counts: counts.swallowed == 4, connection=1).to_target == 0
-            assert proxy.counts(2).to_client == 5
+            proxy.wait_for(lambda counts: counts.to_client == 5, connection=2)
             proxy.cut(connection=2)
             with pytest.raises(ConnectionResetError):
                 second.recv(16)
