@@ -57,6 +57,7 @@ class Reception:
                 self._received(peer, await ws.recv())
         except ConnectionClosed as closed:
             self._log_end(peer, closed)
+            self._turn.left(peer, too_big=closed.rcvd is not None and closed.rcvd.code == close_codes.TOO_BIG)
         except TurnedAway as away:
             logger.warning("{} is turned away: {}", peer, away)
             self._reject(peer, away.close_code, away.name, away.text, fatal=away.fatal)

@@ -90,11 +90,11 @@ class Turn:
             peer.flush(self._loop.time())
             peer.closing = self._loop.create_task(peer.ws.close(code, reason), name="regrow-gateway-close")
 
-    def left(self, peer: Peer) -> None:
-        """Note that a peer has gone, or is as good as gone."""
+    def left(self, peer: Peer, *, too_big: bool = False) -> None:
+        """Note that a peer has gone, or is as good as gone; `too_big`: it could not take what it was sent."""
         if peer.joined:
             peer.joined = False
-            self.feed(PeerLeft(peer.connection))
+            self.feed(PeerLeft(peer.connection, too_big))
 
     def forget(self, peer: Peer) -> None:
         """Let go of what a peer that has gone had still to be told."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from regrow.connect.broker import (
+    BrokerSettings,
     Disconnect,
     PeerLeft,
 )
 from regrow.protocol.session import close_codes
 from regrow.protocol.session.messages import (
     Ack,
+    Await,
     Closing,
     ErrorMessage,
     ExtendLease,
@@ -24,6 +26,7 @@ from regrow.protocol.session.messages import (
     Result,
     ResultAck,
     Settled,
+    Submit,
     Success,
 )
 from tests.connect.broker_bench import Bench
@@ -244,3 +247,29 @@ def test_closing_with_release_gives_everything_back_at_once_and_counts_nothing(b
 def test_a_worker_without_leases_is_forgotten_when_it_goes(bench: Bench) -> None:
     bench.do(PeerLeft(bench.worker()))
     assert bench.core.status()["workers"] == []
+
+
+def test_a_request_that_ends_the_connection_of_its_worker_by_its_size_is_not_sent_again(bench: Bench) -> None:
+    w = bench.worker(capacity=3)
+    for request_id, size in (("taken", 9000), ("large", 5000), ("small", 10)):
+        bench.say(bench.client("c1"), Submit(request_id=request_id, function="f", arguments=b"x" * size))
+        bench.say("c1", Await(request_ids=(request_id,)))
+    taken = bench.said(Invoke)[0]
+    bench.say(w, Ack(request_id="taken", lease_id=taken.lease_id))
+    bench.do(PeerLeft(w, too_big=True))
+    assert bench.settled().request_id == "large"
+    assert bench.failure().kind == "rejected"
+    assert "5000 bytes of arguments were more than" in bench.failure().text
+    bench.worker(connection="again", capacity=3, in_flight=(InFlight(request_id="taken", lease_id=taken.lease_id),))
+    assert [invoke.request_id for invoke in bench.said(Invoke, "again")] == ["small"]
+
+
+def test_a_worker_that_leaves_with_nothing_sent_has_no_request_that_is_too_big(bench: Bench) -> None:
+    bench.do(PeerLeft(bench.worker(), too_big=True))
+    bench.do(PeerLeft(bench.client("c1"), too_big=True))
+    assert not bench.said(Settled)
+
+
+def test_a_bound_for_messages_that_peers_do_not_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_message_bytes: expected at most 8388608, got 8388609"):
+        BrokerSettings(max_message_bytes=8 * 1024 * 1024 + 1)

@@ -11,16 +11,19 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from regrow.connect import AsyncClient, Gateway
 from regrow.connect.broker import BrokerSettings
-from regrow.connect.errors import GatewayStartError
+from regrow.connect.errors import GatewayStartError, Rejected
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.store.sqlite import SqliteStore
 from regrow.protocol.session import close_codes, decode_message, encode_message
 from regrow.protocol.session.features import PROGRESS
 from regrow.protocol.session.messages import (
+    SUBPROTOCOL,
     Accepted,
     Await,
     Closing,
@@ -254,6 +257,21 @@ async def test_progress_is_passed_on_to_clients_that_asked_for_it() -> None:
                 await client.expect(Settled)
             assert [said for said in asks.got if isinstance(said, Progress)] == [Progress(request_id="r1", done=0.5)]
             assert [said for said in deaf.got if isinstance(said, Progress)] == []
+
+
+@on_a_loop
+async def test_a_worker_that_cannot_take_a_request_by_its_size_is_not_sent_it_for_ever() -> None:
+    async with gateway() as running, AsyncClient(running.url, token=TOKEN) as client:
+        small = connect(running.url, subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=1000, compression=None)
+        async with small as ws:
+            await ws.recv()
+            await ws.send(
+                encode_message(Connect(role="worker", token=TOKEN, instance="w", functions=("f",), capacity=1))
+            )
+            await ws.recv()
+            with pytest.raises(Rejected, match="bytes of arguments were more than"):
+                await client.invoke("f", "x" * 2000, timeout=10)
+            await ws.wait_closed()
 
 
 @on_a_loop

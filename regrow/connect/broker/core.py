@@ -121,7 +121,9 @@ class BrokerCore:
                 self._said(connection, message, now)
             case PeerJoined(connection, connect):
                 self._joined(connection, connect, now)
-            case PeerLeft(connection):
+            case PeerLeft(connection, too_big):
+                if too_big:
+                    self._desk.too_big_for(connection, now)
                 self._left(connection)
             case DrainStarted(grace_ms):
                 self._drain(grace_ms)

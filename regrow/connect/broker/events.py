@@ -40,9 +40,10 @@ class PeerSaid:
 
 @dataclass(frozen=True, slots=True)
 class PeerLeft:
-    """The connection of a peer that had joined is gone, for whatever reason."""
+    """The connection of a peer that had joined is gone, for whatever reason; `too_big`: by what it was sent last."""
 
     connection: str
+    too_big: bool = False
 
 
 @dataclass(frozen=True, slots=True)

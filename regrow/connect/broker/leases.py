@@ -85,6 +85,21 @@ class LeaseDesk:
         if worker is not None:
             self._unbind(worker)
 
+    def too_big_for(self, connection: str, now: float) -> None:
+        """Settle the largest request that a worker was sent and has not taken: its connection has ended by the size.
+
+        Else it would be sent again to each of its connections to come, and end them all.
+        """
+        worker = self.by_connection.get(connection)
+        if worker is None:
+            return
+        held = (self.held(worker, request_id, slot.lease_id) for request_id, slot in worker.slots.items())
+        sent = [request for request in held if request is not None and request.state is RequestState.LEASED]
+        if sent:
+            request = max(sent, key=lambda request: len(request.arguments))
+            text = f"{len(request.arguments)} bytes of arguments were more than {worker.name!r} could be sent"
+            self.call_off(request, Failure("rejected", "MessageTooLarge", text), now)
+
     def heard(self, worker: Worker) -> None:
         """Note that a worker said something: it can be given requests again."""
         if worker.silent:

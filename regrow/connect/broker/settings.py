@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from regrow.protocol.limits import SESSION_MAX_BYTES
+
 __all__ = ("BrokerSettings",)
 
 
@@ -32,6 +34,9 @@ class BrokerSettings:
         for name in ("heartbeat_misses", "max_message_bytes", "max_requests", "max_results", "max_attempts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected a whole number >= 1, got {getattr(self, name)!r}")
+        if self.max_message_bytes > SESSION_MAX_BYTES:  # a peer takes no more, and would go and come for ever
+            text = f"expected at most {SESSION_MAX_BYTES}, got {self.max_message_bytes}"
+            raise ValueError(f"max_message_bytes: {text}")
 
     @property
     def lease_renew(self) -> float:
