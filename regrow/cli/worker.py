@@ -93,6 +93,20 @@ def _tls_options(command: F) -> F:
     show_envvar=True,
     help="Answer GET /healthz, /readyz and /metrics there. [default: what APP says, or nowhere]",
 )
+@click.option(
+    "--max-attempts",
+    type=click.IntRange(1),
+    envvar="REGROW_MAX_ATTEMPTS",
+    show_envvar=True,
+    help="Give up when so many dials in a row have failed. [default: what APP says, or never]",
+)
+@click.option(
+    "--give-up-after",
+    callback=lambda ctx, param, value: None if value is None else duration(ctx, param, value),
+    envvar="REGROW_GIVE_UP_AFTER",
+    show_envvar=True,
+    help="Give up when there was no session for so long. [default: what APP says, or never]",
+)
 @_tls_options
 @control_option("Control socket (mode 0600). [default: PID.sock in $XDG_RUNTIME_DIR/regrow or /tmp/regrow-UID]")
 @app_dir_option
@@ -108,6 +122,8 @@ def command(  # one for each option
     state_dir: Path | None,
     grace: float | None,
     http: str | None,
+    max_attempts: int | None,
+    give_up_after: float | None,
     ca_file: Path | None,
     cert_file: Path | None,
     key_file: Path | None,
@@ -145,6 +161,10 @@ def command(  # one for each option
         worker.options = replace(worker.options, drain_grace=grace)
     if http is not None:
         worker.options = replace(worker.options, http=_address(http))
+    if max_attempts is not None:
+        worker.options = replace(worker.options, max_attempts=max_attempts)
+    if give_up_after is not None:
+        worker.options = replace(worker.options, give_up_after=give_up_after)
     if ca_file is not None:
         worker.options = replace(worker.options, ca_file=str(ca_file))
     if cert_file is not None or key_file is not None:  # a key of another certificate is of no use

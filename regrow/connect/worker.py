@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from regrow.actors import ActorDeadError, ActorSystem, AskTimeout
 from regrow.actors.hosting.import_path import import_in_progress
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Worker", "WorkerOptions", "WorkerStatus")
 
+E = TypeVar("E")
 F = TypeVar("F", bound=Callable[..., object])
 
 _ASK_SECONDS: Final = 5.0
@@ -85,6 +86,7 @@ class Worker:
         self.state_dir = state_dir
         self.options = options or WorkerOptions()
         self._functions = FunctionRegistry()
+        self._listeners: list[tuple[Callable[[Any], None], tuple[type, ...]]] = []
         self._system: ActorSystem | None = None  # set while it is started
         self._root: SupervisorHandle | None = None
         self._watch: WorkerWatch | None = None
@@ -138,6 +140,16 @@ class Worker:
         """The names of the functions that are served."""
         return self._functions.names
 
+    def subscribe(self, listener: Callable[[E], None], *kinds: type[E]) -> None:
+        """Have events of these kinds told, of every run of the worker from its first moment on.
+
+        Runs in: the thread that publishes, so the listener has to be quick. docs/reference/events.md has them all.
+        """
+        hear: Callable[[Any], None] = listener  # the bus tells it of nothing but these kinds
+        self._listeners.append((hear, kinds))
+        if self._system is not None:
+            self._system.bus.subscribe(hear, *kinds)
+
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
@@ -160,6 +172,8 @@ class Worker:
         self._state = StateDir(self.state_dir)
         system = self._system = ActorSystem(self.name)
         self._watch = WorkerWatch(system)
+        for listener, kinds in self._listeners:
+            system.bus.subscribe(listener, *kinds)
         try:
             if self.options.watchdog_seconds is not None:
                 system.hosting.watchdog_seconds = self.options.watchdog_seconds

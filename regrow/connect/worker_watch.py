@@ -30,6 +30,7 @@ class LinkStatus:
     links: int = 0
     code: str = ""
     reason: str = ""
+    retry_in: float = 0.0  # seconds that the link waits before it dials again, in phase `waiting`
     url: str = ""  # of the gateway that is in use, or dialed next
 
 
@@ -128,6 +129,7 @@ class WorkerWatch:
                     links=known.links,
                     code=event.code,
                     reason=event.reason,
+                    retry_in=event.retry_in,
                     url=event.url,
                 )
             case LinkAdopted():

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import regrow
+from regrow.actors.roles.messages import LinkStateChanged
 from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import WorkerGaveUp, WorkerNotReady, WorkerRefused
 from regrow.connect.worker_tree import EXECUTOR, LINK
@@ -171,6 +172,29 @@ def _sockets_to(worker: Worker, *gateways: GatewayThread) -> list[int]:
 
 def _is_ready(worker: Worker) -> bool:
     return worker.watch.link.phase == "ready"
+
+
+def test_what_becomes_of_the_link_is_told_on_the_bus_from_the_first_moment_on(
+    gateway: GatewayThread, eventually: Callable[..., None]
+) -> None:
+    import worker_jobs
+
+    told: list[LinkStateChanged] = []
+    quick = WorkerOptions(reconnect_base=0.02, reconnect_cap=0.1)
+    worker = Worker(gateway.url, token="secret", capacity=1, options=quick)
+    worker.function(worker_jobs.add)
+    worker.subscribe(told.append, LinkStateChanged)
+    with worker:
+        worker.wait_ready(20)
+        assert [event.phase for event in told] == ["connecting", "ready"]
+        assert {event.url for event in told} == {gateway.url}
+        gateway.stop()
+        eventually(lambda: [event.code for event in told if event.phase == "waiting"][-1:] == ["unreachable"])
+        gateway.start()
+        eventually(lambda: told[-1].phase == "ready")
+    phases = [event.phase for event in told]
+    assert phases[:3] == ["connecting", "ready", "draining"]
+    assert phases.count("ready") == 2
 
 
 def test_a_worker_without_patience_gives_up_and_says_why(gateway: GatewayThread) -> None:

@@ -184,6 +184,9 @@ def test_the_command_answers_probes_where_it_is_told_to(launch: Launch, eventual
     ("arguments", "code", "words"),
     [
         (("SCRIPT", "--token", "wrong"), 4, "unauthorized"),
+        (("SCRIPT", "--url", "ws://127.0.0.1:9", "--max-attempts", "2"), 1, "gave up: no session after 2 attempts"),
+        (("SCRIPT", "--url", "ws://127.0.0.1:9", "--give-up-after", "10ms"), 1, "gave up: no session after"),
+        (("SCRIPT", "--url", "ws://127.0.0.1:9", "--url", "tcp://x"), 2, "got 'tcp://x'"),
         (("SCRIPT:nothing",), 2, "nothing"),
         (("nowhere.py",), 2, "no such file"),
         (("no.such.module",), 2, "no module"),
