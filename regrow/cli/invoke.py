@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import duration
+from regrow.cli.options import dial_options, duration, proxy_named
 
 __all__ = ("command",)
 
@@ -33,7 +34,19 @@ __all__ = ("command",)
     help="The request fails when it is not finished by then.",
 )
 @click.option("--token", default="", envvar="REGROW_TOKEN", show_envvar=True, help="What the gateway asks for.")
-def command(url: str, function: str, *, arguments: str, timeout: float, token: str) -> None:
+@dial_options
+def command(
+    url: str,
+    function: str,
+    *,
+    arguments: str,
+    timeout: float,
+    token: str,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    proxy: str | None,
+) -> None:
     """Invoke FUNCTION through the gateway at URL and print what it returns, as JSON.
 
     Exit codes: 0 it returned, 1 it failed, 2 wrong usage, 4 the gateway is unreachable or refuses the token.
@@ -43,11 +56,17 @@ def command(url: str, function: str, *, arguments: str, timeout: float, token: s
         raise click.BadParameter(f"expected ws://HOST:PORT or wss://HOST:PORT, got {url!r}", param_hint="URL")
     from regrow.cli.failure import Failure
     from regrow.connect.client import Client
+    from regrow.connect.client_options import ClientOptions
     from regrow.connect.errors import GatewayUnreachable, InvocationFailed, Refused
     from regrow.protocol.errors import CodecError, FrameTooLarge
 
+    ca, cert, key = (None if path is None else str(path) for path in (ca_file, cert_file, key_file))
     try:
-        with Client(url, token=token, name="regrow invoke") as client:
+        options = ClientOptions(ca_file=ca, cert_file=cert, key_file=key, proxy=proxy_named(proxy))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        with Client(url, token=token, name="regrow invoke", options=options) as client:
             result = client.invoke(function, *args, timeout=timeout, **kwargs)
     except (GatewayUnreachable, Refused) as error:
         raise Failure(str(error), exit_code=exit_codes.UNREACHABLE) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
@@ -15,10 +15,12 @@ __all__ = (
     "LOG_LEVELS",
     "app_dir_option",
     "control_option",
+    "dial_options",
     "duration",
     "json_option",
     "key_file_option",
     "log_options",
+    "proxy_named",
     "watchdog",
 )
 
@@ -45,6 +47,29 @@ def watchdog(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     if seconds is not None and seconds < WATCHDOG_MIN_SECONDS:
         raise click.BadParameter(f"expected {WATCHDOG_MIN_SECONDS:g}s or more, got {value!r}", param=param)
     return seconds
+
+
+def dial_options(command: F) -> F:
+    """--ca-file, --cert-file, --key-file and --proxy, for verbs that dial a gateway."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    for name, envvar, text in (
+        ("--key-file", "REGROW_CERT_KEY_FILE", "Its key, not encrypted. [default: in the file of --cert-file]"),
+        ("--cert-file", "REGROW_CERT_FILE", "The certificate to show to a gateway that asks for one, in PEM."),
+        ("--ca-file", "REGROW_CA_FILE", "Whom to trust for wss: URLs, in PEM. [default: the system's authorities]"),
+    ):
+        command = click.option(name, type=file, envvar=envvar, show_envvar=True, help=text)(command)
+    return click.option(
+        "--proxy",
+        metavar="URL",
+        envvar="REGROW_PROXY",
+        show_envvar=True,
+        help='Dial through this proxy, http://HOST:PORT or socks5h://HOST:PORT; "environment": as http_proxy says.',
+    )(command)
+
+
+def proxy_named(said: str | None) -> str | Literal[True] | None:
+    """Read --proxy."""
+    return True if said == "environment" else said
 
 
 def app_dir_option(command: F) -> F:

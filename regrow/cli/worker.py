@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import app_dir_option, control_option, duration, log_options
+from regrow.cli.options import app_dir_option, control_option, dial_options, duration, log_options, proxy_named
 
 if TYPE_CHECKING:
     from regrow.cli.logs import LogFormat
     from regrow.connect.worker import Worker
 
 __all__ = ("command",)
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _tls_options(command: F) -> F:
-    file = click.Path(path_type=Path, dir_okay=False)
-    for name, text in (
-        ("key-file", "Its key, not encrypted. [default: in the file of --cert-file]"),
-        ("cert-file", "The certificate to show to a gateway that asks for one, in PEM."),
-        ("ca-file", "Whom to trust for wss: URLs, in PEM. [default: the authorities of the system]"),
-    ):
-        envvar = f"REGROW_{name.replace('-', '_').upper()}" if name != "key-file" else "REGROW_CERT_KEY_FILE"
-        command = click.option(f"--{name}", type=file, envvar=envvar, show_envvar=True, help=text)(command)
-    return click.option(
-        "--proxy",
-        metavar="URL",
-        envvar="REGROW_PROXY",
-        show_envvar=True,
-        help='Dial through this proxy, http://HOST:PORT or socks5h://HOST:PORT; "environment": as http_proxy says.',
-    )(command)
 
 
 @click.command("worker")
@@ -107,7 +86,7 @@ def _tls_options(command: F) -> F:
     show_envvar=True,
     help="Give up when there was no session for so long. [default: what APP says, or never]",
 )
-@_tls_options
+@dial_options
 @control_option("Control socket (mode 0600). [default: PID.sock in $XDG_RUNTIME_DIR/regrow or /tmp/regrow-UID]")
 @app_dir_option
 @log_options
@@ -171,7 +150,7 @@ def command(  # one for each option
         cert, key = (None if path is None else str(path) for path in (cert_file, key_file))
         worker.options = replace(worker.options, cert_file=cert, key_file=key)
     if proxy is not None:
-        worker.options = replace(worker.options, proxy=True if proxy == "environment" else proxy)
+        worker.options = replace(worker.options, proxy=proxy_named(proxy))
     end_log = configure_log(log_level, log_format)
     try:
         with _controlled(worker, control):

@@ -9,15 +9,18 @@ import ssl
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from regrow.actors.clock import SystemClock
 from regrow.actors.roles.losses import Loss
 from regrow.actors.roles.tls import DialTls, TlsFileError
 from regrow.actors.roles.wire import Dialer, Lost, Opened, WireEvent
+from regrow.cli.invoke import command as invoke_command
 from regrow.connect import Gateway
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import GatewayStartError, GatewayUnreachable
 from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.gateway_process import gateway_start
 from regrow.connect.gateway_tls import ServerTls, server_tls
 from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import WorkerMisused
@@ -171,6 +174,28 @@ async def test_a_client_waits_for_a_certificate_to_be_renewed(files: Files, tmp_
         shown.put(files.gateway)
         running.reload_tls()
         assert (await c.status(timeout=15))["url"] == running.url
+
+
+@on_a_loop
+async def test_the_command_invokes_through_tls(files: Files) -> None:
+    def invoke(url: str, *more: str) -> Result:
+        arguments = (url, "f", "--timeout", "0.5", *more)
+        return CliRunner().invoke(invoke_command, arguments, env={"REGROW_TOKEN": TOKEN})
+
+    async with gateway(files.gateway) as running:
+        got_in = await asyncio.to_thread(invoke, running.url, "--ca-file", files.ours.file)
+        assert (got_in.exit_code, "no worker" in got_in.output or "not taken" in got_in.output) == (1, True)
+        kept_out = await asyncio.to_thread(invoke, running.url)
+        assert (kept_out.exit_code, "certificate" in kept_out.output) == (4, True)
+    wrong = invoke("wss://127.0.0.1:9", "--ca-file", "/nowhere")
+    assert (wrong.exit_code, "ca_file /nowhere: No such file" in wrong.output) == (2, True)
+
+
+def test_a_gateway_that_is_a_child_speaks_tls(files: Files) -> None:
+    start = gateway_start(token=TOKEN, tls_cert=files.gateway.cert, tls_key=files.gateway.key)
+    assert start.args[0].url.startswith("wss://")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="TLS key: expected a TLS certificate beside it"):
+        gateway_start(tls_key=files.gateway.key)
 
 
 def test_nothing_below_tls_1_2_is_spoken(files: Files) -> None:

@@ -11,6 +11,7 @@ from regrow.actors.roles.holdings import ConnectionSettings
 from regrow.actors.roles.leases import Leases
 from regrow.actors.roles.link_messages import CONNECTION, HEARTBEAT, LEASES, Joined, OwedKnown
 from regrow.actors.roles.messages import Adopted, ExecutorBeat, Held, LinkStateChanged
+from regrow.actors.roles.tls import DialTls
 from regrow.actors.testing import ManualClock, Probe
 from regrow.protocol.session.speaking import ConnectionProtocol, RegrowProtocol
 from regrow.supervision import Backoff
@@ -19,7 +20,9 @@ from regrow.supervision import Backoff
 class LinkStage:
     """Connection, heartbeat and leases; the executor and the outbox are probes."""
 
-    def __init__(self, *urls: str, protocol: Callable[[], ConnectionProtocol] = RegrowProtocol) -> None:
+    def __init__(
+        self, *urls: str, protocol: Callable[[], ConnectionProtocol] = RegrowProtocol, tls: DialTls | None = None
+    ) -> None:
         self.clock = ManualClock(100.0)
         self.system = ActorSystem(clock=self.clock)
         self.executor, self.outbox = Probe(self.system), Probe(self.system)
@@ -31,6 +34,7 @@ class LinkStage:
             functions=("f",),
             capacity=2,
             protocol=protocol,
+            tls=tls or DialTls(),
             delays=Backoff(base=0.01, cap=0.05, jitter="none"),
         )
         self.connection: ActorRef[Connection] = self.system.spawn(

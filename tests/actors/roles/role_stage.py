@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -149,7 +150,7 @@ class FakeGateway:
 
 
 @contextmanager
-def fake_gateway() -> Iterator[FakeGateway]:
+def fake_gateway(tls: ssl.SSLContext | None = None) -> Iterator[FakeGateway]:
     gateway = FakeGateway()
     server = serve(
         gateway.handle,
@@ -159,6 +160,7 @@ def fake_gateway() -> Iterator[FakeGateway]:
         process_request=gateway.answer,
         compression=None,
         close_timeout=0.2,
+        ssl=tls,
     )
     gateway.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
     thread = threading.Thread(target=server.serve_forever, name="fake-gateway", daemon=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,12 +12,26 @@ from link_stage import LinkStage
 from role_stage import FakeGateway, fake_gateway
 
 from regrow.actors.roles.link_messages import SessionEnded, SessionReady
+from regrow.actors.roles.tls import DialTls
 from regrow.chaos import FaultProxy
+from tests.connect.certificates import Authority, Certificate
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def certificates(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Authority, Certificate] | None:
+    if request.param == "plain":
+        return None
+    authority = Authority(tmp_path)
+    return authority, authority.sign("gateway")
 
 
 @pytest.fixture
-def gateway() -> Iterator[FakeGateway]:
-    with fake_gateway() as gateway:
+def gateway(certificates: tuple[Authority, Certificate] | None) -> Iterator[FakeGateway]:
+    tls = None
+    if certificates is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificates[1].cert, certificates[1].key)
+    with fake_gateway(tls) as gateway:
         yield gateway
 
 
@@ -29,10 +45,15 @@ def proxy(gateway: FakeGateway) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def stage(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[LinkStage]:
+def stage(
+    proxy: FaultProxy, certificates: tuple[Authority, Certificate] | None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LinkStage]:
     # Whoever waits for a closing handshake with a peer that hears nothing waits for longer than this test may take.
     monkeypatch.setattr("regrow.actors.roles.wire.CLOSE_SECONDS", 3600.0)
-    stage = LinkStage(f"ws://127.0.0.1:{proxy.port}")
+    if certificates is None:
+        stage = LinkStage(f"ws://127.0.0.1:{proxy.port}")
+    else:
+        stage = LinkStage(f"wss://127.0.0.1:{proxy.port}", tls=DialTls(ca_file=certificates[0].file))
     stage.introduce()
     yield stage
     proxy.cut()  # or its end would say goodbye to one that hears nothing, for as long

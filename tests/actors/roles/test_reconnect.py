@@ -6,8 +6,10 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from regrow.actors.roles.losses import Loss
+from regrow.actors.roles.losses import Loss, LossKind
 from regrow.actors.roles.reconnect import GAVE_UP, GatewayChoice, GiveUp, Patience, Retry
 from regrow.supervision import Backoff
 
@@ -214,3 +216,48 @@ class TestPatience:
 
     def test_without_limits_it_never_ends(self) -> None:
         assert len(walk(choice("ab"), LOST, 2000)) == 2000
+
+
+KINDS: tuple[LossKind, ...] = ("unreachable", "refused", "closed", "silent", "garbage", "credentials", "fatal")
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(KINDS),
+        st.one_of(st.none(), st.floats(0.0, 1000.0)),  # Retry-After
+        st.booleans(),  # the dial got a session
+        st.one_of(st.just(0.0), st.floats(0.0, 20.0)),  # that held for so long
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS, st.integers(1, 3), st.integers(1, 2), st.integers(0, 99))
+def test_whatever_happens_it_comes_back_in_time_storms_nobody_and_gives_up_only_when_all_have_refused(
+    steps: list[tuple[LossKind, float | None, bool, float]], gateways: int, tokens: int, seed: int
+) -> None:
+    urls = [f"gateway-{number}" for number in range(gateways)]
+    delays = Backoff(base=0.2, cap=30.0, jitter="equal", reset_after=5.0)
+    known = GatewayChoice(urls, [f"t{number}" for number in range(tokens)], delays, random.Random(seed))
+    now, refused, at_once = 0.0, dict.fromkeys(urls, 0), 0
+    for kind, wish, got_in, held in steps:
+        url, token = known.url, known.token
+        if got_in:
+            known.ready(now)
+            now += held
+            if held >= 5.0:
+                at_once = 0
+        refused[url] += kind in ("credentials", "fatal")
+        verdict = known.lost(Loss(kind=kind, code=kind, text=kind, retry_after=wish), now)
+        if isinstance(verdict, GiveUp):
+            assert all(refused.values()), "nobody is given up who has not refused"
+            return
+        assert 0.0 <= verdict.delay <= 330.0
+        if kind == "fatal":
+            assert known.url != url
+        if kind == "credentials":
+            assert (known.url, known.token) != (url, token)
+        at_once = at_once + 1 if verdict.delay == 0.0 else 0
+        # Each gateway may be tried twice without a wait, and once more with each token.
+        assert at_once <= gateways * (2 + tokens)
+        now += verdict.delay
