@@ -150,7 +150,9 @@ class Connection(Actor):
                 self._holdings.taken(request_id, lease_id)
                 self._sockets.say(Ack(request_id=request_id, lease_id=lease_id))
             case InvocationRefused(request_id=request_id, lease_id=lease_id, reason=reason):
+                self._holdings.refused(request_id)
                 self._sockets.say(Busy(request_id=request_id, lease_id=lease_id, reason=reason))
+                self._leave_if_idle()
             case InvocationProgressed(request_id=request_id, done=done, total=total, note=note):
                 if self._sockets.has(PROGRESS):
                     self._sockets.say(Progress(request_id=request_id, done=done, total=total, note=note))
@@ -283,7 +285,9 @@ class Connection(Actor):
             self._sockets.say(Ack(request_id=invoke.request_id, lease_id=invoke.lease_id))
             self._tell_sibling("outbox", ResultWanted(invoke.request_id, invoke.lease_id))
             return
-        if not self._tell(self._executor, offered(invoke)):
+        if self._tell(self._executor, offered(invoke)):
+            self._holdings.offered(invoke.request_id)
+        else:
             self._sockets.say(
                 Busy(request_id=invoke.request_id, lease_id=invoke.lease_id, reason="the executor is down")
             )

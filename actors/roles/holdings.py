@@ -47,6 +47,7 @@ class Holdings:
         self.epoch: int | None = None  # set by the outbox
         self.paused = False
         self._held: dict[str, int] | None = None  # request -> lease of what runs; set by the executor
+        self._offered: set[str] = set()  # requests that the executor has not yet said a word about
         self._owed: dict[str, int] = {}  # request -> lease of results that wait for their acknowledgement
         self._unanswered: dict[str, int] = {}  # request -> bytes of results that this session was sent
         self._too_big: set[str] = set()  # those of them that a session has ended by
@@ -63,12 +64,13 @@ class Holdings:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is held and nothing is owed."""
-        return not self._held and not self._owed
+        """Whether nothing is held, nothing is about to be, and nothing is owed."""
+        return not self._held and not self._offered and not self._owed
 
     def adopt(self, held: Iterable[tuple[str, int]], *, paused: bool) -> None:
         """The executor has said what it holds."""
         self._held = dict(held)
+        self._offered.clear()
         self.paused = paused
 
     def owe(self, results: Iterable[tuple[str, int]]) -> None:
@@ -82,8 +84,17 @@ class Holdings:
         """Whether there is a result of this request already."""
         return request_id in self._owed
 
+    def offered(self, request_id: str) -> None:
+        """The executor is asked whether it takes it."""
+        self._offered.add(request_id)
+
+    def refused(self, request_id: str) -> None:
+        """The executor has no room for it."""
+        self._offered.discard(request_id)
+
     def taken(self, request_id: str, lease_id: int) -> None:
         """The executor has taken it."""
+        self._offered.discard(request_id)
         if self._held is not None:
             self._held[request_id] = lease_id
 
@@ -113,6 +124,7 @@ class Holdings:
         if too_big and self._unanswered:
             self._too_big.add(max(self._unanswered, key=self._unanswered.__getitem__))
         self._unanswered.clear()
+        self._offered.clear()
 
     def connect(self, settings: ConnectionSettings, token: str) -> Connect:
         """Give the introduction."""

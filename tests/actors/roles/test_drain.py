@@ -9,11 +9,19 @@ from link_stage import LinkStage
 from role_stage import FakeGateway, FakeSession, fake_gateway
 
 from regrow.actors.roles.link_messages import ResultAcknowledged, SendResult, SessionReady
-from regrow.actors.roles.messages import Held, InvocationOffered, InvocationTaken, LinkStateChanged, PauseLink
+from regrow.actors.roles.messages import (
+    Held,
+    InvocationOffered,
+    InvocationRefused,
+    InvocationTaken,
+    LinkStateChanged,
+    PauseLink,
+)
 from regrow.actors.roles.outbox_store import OwedResult
 from regrow.actors.roles.outcomes import outcome_to_bytes
 from regrow.protocol.session.messages import (
     Ack,
+    Busy,
     Closing,
     Drain,
     ExtendLease,
@@ -83,6 +91,27 @@ def test_what_is_held_is_finished_where_it_came_from_and_then_the_next_gateway_i
     new = gateways[1].session()
     assert new.admit().in_flight == ()
     assert rest_of(old) == [Closing(reason="moved to another session")]
+
+
+def test_what_the_executor_has_not_yet_answered_is_something_to_stay_for(
+    stage: LinkStage, gateways: list[FakeGateway]
+) -> None:
+    stage.introduce()
+    old = ready(stage, gateways[0])
+    for request_id in ("r1", "r2"):
+        old.say(Invoke(request_id=request_id, function="f", arguments=b"", lease_id=4))
+        stage.executor.fish(InvocationOffered)
+    drain(stage, old)
+    stage.tell(InvocationTaken(request_id="r1", lease_id=4))
+    assert old.hear() == Ack(request_id="r1", lease_id=4)
+    stage.tell(SendResult(OwedResult("r1", 4, outcome_to_bytes(Success(b"1")))))
+    assert isinstance(old.hear(), Result)
+    old.say(ResultAck(request_id="r1", lease_id=4))
+    stage.outbox.fish(ResultAcknowledged)
+    assert gateways[1].sessions.empty()
+    stage.tell(InvocationRefused(request_id="r2", lease_id=4, reason="no room"))
+    assert isinstance(old.hear(), Busy)
+    ready(stage, gateways[1])
 
 
 def test_a_lease_that_is_lost_is_nothing_to_stay_for(stage: LinkStage, gateways: list[FakeGateway]) -> None:
