@@ -198,6 +198,8 @@ class Dialer:
             from websockets.sync.client import connect
             from websockets.typing import Subprotocol
 
+            from .ask_first import AskFirst
+
             session = self._protocol()
             wanted = None if session.subprotocol is None else [Subprotocol(session.subprotocol)]
             with connect(
@@ -212,6 +214,7 @@ class Dialer:
                 max_size=SESSION_MAX_BYTES,  # refused by its header, before it fills the memory
                 ssl=self._tls.context() if url.startswith("wss:") else None,
                 logger=_quiet_logger(),
+                create_connection=AskFirst,
             ) as websocket:
                 # A gateway that no longer reads: without this, whoever sends would wait for TCP's quarter of an hour,
                 # and the heartbeat, which would notice, waits behind it.

@@ -38,7 +38,7 @@ PRELOAD = (
     "regrow.connect.worker_link",
     "regrow.actors.roles.executor.process_child",
     "regrow.supervision.supervisor",
-    "websockets.sync.client",
+    "regrow.actors.roles.ask_first",
     "tenacity.wait",
     "sqlite3",
     "ssl",

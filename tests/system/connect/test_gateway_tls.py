@@ -9,12 +9,19 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 import regrow
+from regrow.actors.clock import SystemClock
+from regrow.actors.roles.losses import Loss
+from regrow.actors.roles.tls import DialTls
+from regrow.actors.roles.wire import Dialer, Lost, Opened, WireEvent
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.errors import GatewayUnreachable
+from regrow.connect.gateway_options import GatewayOptions
+from regrow.connect.gateway_tls import ServerTls
 from regrow.connect.worker_options import WorkerOptions
 from tests.connect.certificates import Authority
 from tests.connect.fake_peer import TOKEN, on_a_loop
@@ -52,6 +59,30 @@ async def test_worker_and_client_show_their_certificates_and_sighup_renews_that_
     await asyncio.to_thread(work)
     process.send_signal(signal.SIGTERM)
     assert await ended(process) == 0
+
+
+@on_a_loop
+async def test_of_many_dials_none_hangs_in_the_tickets_that_follow_a_handshake(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    shown = authority.sign("gateway")
+    trust = DialTls(ca_file=authority.file)
+    enough = Loss(kind="closed", code="enough", text="the test is over")
+
+    def dial(url: str) -> list[Loss]:
+        events: SimpleQueue[WireEvent] = SimpleQueue()
+        dialer, losses = Dialer(events.put, SystemClock(), tls=trust), []
+        for _ in range(150):
+            dialer.dial(url)
+            while not isinstance(event := events.get(timeout=15), Lost):
+                if isinstance(event, Opened):
+                    event.wire.abort(enough)
+            losses.append(event.loss)
+        return losses
+
+    options = GatewayOptions(tls=ServerTls(cert=shown.cert, key=shown.key), handshake_timeout=2.0, close_timeout=0.2)
+    async with regrow.Gateway(token=TOKEN, options=options) as gateway:
+        dialed = await asyncio.gather(*(asyncio.to_thread(dial, gateway.url) for _ in range(3)))
+    assert {loss for losses in dialed for loss in losses} == {enough}
 
 
 @on_a_loop
