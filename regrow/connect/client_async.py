@@ -30,6 +30,7 @@ from regrow.protocol.session.messages import (
     Accepted,
     Await,
     Cancel,
+    Drain,
     ErrorMessage,
     Failure,
     Message,
@@ -287,6 +288,9 @@ class AsyncClient:
             case Settled(request_id=request_id):
                 if (pending := self._pending.get(request_id)) is not None:
                     pending.settle(message)
+                    self._leave_if_free()
+            case Drain():
+                self._leave_if_free()
             case Accepted(request_id=request_id):
                 if (pending := self._pending.get(request_id)) is not None:
                     pending.accept()
@@ -311,6 +315,13 @@ class AsyncClient:
         elif error.code != "draining":  # what is not taken by a gateway that goes is said again to the next
             failure = Failure("rejected", error.code, error.text)
             pending.fail(invocation_failed(pending.request_id, failure, 0))
+        self._leave_if_free()
+
+    def _leave_if_free(self) -> None:
+        """Leave a gateway that drains for another one, as soon as it has nothing for us that another has not."""
+        waited_for = (pending for pending in self._pending.values() if not pending.settled.done())
+        if self._link is not None and not any(pending.is_accepted for pending in waited_for):
+            self._link.leave_if_it_drains()
 
     def _link_ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

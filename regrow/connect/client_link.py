@@ -35,6 +35,7 @@ from regrow.protocol.session.messages import (
     SUBPROTOCOL,
     Closing,
     Connect,
+    Drain,
     ErrorMessage,
     Heartbeat,
     HeartbeatAck,
@@ -74,7 +75,14 @@ class ClientLink:
         self._options = options
         self._on_ready = on_ready
         self._on_message = on_message
-        delays = Backoff(initial=None, base=options.backoff_base, cap=options.backoff_cap, reset_after=_STABLE_SECONDS)
+        self._several = len(urls) > 1
+        delays = Backoff(
+            # The gateway that was lost knows our requests, and another one does not: it gets a second chance at once.
+            initial=0.0 if self._several else None,
+            base=options.backoff_base,
+            cap=options.backoff_cap,
+            reset_after=_STABLE_SECONDS,
+        )
         self._choice = GatewayChoice(urls, tokens, delays, random.Random())  # jitter is no secret
         self._clock = SystemClock()
         self._refusal: Loss | None = None  # what an ErrorMessage said, before the close that follows it
@@ -84,11 +92,18 @@ class ClientLink:
         self._unsent: deque[bytes] = deque()
         self._flush_scheduled = False
         self._beats = 0
+        self._drains = False  # the gateway of this connection
+        self._leaving: asyncio.Task[None] | None = None  # set while it is left for another one
 
     async def run(self) -> None:
         """Keep connected until cancelled, or refused for good: then `refused` says why."""
         while self.refused is None:
-            await self._come_back(await self._until_lost())
+            loss = await self._until_lost()
+            if self._leaving is None:
+                await self._come_back(loss)
+            else:
+                self._leaving = None
+                self._choice.drained(self._loop.time())
 
     @property
     def url(self) -> str:
@@ -108,6 +123,11 @@ class ClientLink:
             self._loop.call_soon(self._flush)
         return True
 
+    def leave_if_it_drains(self) -> None:
+        """Go to another gateway, if that in use drains and there is another one."""
+        if self._drains and self._several and self._leaving is None:
+            self._leaving = self._loop.create_task(self.goodbye(), name="regrow-client-leaves")
+
     async def goodbye(self) -> None:
         """Close the connection that there is, in order, within the close timeout."""
         ws = self._ws
@@ -117,7 +137,7 @@ class ClientLink:
             await ws.close(close_codes.NORMAL)
 
     async def _until_lost(self) -> Loss:
-        self._refusal = None
+        self._refusal, self._drains = None, False
         try:
             await self._connection()
         except _MISTAKES as error:
@@ -190,6 +210,9 @@ class ClientLink:
                 pass
             case ErrorMessage(scope="connection", code=code, text=text, fatal=fatal):
                 self._refusal = loss_of_refusal(code, f"{code}: {text}", fatal=fatal)
+            case Drain():
+                self._drains = True
+                self._on_message(message)
             case _:
                 self._on_message(message)
 

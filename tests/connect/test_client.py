@@ -35,9 +35,10 @@ from regrow.connect.errors import (
 )
 from regrow.connect.gateway_options import GatewayOptions
 from regrow.connect.store.sqlite import SqliteStore
+from regrow.protocol.codec import encode
 from regrow.protocol.errors import CodecError, FrameTooLarge
 from regrow.protocol.session import encode_message
-from regrow.protocol.session.messages import SUBPROTOCOL, Cancel, Hello, Invoke, Success
+from regrow.protocol.session.messages import SUBPROTOCOL, Cancel, Drain, Hello, Invoke, Success
 from tests.connect.fake_peer import TOKEN, FakeWorker, calling, keep, on_a_loop, served_on_another_loop
 
 OPTIONS = GatewayOptions(
@@ -51,7 +52,7 @@ def gateway(port: int = 0, path: Path | None = None) -> Gateway:
     return Gateway(port=port, token=TOKEN, store=None if path is None else SqliteStore(path), options=OPTIONS)
 
 
-def client(url: str, token: str = TOKEN, **options: object) -> AsyncClient:
+def client(url: str | list[str], token: str | list[str] = TOKEN, **options: object) -> AsyncClient:
     return AsyncClient(url, token=token, options=ClientOptions(close_timeout=0.2, **options))  # type: ignore[arg-type]
 
 
@@ -199,6 +200,39 @@ async def test_of_several_gateways_one_that_is_there_is_found_and_the_next_when_
                 async with FakeWorker(last.url, calling(f=lambda: 2)):
                     assert await c.invoke("f", timeout=10) == 2
                     assert c.url == last.url
+
+
+@on_a_loop
+async def test_a_gateway_that_drains_is_left_when_nothing_waits_there_any_more() -> None:
+    async with gateway() as next_one, gateway() as first, FakeWorker(next_one.url, calling(f=lambda: "there")):
+        async with FakeWorker(first.url, keep) as worker, client([first.url, next_one.url]) as c:
+            waiting = asyncio.ensure_future(c.invoke("f", timeout=10))
+            invoke = await worker.expect(Invoke)
+            async with client([first.url, next_one.url]) as idle:
+                await idle.status(timeout=10)
+                stopped = asyncio.ensure_future(first.stop(10.0))
+                await worker.expect(Drain)
+                assert await idle.invoke("f", timeout=10) == "there"
+                assert idle.url == next_one.url
+            assert c.url == first.url, "its request runs there"
+            await worker.finish(invoke, Success(encode("here")))
+            assert await waiting == "here"
+            assert await c.invoke("f", timeout=10) == "there"
+            assert await stopped
+
+
+@on_a_loop
+async def test_one_that_drains_and_is_the_only_one_is_waited_for() -> None:
+    async with gateway() as only:
+        async with FakeWorker(only.url, keep) as worker, client(only.url) as c:
+            waiting = asyncio.ensure_future(c.invoke("f", timeout=10))
+            invoke = await worker.expect(Invoke)
+            stopped = asyncio.ensure_future(only.stop(10.0))
+            await worker.expect(Drain)
+            assert (await c.status(timeout=10))["draining"] is True
+            await worker.finish(invoke, Success(encode("here")))
+            assert await waiting == "here"
+            assert await stopped
 
 
 @on_a_loop
