@@ -9,7 +9,7 @@ A request waits, runs, has ended (until the outbox has stored its outcome), and 
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, assert_never
 
@@ -28,7 +28,8 @@ from ..messages import (
     ResultStored,
     RunFinished,
 )
-from ..outcomes import outcome_from_bytes, outcome_to_bytes
+from ..outcomes import outcome_to_bytes
+from .deaths import DeathCounts
 from .events import (
     CancelSlot,
     Command,
@@ -43,12 +44,11 @@ from .events import (
     StartRun,
     TimeReached,
 )
-from .request import ExecutorSettings, ExecutorStatistics, Phase, Request, Rung
+from .request import ExecutorSettings, ExecutorStatistics, Phase, Request, Rung, deadline_of
 from .slots import SlotTable
 
 __all__ = ("ExecutorCore",)
 
-_REMEMBERED_DEATHS: Final = 1024  # requests whose deaths are remembered; the oldest is forgotten first
 _UNSTORED_PER_SLOT: Final = 16  # outcomes a slot that may wait for the outbox before nothing new is taken
 
 
@@ -73,7 +73,7 @@ class ExecutorCore:
         self._waiting: deque[str] = deque()
         self._running = 0
         self._ended = 0  # outcomes that the outbox has not stored yet
-        self._deaths: OrderedDict[str, int] = OrderedDict()
+        self._deaths = DeathCounts()
 
     # ── what others may read ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,8 +178,8 @@ class ExecutorCore:
             request = self._new_request(offer, FunctionTarget(name=offer.function, target=""), None)
             self._end(request, Failure("unknown_function", "UnknownFunction", text), commands)
             return
-        request = self._new_request(offer, function, _deadline(offer, function, now))
-        deaths = self._deaths.get(offer.request_id, 0)
+        request = self._new_request(offer, function, deadline_of(offer, function, now))
+        deaths = self._deaths.of(offer.request_id)
         if deaths >= self.settings.deaths_before_quarantine:
             self._end(request, self._quarantine(request, deaths), commands)
             return
@@ -204,7 +204,7 @@ class ExecutorCore:
         known.lease_id = offer.lease_id
         commands.append(InvocationTaken(request_id=known.request_id, lease_id=known.lease_id))
         if known.phase is Phase.ENDED:
-            commands.append(_finished(known))
+            commands.append(known.finished())
 
     def _refuse(self, offer: InvocationOffered, reason: str, commands: list[Command]) -> None:
         self._counts["refused"] += 1
@@ -234,8 +234,8 @@ class ExecutorCore:
         if slot is None or request is None or request.slot != event.slot or request.phase is not Phase.RUNNING:
             self._counts["stale"] += 1
             return
-        self._deaths.pop(request.request_id, None)
-        self._end(request, _as_told(request, event.outcome), commands)
+        self._deaths.forgive(request.request_id)
+        self._end(request, request.as_told(event.outcome), commands)
 
     def _slot_down(self, event: SlotDown, commands: list[Command]) -> None:
         request_id = self.slots.down(event.slot, event.incarnation)
@@ -249,7 +249,7 @@ class ExecutorCore:
                 text = f"{text}; its process did not heed the interrupt and was killed"
             self._end(request, Failure(kind, kind.capitalize(), text), commands)
             return
-        deaths = self._remember_death(request.request_id)
+        deaths = self._deaths.add(request.request_id)
         if deaths >= self.settings.deaths_before_quarantine:
             self._end(request, self._quarantine(request, deaths), commands)
         elif request.reruns < request.function.retries:
@@ -262,13 +262,6 @@ class ExecutorCore:
             text = f"the process that ran {request.function.name!r} died: {event.reason}"
             failure = Failure("executor_died", "ExecutorDied", text, event.detail, retryable=True)
             self._end(request, failure, commands)
-
-    def _remember_death(self, request_id: str) -> int:
-        deaths = self._deaths.pop(request_id, 0) + 1
-        self._deaths[request_id] = deaths
-        while len(self._deaths) > _REMEMBERED_DEATHS:
-            self._deaths.popitem(last=False)
-        return deaths
 
     def _quarantine(self, request: Request, deaths: int) -> Failure:
         self._counts["quarantined"] += 1
@@ -287,7 +280,7 @@ class ExecutorCore:
             self._forget(request)
             return
         request.outcome = outcome if isinstance(outcome, bytes) else outcome_to_bytes(outcome)
-        commands.append(_finished(request))
+        commands.append(request.finished())
 
     def _stored(self, event: ResultStored) -> None:
         request = self._requests.get(event.request_id)
@@ -301,7 +294,7 @@ class ExecutorCore:
 
     def redeliver(self) -> list[InvocationFinished]:
         """Everything that the outbox should have by now, once more."""
-        return [_finished(r) for r in self._requests.values() if r.phase is Phase.ENDED and not r.lost]
+        return [r.finished() for r in self._requests.values() if r.phase is Phase.ENDED and not r.lost]
 
     def _adopt(self, event: Adopt, commands: list[Command]) -> None:
         self._epoch = event.epoch
@@ -369,25 +362,3 @@ class ExecutorCore:
                 commands.append(KillSlot(slot=request.slot, incarnation=incarnation, reason=text))
             case Rung.KILLED:
                 raise AssertionError("a killed run has no next rung")
-
-
-def _as_told(request: Request, outcome: bytes) -> bytes:
-    """A run that gave in on the ladder ended for the reason it was given; one that succeeded, succeeded."""
-    if request.ending is None:
-        return outcome
-    ended = outcome_from_bytes(outcome)
-    if not isinstance(ended, Failure) or ended.kind != "cancelled":
-        return outcome
-    kind, text = request.ending
-    return outcome_to_bytes(Failure(kind, kind.capitalize(), text, ended.traceback))
-
-
-def _finished(request: Request) -> InvocationFinished:
-    return InvocationFinished(request_id=request.request_id, lease_id=request.lease_id, outcome=request.outcome)
-
-
-def _deadline(offer: InvocationOffered, function: FunctionTarget, now: float) -> float | None:
-    limits = [function.deadline] if function.deadline is not None else []
-    if offer.deadline_ms is not None:
-        limits.append(offer.deadline_ms / 1000)
-    return now + min(limits) if limits else None

@@ -1,6 +1,6 @@
 """What an executor is told, counts, and knows of one request.
 
-What lives here: values. What must not: rules (core.py).
+What lives here: values, and what follows from them alone. What must not: rules (core.py).
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ....protocol.session.messages import FailureKind
-from ..messages import FunctionTarget, RunFunction
+from ....protocol.session.messages import Failure, FailureKind
+from ..messages import FunctionTarget, InvocationFinished, InvocationOffered, RunFunction
+from ..outcomes import outcome_from_bytes, outcome_to_bytes
 
-__all__ = ("ExecutorSettings", "ExecutorStatistics", "Phase", "Request", "Rung")
+__all__ = ("ExecutorSettings", "ExecutorStatistics", "Phase", "Request", "Rung", "deadline_of")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +89,25 @@ class Request:
             deadline=seconds_left,
             headers=self.headers,
         )
+
+    def as_told(self, outcome: bytes) -> bytes:
+        """A run that gave in on the ladder ended for the reason it was given; one that succeeded, succeeded."""
+        if self.ending is None:
+            return outcome
+        ended = outcome_from_bytes(outcome)
+        if not isinstance(ended, Failure) or ended.kind != "cancelled":
+            return outcome
+        kind, text = self.ending
+        return outcome_to_bytes(Failure(kind, kind.capitalize(), text, ended.traceback))
+
+    def finished(self) -> InvocationFinished:
+        """Give what the outbox is told."""
+        return InvocationFinished(request_id=self.request_id, lease_id=self.lease_id, outcome=self.outcome)
+
+
+def deadline_of(offer: InvocationOffered, function: FunctionTarget, now: float) -> float | None:
+    """Give the monotonic second at which it is too late; None: never."""
+    limits = [function.deadline] if function.deadline is not None else []
+    if offer.deadline_ms is not None:
+        limits.append(offer.deadline_ms / 1000)
+    return now + min(limits) if limits else None
