@@ -140,8 +140,13 @@ class Wire:
         """End it now, without a closing handshake; a blocked `send` fails. Idempotent."""
         if self.loss is None:
             self.loss = loss
+        sock: object = self._websocket.socket
         with suppress(OSError):  # it was gone already
-            self._websocket.socket.shutdown(socket.SHUT_RDWR)
+            if isinstance(sock, socket.socket):
+                # Not as an SSLSocket does it, which first forgets its TLS: a sender could come between, in plain text.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            else:  # TLS inside of the TLS of a proxy
+                self._websocket.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close with a handshake that takes at most CLOSE_SECONDS. Blocks that long."""

@@ -61,6 +61,6 @@ def check_proxy(proxy: str | Literal[True] | None) -> None:
 def _names_a_host(url: object, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
-        return parts is not None and parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        return parts is not None and parts.scheme in schemes and bool(parts.hostname) and (parts.port or 0) >= 0
     except ValueError:  # a port that is none, a broken IPv6 address
         return False

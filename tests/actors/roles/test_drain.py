@@ -57,6 +57,7 @@ def ready(stage: LinkStage, gateway: FakeGateway) -> FakeSession:
     session.admit(heartbeat_interval_ms=3_600_000)
     assert stage.phase("ready").url == gateway.url
     stage.outbox.fish(SessionReady)
+    stage.advance(0.0)  # the others have heard of it, too
     return session
 
 
