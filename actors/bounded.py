@@ -10,7 +10,9 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import count
 from typing import Any, Final, Protocol
 
+from ..protocol.limits import WINDOW_MESSAGES
 from .clock import monotonic
+from .current import here
 from .errors import ActorDeadError, MailboxFull
 from .mailbox import Envelope, Mailbox, Owner
 from .mailbox_options import MailboxOptions, Overflow
@@ -259,7 +261,10 @@ class BoundedMailbox(Mailbox):
             case Overflow.BLOCK:
                 if isinstance(item, Envelope) and item.hurried:
                     raise MailboxFull(self.owner, maxsize)
-                self._wait_for_room(maxsize)
+                if here().may_wait:
+                    self._wait_for_room(maxsize)
+                elif len(self._waiting) >= maxsize + WINDOW_MESSAGES:
+                    raise MailboxFull(self.owner, maxsize + WINDOW_MESSAGES)
                 return []
 
     def _wait_for_room(self, maxsize: int) -> None:

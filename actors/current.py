@@ -19,7 +19,7 @@ __all__ = ("FENCES", "Fences", "Here", "calling_life", "current_life", "enter_li
 class Here:
     """What is known of one thread."""
 
-    __slots__ = ("depth", "interrupt", "life", "pool", "worker")
+    __slots__ = ("depth", "interrupt", "interruptible", "life", "may_wait", "pool", "worker")
 
     def __init__(self) -> None:
         self.life: Life | None = None  # whose turn runs on it
@@ -27,6 +27,8 @@ class Here:
         self.interrupt: BaseException | None = None  # raised by a turn that was run for who waits on this thread
         self.pool: PoolDispatcher | None = None  # whose it is: it has others to do its work while it waits
         self.worker: Worker | None = None  # which of its threads it is
+        self.may_wait = True  # False: a full mailbox must not keep it waiting, others depend on it
+        self.interruptible = False  # another thread may raise something in it, between any two steps
 
 
 class _Threads(threading.local):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ...protocol.errors import RemoteProtocolError
 from ...protocol.host.messages import Ask, LinkMessage, Reply, Tell, Tells
 from ..clock import monotonic
-from ..current import enter_life
+from ..current import enter_life, here
 from .beside import BESIDE_BYTES, FLAGS, descriptors_in
 from .carried import close_descriptors
 
@@ -81,6 +81,7 @@ class LinkReader:
         self._over: tuple[Exception | None] | None = None  # set when nothing more will be read
         self._poll: select.poll | None = None
         self._bell: int | None = None
+        self._here = False  # it is a thread that waits for what comes that has the turn
         self._tries = self._in_vain = 0
         self._luck = LUCK_MAX  # how well it went of late to look again and again
 
@@ -105,10 +106,11 @@ class LinkReader:
     def read_here(self, waiter: Waiter) -> None:
         """Read on this thread until the waiter is done, or nothing has come for a moment, or somebody else reads.
 
-        Runs in: any thread but the loop's; it blocks for up to two milliseconds. Not in the main thread, where it does
-        nothing: a signal's handler may raise there between any two steps, and what was taken would be lost.
+        Runs in: any thread but the loop's; it blocks for up to two milliseconds. It does nothing in a thread in which
+        something may be raised between any two steps, and what was taken would be lost: the main thread, by a signal's
+        handler, and one that runs a function that can be interrupted.
         """
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is threading.main_thread() or here().interruptible:
             return
         self._tries += 1
         if self._in_vain > IN_VAIN_MAX and self._tries % TRIED_AGAIN:
@@ -117,14 +119,18 @@ class LinkReader:
             return
         try:
             # Whoever has left something to the loop a moment ago: nothing is read before that is heard.
+            self._here = True
             if not self._left and not self._is_over and self._shell.hear(loop=False):
                 self._read_in_silence(waiter)
         finally:
+            self._here = False
             self.turn.release()
         if self._left or self._is_over:
             self._shell.leave_to_loop()  # which may have come while we had the turn
 
     def _read_in_silence(self, waiter: Waiter) -> None:
+        mine = here()
+        mine.may_wait, could_wait = False, mine.may_wait  # it may be the one who would have to make room
         life = enter_life(None)  # it is not its code that sends what has come
         try:
             self._read_until_done(waiter)
@@ -132,7 +138,13 @@ class LinkReader:
             self._over = (error,)
         finally:
             enter_life(life)
+            mine.may_wait = could_wait
             self._shell.hear(loop=True)
+
+    def let_go(self) -> None:
+        """Wait until no other thread reads. Runs in: the loop's thread, once nobody can begin to."""
+        if self._here and self.turn.acquire(timeout=DRAIN_SECONDS):
+            self.turn.release()
 
     def forget(self) -> None:
         """Let go of what is left to the loop: nobody takes it any more. Runs in: the loop's thread."""

@@ -237,12 +237,15 @@ class LinkSocket:
         self._ended = True
         self._reader.forget()
         with self._lock:
-            if self._open:
-                self._open = False
-                self._forget_all()
-                self._close_descriptors()
-                self._loop.forget(self._sock.fileno())
-                self._sock.close()
+            if not self._open:
+                return
+            self._open = False
+            self._forget_all()
+            self._loop.forget(self._sock.fileno())
+        self._reader.let_go()  # before the number of the socket is somebody else's
+        with self._lock:
+            self._close_descriptors()
+            self._sock.close()
 
     def disown(self) -> None:
         """Let go of it in a fork: the socket is our parent's, and what it was about to write is not ours to say.

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from ..current import here
+
 __all__ = ("READ", "WRITE", "Interest", "IoLoop")
 
 READ: Final = selectors.EVENT_READ
@@ -139,6 +141,7 @@ class IoLoop:
         self._selector.register(self._wake_read, READ, None)
 
     def _run(self) -> None:
+        here().may_wait = False
         while True:
             try:
                 ready = self._selector.select()

@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import Final, NoReturn
 
 from ....protocol.session.messages import Failure
+from ...current import here
 from ..calling import FunctionTable, UserFunction, decode_arguments, outcome_of_error, outcome_of_value
 from ..invocation import Interrupted, Invocation, ProgressReport, running
 from ..logger import Logger, LogSink
@@ -89,6 +90,7 @@ class Runner:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        here().interruptible = True
         while (run := self._take()) is not None:
             try:
                 outcome = self._run(run)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from regrow.actors.current import here
 from regrow.actors.dispatchers.bell import Bell
 from regrow.actors.hosting import link_reader
 from regrow.actors.hosting.link_reader import LinkReader
@@ -288,3 +289,64 @@ def test_nothing_is_read_before_what_was_left_to_the_loop_is_heard(ends: Ends, m
     assert ends.heard.empty()
     hold.set()
     assert [ends.next(), ends.next()] == [(b"1", LOOP), (b"2", LOOP)]
+
+
+@linux
+def test_the_socket_stays_open_while_somebody_reads_it(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else he would read on under a number that may be somebody else's by then."""
+    inside, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    numbers: list[int] = []
+
+    def take(_message: LinkMessage) -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+        numbers.append(ends.link._sock.fileno())
+
+    monkeypatch.setattr(ends.link, "heard", take)
+    monkeypatch.setattr(link_reader, "DRAIN_SECONDS", WAIT)
+    reading = ends.here()
+    until_it_reads(ends)
+    ends.say(tell(b"1"))
+    assert inside.wait(WAIT)
+
+    def close() -> None:
+        ends.link.close()
+        closed.set()
+
+    ends.loop.call(close)
+    while ends.link._open:
+        pass  # the loop is about to: it only waits for the reader now
+    go_on.set()
+    assert closed.wait(WAIT)
+    reading.join(WAIT)
+    assert numbers != [-1]
+    assert ends.link._sock.fileno() == -1
+
+
+def test_a_thread_that_runs_what_may_be_interrupted_reads_nothing(ends: Ends) -> None:
+    def read() -> None:
+        here().interruptible = True
+        ends.link.read_here(Until(lambda: False))
+
+    ends.run(read).join(WAIT)
+    ends.say(tell(b"1"))
+    assert ends.next() == (b"1", LOOP)
+
+
+@linux
+def test_who_reads_may_not_be_kept_waiting_meanwhile(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(ends.link, "heard", lambda _message: (seen.append(here().may_wait), ends._take(_message)))
+    after: list[bool] = []
+
+    def read() -> None:
+        ends.link.read_here(Until(lambda: ends.count > 0))
+        after.append(here().may_wait)
+
+    reading = ends.run(read)
+    until_it_reads(ends)
+    ends.say(tell(b"1"))
+    reading.join(WAIT)
+    ends.say(tell(b"2"))
+    assert [ends.next().thread, ends.next().thread] == ["here", LOOP]
+    assert (seen, after) == ([False, False], [True])

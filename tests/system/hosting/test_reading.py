@@ -10,7 +10,12 @@ from hosted_actors import Order
 from hosting_bench import WAIT, Bench, settle
 
 from regrow.actors import Actor
+from regrow.actors.events import DeadLetter
 from regrow.actors.hosting import HostedRef
+from regrow.actors.mailbox_options import MailboxOptions, Overflow
+from regrow.actors.options import SpawnOptions
+from regrow.protocol.codec import encode
+from regrow.protocol.limits import WINDOW_MESSAGES
 
 pytestmark = pytest.mark.system
 
@@ -100,3 +105,37 @@ def test_actors_of_a_pool_that_ask_read_as_well(bench: Bench) -> None:
     futures = [asker.ask((ref, Order("echo", number)), block=False) for number, asker in enumerate(askers)]
     assert [future.get(timeout=WAIT) for future in futures] == list(range(ASKERS))
     settle(lambda: ref.load() == 0)
+
+
+class Stuck(Actor):
+    """Is in a message until it is let go."""
+
+    def __init__(self, entered: threading.Event, gate: threading.Event, seen: list[object]) -> None:
+        super().__init__()
+        self.entered = entered
+        self.gate = gate
+        self.seen = seen
+
+    def on_receive(self, message: object) -> None:
+        self.entered.set()
+        self.gate.wait(WAIT)
+        self.seen.append(message)
+
+
+def test_a_full_mailbox_that_lets_its_senders_wait_does_not_keep_the_other_processes_waiting(bench: Bench) -> None:
+    """Who reads for all of them may not be kept waiting by one; what is told from there gets in beyond the bound."""
+    entered, gate = threading.Event(), threading.Event()
+    seen: list[object] = []
+    full = MailboxOptions(maxsize=1, overflow=Overflow.BLOCK, block_timeout=WAIT)
+    stuck = bench.system.spawn(Stuck, entered, gate, seen, options=SpawnOptions(mailbox=full))
+    teller, other = bench.start(), bench.start()
+    dead = bench.system.bus.collect(DeadLetter)
+    told = 1 + 1 + WINDOW_MESSAGES  # the one in hand, the one that there is room for, and those beyond the bound
+    for number in range(told + 2):
+        teller.ask(Order("tell", (stuck, number)), timeout=WAIT)
+        assert entered.wait(WAIT)
+    assert other.ask(Order("echo", "here"), timeout=WAIT) == "here"
+    assert [dead.get(timeout=WAIT).message for _ in range(2)] == [encode(told), encode(told + 1)]
+    gate.set()
+    settle(lambda: len(seen) == told)
+    assert seen == list(range(told))
