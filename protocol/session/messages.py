@@ -10,7 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from .dead_letters import ChangeDead, DeadLetter, DeadLetters, ListDead
+from .outcomes import Failure, FailureKind, Outcome, Success
+
 __all__ = (
+    "ADMIN_KINDS",
     "CLIENT_KINDS",
     "SUBPROTOCOL",
     "Accepted",
@@ -18,8 +22,11 @@ __all__ = (
     "Await",
     "Busy",
     "Cancel",
+    "ChangeDead",
     "Closing",
     "Connect",
+    "DeadLetter",
+    "DeadLetters",
     "Drain",
     "ErrorMessage",
     "ExtendLease",
@@ -31,6 +38,7 @@ __all__ = (
     "InFlight",
     "Invoke",
     "Lease",
+    "ListDead",
     "Message",
     "Outcome",
     "Pause",
@@ -47,43 +55,6 @@ __all__ = (
 )
 
 SUBPROTOCOL: Final = "regrow.v1"
-
-FailureKind: TypeAlias = Literal[
-    "error",  # the function raised
-    "unknown_function",  # no such function on this worker, or on any
-    "not_importable",  # the function's module could not be imported in the executor
-    "bad_arguments",  # the arguments do not fit the signature, or cannot be decoded
-    "bad_result",  # the result cannot be encoded
-    "executor_died",  # the process that ran it died
-    "deadline",  # it did not finish in time
-    "cancelled",  # somebody asked for it
-    "expired",  # no worker took it before its deadline
-    "lease_lost",  # its worker went silent and every redelivery did too
-    "quarantined",  # it killed its executor too often
-    "rejected",  # the gateway refused it (too large, over quota, shutting down)
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Success:
-    """A function returned; `value` is the encoded result."""
-
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A function did not return; errors travel as data: a type name, a text, a traceback."""
-
-    kind: FailureKind
-    type: str
-    text: str
-    traceback: str = ""
-    retryable: bool = False
-
-
-Outcome: TypeAlias = Success | Failure
-
 
 # ── handshake ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -377,6 +348,11 @@ Message: TypeAlias = (
     | Settled
     | StatusRequest
     | Status
+    | ListDead
+    | ChangeDead
+    | DeadLetters
 )
 
-CLIENT_KINDS: Final = (Submit, Accepted, Await, Settled, StatusRequest, Status)
+CLIENT_KINDS: Final = (Submit, Accepted, Await, Settled, StatusRequest, Status, ListDead, ChangeDead, DeadLetters)
+ADMIN_KINDS: Final = (ListDead, ChangeDead)
+"""What a client says that only an administrator may."""

@@ -19,8 +19,10 @@ from .messages import (
     Await,
     Busy,
     Cancel,
+    ChangeDead,
     Closing,
     Connect,
+    DeadLetters,
     Drain,
     ErrorMessage,
     ExtendLease,
@@ -29,6 +31,7 @@ from .messages import (
     Hello,
     Invoke,
     Lease,
+    ListDead,
     Message,
     Pause,
     Progress,
@@ -82,9 +85,17 @@ MOVES: Final[dict[type[Message], Phase]] = {
 _NOTHING: Final[Kinds] = frozenset()
 _EITHER_WAY: Final[Kinds] = frozenset({Closing, ErrorMessage})
 _WORKER_KEEPS: Final[Kinds] = _EITHER_WAY | {Heartbeat, Ack, Busy, Progress, Result, ExtendLease, Pause}
-_CLIENT_KEEPS: Final[Kinds] = _EITHER_WAY | {Heartbeat, Await, Cancel, StatusRequest}
+_CLIENT_KEEPS: Final[Kinds] = _EITHER_WAY | {Heartbeat, Await, Cancel, StatusRequest, ListDead, ChangeDead}
 _TO_WORKER_KEEPS: Final[Kinds] = _EITHER_WAY | {HeartbeatAck, ResultAck, Lease, Cancel, Drain}
-_TO_CLIENT_KEEPS: Final[Kinds] = _EITHER_WAY | {HeartbeatAck, Accepted, Progress, Settled, Status, Drain}
+_TO_CLIENT_KEEPS: Final[Kinds] = _EITHER_WAY | {
+    HeartbeatAck,
+    Accepted,
+    Progress,
+    Settled,
+    Status,
+    Drain,
+    DeadLetters,
+}
 
 
 def _from_peer(connecting: Kinds, active: Kinds, draining: Kinds) -> dict[Phase, Kinds]:
@@ -117,7 +128,7 @@ SENDS: Final[dict[Link, dict[Phase, Kinds]]] = {
         _TO_WORKER_KEEPS | {Invoke}, _TO_WORKER_KEEPS, frozenset({ResultAck, ErrorMessage})
     ),
     (Role.GATEWAY, Role.CLIENT): _from_gateway(
-        _TO_CLIENT_KEEPS, _TO_CLIENT_KEEPS, frozenset({Accepted, Settled, ErrorMessage})
+        _TO_CLIENT_KEEPS, _TO_CLIENT_KEEPS, frozenset({Accepted, Settled, DeadLetters, ErrorMessage})
     ),
 }
 """What may be sent, by who sends to whom and the sender's phase."""

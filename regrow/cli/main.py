@@ -34,6 +34,7 @@ VERBS: Final[Mapping[str, str]] = {
     "worker": "Run a worker that serves functions of a module.",
     "gateway": "Run a gateway that workers and clients connect to.",
     "invoke": "Invoke a function through a gateway.",
+    "dlq": "Show the dead letters of a gateway, have them run again, or forget them.",
     "token": "Make and show the signed tokens that a gateway asks for.",
     "version": "Show the versions of regrow and of what it runs on.",
 }

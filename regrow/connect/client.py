@@ -10,6 +10,7 @@ from typing import Final, Self, TypeVar
 
 from regrow.connect.addresses import Tokens, Urls
 from regrow.connect.client_async import AsyncClient
+from regrow.connect.client_dead import Dead
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.client_requests import Requests
 from regrow.connect.errors import ClientClosed
@@ -55,6 +56,11 @@ class Client:
     def submit(self, function: str, /, *args: object, timeout: float | None = None, **kwargs: object) -> str:
         """Hand a request over and give its id. Errors: as `AsyncClient.submit`."""
         return self._wait(self._client.submit(function, *args, timeout=timeout, **kwargs))
+
+    @property
+    def dead(self) -> Dead:
+        """The dead letters of the gateway, for administrators."""
+        return Dead(self)
 
     def having(self, options: RequestOptions) -> Requests:
         """Give what invokes and submits with these options, over the same connection."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from regrow.connect.addresses import Tokens, Urls, tokens_of, urls_of
+from regrow.connect.client_dead import AsyncDead
 from regrow.connect.client_link import ClientLink
 from regrow.connect.client_options import ClientOptions
 from regrow.connect.client_requests import AsyncRequests, value_of
@@ -18,6 +19,7 @@ from regrow.connect.errors import (
     ClientClosed,
     DeadlineExceeded,
     GatewayUnreachable,
+    Refused,
     UnknownRequest,
     WaitTimeout,
     invocation_failed,
@@ -31,8 +33,11 @@ from regrow.protocol.session.messages import (
     Await,
     Cancel,
     Drain,
+    ChangeDead,
+    DeadLetters,
     ErrorMessage,
     Failure,
+    ListDead,
     Message,
     Settled,
     Status,
@@ -62,6 +67,7 @@ class AsyncClient:
         self._options = ClientOptions() if options is None else options
         self._pending: dict[str, Pending] = {}
         self._status: list[asyncio.Future[dict[str, object]]] = []
+        self._queries: dict[str, tuple[ListDead | ChangeDead, asyncio.Future[DeadLetters]]] = {}
         self._to_await: list[str] = []
         self._link: ClientLink | None = None
         self._task: asyncio.Task[None] | None = None
@@ -118,6 +124,11 @@ class AsyncClient:
         settled = await self._watch(request_id, f"cancel {request_id}", timeout, cancel=True)
         return isinstance(settled.outcome, Failure) and settled.outcome.kind == "cancelled"
 
+    @property
+    def dead(self) -> AsyncDead:
+        """The dead letters of the gateway, for administrators."""
+        return AsyncDead(self)
+
     async def status(self, timeout: float | None = None) -> dict[str, object]:
         """Ask how the gateway is. Errors: GatewayUnreachable, WaitTimeout, Refused."""
         link, seconds = self._begin(), self._seconds(timeout)
@@ -132,6 +143,20 @@ class AsyncClient:
         finally:
             if answer in self._status:
                 self._status.remove(answer)
+
+    async def _query(self, question: ListDead | ChangeDead, timeout: float | None) -> DeadLetters:
+        """Ask the gateway something, on each connection until there is an answer."""
+        link, seconds = self._begin(), self._seconds(timeout)
+        answer: asyncio.Future[DeadLetters] = asyncio.get_running_loop().create_future()
+        self._queries[question.query_id] = question, answer
+        try:
+            link.say(question)
+            await asyncio.wait([answer], timeout=seconds)
+            if not answer.done():
+                raise self._unanswered("dead letters", seconds)
+            return answer.result()
+        finally:
+            self._queries.pop(question.query_id, None)
 
     async def close(self) -> None:
         """Close the connection and fail what is still waited for with ClientClosed. Within the close timeout."""
@@ -282,6 +307,8 @@ class AsyncClient:
                 pending.fail(error)
         if self._status:
             link.say(StatusRequest())
+        for question, _ in self._queries.values():
+            link.say(question)
 
     def _received(self, message: Message) -> None:
         match message:
@@ -299,6 +326,10 @@ class AsyncClient:
                 for answer in waiting:
                     if not answer.done():
                         answer.set_result(values)
+            case DeadLetters(query_id=query_id) if query_id in self._queries:
+                self._queries.pop(query_id)[1].set_result(message)
+            case ErrorMessage(request_id=query_id) if query_id in self._queries:
+                self._queries.pop(query_id)[1].set_exception(Refused(message.code, message.text))
             case ErrorMessage(request_id=request_id) if (pending := self._pending.get(request_id)) is not None:
                 self._complained(message, pending)
             case _:
@@ -340,6 +371,9 @@ class AsyncClient:
         for answer in waiting:
             if not answer.done():
                 answer.set_exception(error)
+        for _, asked in self._queries.values():
+            if not asked.done():
+                asked.set_exception(error)
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

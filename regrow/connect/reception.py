@@ -17,11 +17,12 @@ from regrow.connect.auth import Doorkeeper
 from regrow.connect.broker import PeerJoined, PeerSaid
 from regrow.connect.door import TurnedAway, close_code_of, hear_connect, name_of, objection_to
 from regrow.connect.peer import Peer
+from regrow.connect.signed_tokens import Scope
 from regrow.connect.turn import Turn
 from regrow.protocol.errors import RemoteProtocolError
 from regrow.protocol.session import close_codes
 from regrow.protocol.session.features import GATEWAY_FEATURES
-from regrow.protocol.session.messages import ErrorMessage, Hello, Status, StatusRequest
+from regrow.protocol.session.messages import ADMIN_KINDS, ErrorMessage, Hello, Status, StatusRequest
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -107,7 +108,11 @@ class Reception:
             self._metrics.received_bytes.add(len(data))
         if message is None or not peer.joined:
             return
-        if isinstance(message, ErrorMessage):
+        if isinstance(message, ADMIN_KINDS) and (peer.right is None or not peer.right.covers(Scope.ADMIN)):
+            text = "the token is not for administrators"
+            error = ErrorMessage(scope="request", code="out_of_scope", text=text, request_id=message.query_id)
+            self._turn.say(peer.connection, error)
+        elif isinstance(message, ErrorMessage):
             logger.warning("< {} reports {}: {}", peer, message.code, message.text[:500])
         elif isinstance(message, StatusRequest):
             self._turn.say(peer.connection, Status(values=self._status()))

@@ -18,6 +18,7 @@ from regrow.protocol.session.messages import (
     CLIENT_KINDS,
     Ack,
     Connect,
+    DeadLetter,
     ErrorMessage,
     Failure,
     Heartbeat,
@@ -40,7 +41,7 @@ st.register_type_strategy(
 )
 
 
-def messages(kind: type[Message | Terms]) -> st.SearchStrategy[Message]:
+def messages(kind: type[Message | Terms | DeadLetter]) -> st.SearchStrategy[Message]:
     strategies: dict[str, st.SearchStrategy[object]] = {}
     for name, hint in get_type_hints(kind).items():
         if hint is int:
@@ -51,6 +52,8 @@ def messages(kind: type[Message | Terms]) -> st.SearchStrategy[Message]:
             strategies[name] = st.dictionaries(st.text(), wire_integers | st.text() | st.lists(st.booleans()))
         elif hint == tuple[InFlight, ...]:
             strategies[name] = st.lists(st.builds(InFlight, request_id=st.text(), lease_id=wire_integers)).map(tuple)
+        elif hint == tuple[DeadLetter, ...]:
+            strategies[name] = st.lists(messages(DeadLetter), max_size=3).map(tuple)
         elif hint == Terms | None:
             strategies[name] = st.none() | messages(Terms)
         elif type(None) in get_args(hint):

@@ -18,8 +18,10 @@ from regrow.protocol.session.messages import (
     Await,
     Busy,
     Cancel,
+    ChangeDead,
     Closing,
     Connect,
+    DeadLetters,
     Drain,
     ErrorMessage,
     ExtendLease,
@@ -28,6 +30,7 @@ from regrow.protocol.session.messages import (
     Hello,
     Invoke,
     Lease,
+    ListDead,
     Message,
     Pause,
     Progress,
@@ -77,6 +80,9 @@ SAMPLES: dict[type[Message], Message] = {
         Settled(request_id="r", outcome=Success(b"")),
         StatusRequest(),
         Status(values={}),
+        ListDead(query_id="q"),
+        ChangeDead(query_id="q", what="retry", request_ids=("r",)),
+        DeadLetters(query_id="q"),
     )
 }
 assert set(SAMPLES) == set(MESSAGE_TYPES)

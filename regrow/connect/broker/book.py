@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.events import Command, Send
+from regrow.connect.broker.kept import KeptRequests
 from regrow.connect.broker.labels import label_text
 from regrow.connect.broker.lanes import KeyLanes
 from regrow.connect.broker.requests import Request, RequestState, Step
@@ -26,6 +27,7 @@ class RequestBook:
     def __init__(self, settings: BrokerSettings, agenda: Agenda[Due], out: list[Command]) -> None:
         self.waiting = WaitingRequests()
         self.lanes = KeyLanes()
+        self.kept = KeptRequests(settings, agenda)
         self.fresh: set[Queue] = set()  # that a request was put into in this turn
         self.endings: dict[Ending, int] = dict.fromkeys(Ending, 0)  # since the start of this gateway
         self.attempts = 0  # leases granted, less those given back, of what was settled since then
@@ -36,9 +38,6 @@ class RequestBook:
         self._out = out
         self._requests: dict[str, Request] = {}
         self._watched: dict[str, set[str]] = {}  # connection -> open requests that it waits for
-        self._results: dict[str, int] = {}  # request_id -> bytes, oldest first; those that are kept as long as any
-        self._kept: dict[str, int] = {}  # the same of those whose terms say how long they are kept
-        self._result_bytes = 0
         self._sequence = 0
 
     def get(self, request_id: str) -> Request | None:
@@ -59,11 +58,6 @@ class RequestBook:
     def open_requests(self) -> tuple[Request, ...]:
         """Give every request that is not settled."""
         return tuple(request for request in self._requests.values() if request.state is not RequestState.SETTLED)
-
-    @property
-    def results(self) -> int:
-        """How many results are kept."""
-        return len(self._results) + len(self._kept)
 
     def submit(self, submit: Submit, now: float) -> Request:
         """Take a new request on and queue it."""
@@ -208,24 +202,13 @@ class RequestBook:
         self._out.append(Send(connection, settled, after_commit=True))
 
     def forget_old(self, now: float) -> None:
-        """Forget the results that were kept long enough, or that there is no room for."""
-        settings = self._settings
-        while self.results > settings.max_results or self._result_bytes > settings.max_result_bytes:
-            fronts = [next(iter(kept)) for kept in (self._results, self._kept) if kept]
-            self.forget(min(fronts, key=lambda request_id: self._requests[request_id].settled))
-        while self._results:
-            request_id = next(iter(self._results))
-            due = self._requests[request_id].settled + settings.result_retention
-            if due > now:
-                self._agenda.at((Timer.FORGET, "", ""), due)
-                return
+        """Forget what was kept long enough, or what there is no room for."""
+        for request_id in self.kept.overdue(now):
             self.forget(request_id)
 
     def forget(self, request_id: str) -> None:
-        """Forget one result."""
-        kept = self._kept if request_id in self._kept else self._results
-        self._result_bytes -= kept.pop(request_id)
-        self._agenda.cancel((Timer.FORGET, request_id, ""))
+        """Forget a settled request."""
+        self.kept.remove(request_id)
         del self._requests[request_id]
         self._out.append(ForgetRequest(request_id=request_id))
 
@@ -243,23 +226,13 @@ class RequestBook:
         self._agenda.cancel((Timer.DEADLINE, request.request_id, ""))
         self.open -= 1
         self.open_bytes -= len(request.arguments)
-        request.arguments = b""
         outcome = request.outcome
         size = 0 if outcome is None else _bytes_of(outcome)
-        settings = self._settings
-        ttl_ms = request.terms.result_ttl_ms
-        self._result_bytes += size
-        if ttl_ms is None:
-            self._results[request.request_id] = size
+        if request.ending is Ending.DEAD:
+            size += len(request.arguments)  # somebody may want to have it run again
         else:
-            self._kept[request.request_id] = size
-            ttl = min(ttl_ms / 1000.0, settings.max_result_retention)
-            self._agenda.at((Timer.FORGET, request.request_id, ""), request.settled + ttl)
-        forget = (Timer.FORGET, "", "")
-        if self.results > settings.max_results or self._result_bytes > settings.max_result_bytes:
-            self._agenda.at(forget, request.settled)
-        elif self._results and forget not in self._agenda:
-            self._agenda.at(forget, request.settled + settings.result_retention)
+            request.arguments = b""
+        self.kept.add(request, size)
 
 
 def _bytes_of(outcome: Outcome) -> int:

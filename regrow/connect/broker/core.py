@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, assert_never
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.book import RequestBook
 from regrow.connect.broker.client_words import ClientWords
+from regrow.connect.broker.dead_words import DeadWords
 from regrow.connect.broker.events import (
     Command,
     Disconnect,
@@ -49,12 +50,14 @@ from regrow.connect.store.changes import StoredRequest
 from regrow.protocol.session import close_codes
 from regrow.protocol.session.features import GATEWAY_FEATURES, granted
 from regrow.protocol.session.messages import (
+    ChangeDead,
     Closing,
     Connect,
     Drain,
     ErrorMessage,
     Failure,
     FailureKind,
+    ListDead,
     Message,
     Ready,
     Status,
@@ -90,6 +93,7 @@ class BrokerCore:
         retry = RetryPolicy() if retry is None else retry
         self._workers = WorkerWords(settings, self._agenda, self._out, self._desk, retry, rng)
         self._clients = ClientWords(settings, self._out, self._desk)
+        self._dead = DeadWords(self._out, self._book)
 
     def restore(self, stored: Iterable[StoredRequest], now: float) -> None:
         """Take over what the store remembers, before anything is received.
@@ -193,6 +197,8 @@ class BrokerCore:
         elif connection in self._clients.connections:
             if isinstance(message, StatusRequest):
                 self._out.append(Send(connection, Status(values=self.status())))
+            elif isinstance(message, ListDead | ChangeDead):
+                self._dead.said(connection, message, now)
             else:
                 self._clients.said(connection, message, now)
 

@@ -25,6 +25,9 @@ class BrokerSettings:
     max_result_retention: float = 7 * 24 * 3600.0  # a request may say how long its result is kept, up to this
     max_results: int = 100_000  # the oldest result is forgotten first
     max_result_bytes: int = 256 * 1024 * 1024
+    dead_retention: float = 7 * 24 * 3600.0  # a request that died can be looked at, and retried, for so long
+    max_dead: int = 10_000  # the oldest is forgotten first
+    max_dead_bytes: int = 256 * 1024 * 1024  # of their arguments and failures
     max_attempts: int = 100  # a client may not ask for more
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from regrow.connect.store.changes import (
     Change,
+    Ending,
     ForgetRequest,
     SaveLease,
     SaveOutcome,
@@ -72,7 +73,7 @@ def _changed(request: StoredRequest, change: SaveLease | SaveRelease | SaveOutco
         case SaveOutcome():
             return replace(
                 request,
-                arguments=b"",
+                arguments=request.arguments if change.ending is Ending.DEAD else b"",
                 ending=change.ending,
                 outcome=change.outcome,
                 attempts=change.attempts,

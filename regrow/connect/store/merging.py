@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 
 from regrow.connect.store.changes import (
     Change,
+    Ending,
     ForgetRequest,
     SaveLease,
     SaveOutcome,
@@ -73,7 +74,7 @@ def _insert(request: SaveRequest, hold: SaveLease | SaveRelease | None, end: Sav
     return StoredRequest(
         request_id=request.request_id,
         function=request.function,
-        arguments=request.arguments if end is None else b"",
+        arguments=request.arguments if end is None or end.ending is Ending.DEAD else b"",
         submitted=request.submitted,
         deadline=request.deadline,
         max_attempts=request.max_attempts,

@@ -58,8 +58,8 @@ _INSERT: Final = (
 )
 _HOLD: Final = "UPDATE requests SET instance=?, lease_id=?, attempts=? WHERE request_id=?"
 _SETTLE: Final = (
-    "UPDATE requests SET arguments=x'', ending=?, value=?, failure=?, attempts=?, instance=?, lease_id=?, settled_at=?"
-    " WHERE request_id=?"
+    "UPDATE requests SET arguments=CASE ?1 WHEN 'dead' THEN arguments ELSE x'' END, ending=?1, value=?2, failure=?3,"
+    " attempts=?4, instance=?5, lease_id=?6, settled_at=?7 WHERE request_id=?8"
 )
 _FORGET: Final = "DELETE FROM requests WHERE request_id=?"
 _LOAD: Final = (
