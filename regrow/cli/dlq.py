@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import json_option
+from regrow.cli.options import json_option, token_text
 
 if TYPE_CHECKING:
     from regrow.connect.client import Client
@@ -27,9 +27,10 @@ _SHOWN_CHARS: Final = 100
 _token_option = click.option(
     "--token",
     default="",
+    callback=token_text,
     envvar="REGROW_TOKEN",
     show_envvar=True,
-    help="One of scope admin, if the gateway asks for tokens.",
+    help="One of scope admin, or @FILE, if the gateway asks for tokens.",
 )
 _function_option = click.option(
     "--function", default="", envvar="REGROW_DLQ_FUNCTION", show_envvar=True, help="Those of this function alone."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import duration, key_file_option, log_options
+from regrow.cli.options import duration, key_file_option, log_options, tokens_text
 
 if TYPE_CHECKING:
     from regrow.cli.logs import LogFormat
@@ -31,9 +31,10 @@ __all__ = ("command",)
 @click.option(
     "--token",
     multiple=True,
+    callback=tokens_text,
     envvar="REGROW_TOKEN",
     show_envvar=True,
-    help="What workers and clients have to know; may be given several times.",
+    help="What workers and clients have to know, or @FILE; may be given several times.",
 )
 @key_file_option(
     "Keys of the signed tokens that are good here, as `regrow token new-key` makes it; SIGHUP reads it again."

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import dial_options, duration, proxy_named
+from regrow.cli.options import dial_options, duration, proxy_named, token_text
 
 __all__ = ("command",)
 
@@ -33,7 +33,14 @@ __all__ = ("command",)
     show_envvar=True,
     help="The request fails when it is not finished by then.",
 )
-@click.option("--token", default="", envvar="REGROW_TOKEN", show_envvar=True, help="What the gateway asks for.")
+@click.option(
+    "--token",
+    default="",
+    callback=token_text,
+    envvar="REGROW_TOKEN",
+    show_envvar=True,
+    help="What the gateway asks for, or @FILE.",
+)
 @dial_options
 def command(
     url: str,

@@ -5,6 +5,8 @@ What lives here: decorators. What must not: what the verbs do with the values.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -21,11 +23,14 @@ __all__ = (
     "key_file_option",
     "log_options",
     "proxy_named",
+    "token_text",
+    "tokens_text",
     "watchdog",
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_TOKEN_BYTES: Final = 4096
 LOG_LEVELS: Final = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -37,6 +42,29 @@ def duration(_ctx: click.Context, param: click.Parameter, value: str) -> float:
         return parse_duration(float(value) if value.replace(".", "", 1).isdigit() else value)
     except ValueError as error:
         raise click.BadParameter(str(error), param=param) from error
+
+
+def token_text(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read what `@FILE` names, so that no token stands on a command line: a click callback."""
+    if value is None or not value.startswith("@"):
+        return value
+    path = Path(value[1:])
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read(_TOKEN_BYTES + 1).decode("ascii", errors="replace").strip()
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror or error}", param=param) from error
+    if mode & stat.S_IROTH:
+        raise click.BadParameter(f"{path}: expected a mode that lets no others read it, got {mode:04o}", param=param)
+    if not text or len(text) > _TOKEN_BYTES or len(text.split()) != 1:
+        raise click.BadParameter(f"{path}: expected one token of at most {_TOKEN_BYTES} bytes", param=param)
+    return text
+
+
+def tokens_text(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Do that with each of several: a click callback."""
+    return tuple(token_text(ctx, param, each) or "" for each in value)
 
 
 def watchdog(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from regrow.cli import exit_codes
-from regrow.cli.options import app_dir_option, control_option, dial_options, duration, log_options, proxy_named
+from regrow.cli.options import (
+    app_dir_option,
+    control_option,
+    dial_options,
+    duration,
+    log_options,
+    proxy_named,
+    tokens_text,
+)
 
 if TYPE_CHECKING:
     from regrow.cli.logs import LogFormat
@@ -31,9 +39,10 @@ __all__ = ("command",)
 @click.option(
     "--token",
     multiple=True,
+    callback=tokens_text,
     envvar="REGROW_TOKEN",
     show_envvar=True,
-    help="What the gateway wants to know; a second one is presented where the first is refused.",
+    help="What the gateway wants to know, or @FILE; a second one is presented where the first is refused.",
 )
 @click.option("--name", envvar="REGROW_NAME", show_envvar=True, help="What the gateway calls this worker.")
 @click.option(

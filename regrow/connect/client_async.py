@@ -32,9 +32,9 @@ from regrow.protocol.session.messages import (
     Accepted,
     Await,
     Cancel,
-    Drain,
     ChangeDead,
     DeadLetters,
+    Drain,
     ErrorMessage,
     Failure,
     ListDead,
@@ -255,7 +255,7 @@ class AsyncClient:
             left = None
             if pending.deadline is not None:
                 left = max(1, round((pending.deadline - asyncio.get_running_loop().time()) * 1000))
-            link.say(_with_deadline(pending.submit, left))
+            link.say(replace(pending.submit, deadline_ms=left))
         if pending.cancel:
             link.say(Cancel(request_id=pending.request_id))
         if pending.wanted and link.connected.is_set():
@@ -395,7 +395,3 @@ class AsyncClient:
         if self._link is not None and self._link.last_loss:
             text += f" (its connection was lost last by: {self._link.last_loss})"
         return DeadlineExceeded(pending.request_id, Failure("deadline", "DeadlineExceeded", text), 0)
-
-
-def _with_deadline(submit: Submit, deadline_ms: int | None) -> Submit:
-    return replace(submit, deadline_ms=deadline_ms)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from regrow.actors import SystemClock
 from regrow.actors.roles.log_sinks import record_sink
+from regrow.connect.service_manager import ServiceManager
 from regrow.connect.worker_errors import WorkerError, WorkerMisused, WorkerRefused, WorkerStartFailed
+from regrow.connect.worker_report import WorkerReport
 from regrow.protocol.host.messages import LogRecord
 
 if TYPE_CHECKING:
@@ -66,16 +68,17 @@ def serve(worker: Worker) -> int:
     any kind.
     """
     wakes: SimpleQueue[int] = SimpleQueue()
+    report = WorkerReport(worker, ServiceManager.from_environment())
     with _signals(wakes.put):
         ended_by = _start(worker, wakes)
         if ended_by != _WAKE:
             return 128 + ended_by
         try:
             worker.watch.on_change(lambda: wakes.put(_WAKE))
-            signo = _until(worker, wakes, lambda: False, None)
+            signo = _until(worker, wakes, lambda: False, None, report)
             if signo == _WAKE:
                 worker.raise_for_end()
-            in_order = _drain(worker, wakes, signo)
+            in_order = _drain(worker, wakes, signo, report)
         finally:
             worker.stop(0.0)
     return 0 if in_order else 128 + signo
@@ -113,14 +116,15 @@ def _start(worker: Worker, wakes: SimpleQueue[int]) -> int:
     return signo
 
 
-def _drain(worker: Worker, wakes: SimpleQueue[int], signo: int) -> bool:
+def _drain(worker: Worker, wakes: SimpleQueue[int], signo: int, report: WorkerReport) -> bool:
     name = signal.Signals(signo).name
     grace = worker.options.drain_grace
     _say(worker, "info", f"{name}: draining, for at most {grace:g} s; a second signal ends it now")
+    report.stopping(f"{name}: drains for at most {grace:g} s")
     worker.begin_drain(name)
     deadline = SystemClock().now() + grace
     watch = worker.watch
-    second = _until(worker, wakes, lambda: watch.drained, deadline)
+    second = _until(worker, wakes, lambda: watch.drained, deadline, report)
     if watch.drained:
         return True
     why = f"{signal.Signals(second).name} came while it drained" if second else f"not drained within {grace:g} s"
@@ -129,16 +133,19 @@ def _drain(worker: Worker, wakes: SimpleQueue[int], signo: int) -> bool:
     return False
 
 
-def _until(worker: Worker, wakes: SimpleQueue[int], done: Callable[[], bool], deadline: float | None) -> int:
-    """Wait for a signal, the end of the worker, or `done`; give the signal, or _WAKE."""
+def _until(
+    worker: Worker, wakes: SimpleQueue[int], done: Callable[[], bool], deadline: float | None, report: WorkerReport
+) -> int:
+    """Wait for a signal, the end of the worker, or `done`; give the signal, or _WAKE. Report meanwhile."""
     clock = SystemClock()
     watch = worker.watch
     while not done() and watch.ended is None and not watch.refused:
         left = _POLL_SECONDS if deadline is None else deadline - clock.now()
         if left <= 0:
             break
+        report.look(clock.now())
         try:
-            signo = wakes.get(timeout=left)
+            signo = wakes.get(timeout=min(left, report.left(clock.now())))
         except Empty:
             continue
         if signo != _WAKE:
