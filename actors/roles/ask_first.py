@@ -42,8 +42,10 @@ class AskFirst(ClientConnection):
 
     def send_data(self) -> None:
         """Write what there is to write. Errors: OSError."""
-        super().send_data()
-        self._asked.set()
+        try:
+            super().send_data()
+        finally:
+            self._asked.set()  # after an error the library waits for the reader, who finds out the same
 
     def recv_events(self) -> None:
         """Read until the end."""

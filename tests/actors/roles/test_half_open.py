@@ -1,4 +1,4 @@
-"""A connection that is there and carries nothing any more: noticed within its bound, and given up at once."""
+"""A connection that carries nothing any more, or never did: noticed within its bound, and given up at once."""
 
 from __future__ import annotations
 
@@ -75,3 +75,19 @@ def test_a_loss_is_told_when_so_many_beats_are_missed_and_not_before(
     assert waiting.code == "heartbeat_missed"
     assert "heard nothing for 15.0 s" in waiting.reason
     assert stage.clock.now() - heard_at == pytest.approx(15.0)
+
+
+def test_a_gateway_that_resets_whoever_comes_is_noticed_at_once(
+    stage: LinkStage, gateway: FakeGateway, proxy: FaultProxy
+) -> None:
+    gateway.session().admit()
+    stage.phase("ready")
+    proxy.refuse()
+    stage.phase("waiting")
+    for _ in range(3):
+        stage.advance(1.0)
+        stage.phase("waiting")
+    proxy.pass_through()
+    stage.advance(1.0)
+    gateway.session().admit()
+    stage.phase("ready")
