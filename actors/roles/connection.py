@@ -186,6 +186,8 @@ class Connection(Actor):
         match event:
             case Opened(wire=wire):
                 self._sockets.opened(wire, wanted=not self._gave_up)
+                if self.system.clock.now() - self._dialed_at >= _HANDSHAKE_SECONDS:
+                    self._handshake_overdue(wire.dial)  # when it was due, there was no wire to give up
             case Heard(wire=wire, message=message):
                 if wire in (self._sockets.current, self._sockets.retiring):
                     self._hear(wire, message)

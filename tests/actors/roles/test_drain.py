@@ -144,7 +144,7 @@ def test_renewals_go_over_the_session_that_is_in_use(stage: LinkStage, gateways:
     drain(stage, old)
     stage.advance(10.0)
     assert isinstance(old.hear(), ExtendLease), "until there is another one"
-    stage.advance(0.8 * GRACE)
+    stage.advance(0.8 * GRACE - 10.0)
     new = ready(stage, gateways[1])
     before = [message for message in rest_of(old) if not isinstance(message, Closing)]
     assert all(isinstance(message, ExtendLease) for message in before)
