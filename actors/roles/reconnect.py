@@ -21,8 +21,8 @@ __all__ = ("GAVE_UP", "GatewayChoice", "GiveUp", "Patience", "Retry", "Verdict")
 GAVE_UP: Final = "gave_up"
 """The code of a GiveUp for want of patience; all others are the gateway's."""
 
-_DRAIN_SECONDS: Final = 30.0
-"""That a gateway which drains is left alone: it takes nobody while it drains, and then it is away for a moment."""
+_DRAIN_SECONDS: Final = 10.0
+"""That a gateway which drains is left alone: it takes nobody meanwhile, but it may be the only one left."""
 
 _RETRY_AFTER_MAX: Final = 300.0  # seconds; a gateway's wish beyond it is taken for a mistake
 

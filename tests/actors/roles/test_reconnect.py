@@ -132,10 +132,10 @@ class TestSeveralGateways:
         known.ready(0.0)
         known.drained(60.0)
         known.ready(60.0)
-        known.drained(70.0)
+        known.drained(69.0)
         assert known.url == "b", "a still drains: there is none to go to, so this one is dialed again"
-        known.ready(70.0)
-        known.drained(90.1)
+        known.ready(69.0)
+        known.drained(79.1)
         assert known.url == "a"
 
     def test_one_that_refuses_for_good_is_not_dialed_again_and_the_others_are(self) -> None:
