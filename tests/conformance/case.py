@@ -42,6 +42,10 @@ SUITES: Final[dict[str, tuple[str, ...]]] = {
     "ractor": _ids("R", "1-6 9 10 12-14 16-18 21-34 37-40"),
     "triotp": _ids("P", "1-6"),
     "Bug classes": _ids("B", "1-58"),
+    "inngest-js connect": _ids("J", "1-13 16 21-54"),
+    "inngest-py connect": _ids("Y", "1-22"),
+    "inngest gateway": _ids("G", "1-6 8-31 40-45 50-58"),
+    "Tested by nobody": _ids("N", "1-13"),
 }
 """By section of the table: the ids in their order."""
 

@@ -13,7 +13,8 @@ from tests.conformance.case import CASES, SUITES, case
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "conformance.md"
 ROW = re.compile(r"^\| ([A-Z]+(?:-\d+)?) \| (.*?) \| (.*?) \|$")
-FILE = re.compile(r"`(test_\w+\.py)`")
+FILE = re.compile(r"`((?:connect/)?test_\w+\.py)`")
+ELSEWHERE = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 MARK = re.compile(r"^ *@case\(([^()]*)\)", re.MULTILINE)
 QUOTED = re.compile(r'"([^"]+)"')
 REASON = re.compile(r"^Not applicable: \w.{10,}")
@@ -37,10 +38,10 @@ def rows() -> dict[str, list[tuple[str, str, str]]]:
 def marked() -> dict[str, set[str]]:
     """By case: the files that have a test for it."""
     found: dict[str, set[str]] = {}
-    for path in HERE.glob("test_*.py"):
+    for path in HERE.rglob("test_*.py"):
         for mark in MARK.finditer(path.read_text(encoding="utf-8")):
             for case_id in QUOTED.findall(mark[1]):
-                found.setdefault(case_id, set()).add(path.name)
+                found.setdefault(case_id, set()).add(str(path.relative_to(HERE)))
     return found
 
 
@@ -54,7 +55,7 @@ def test_every_row_says_what_and_where_or_why_not(suite: str) -> None:
     lacking = [
         f"{case_id}: {what!r}, {shown!r}"
         for case_id, what, shown in rows()[SECTION_OF.get(suite, suite)]
-        if len(what) < 5 or not (FILE.search(shown) or REASON.match(shown))
+        if len(what) < 5 or not (FILE.search(shown) or ELSEWHERE.search(shown) or REASON.match(shown))
     ]
     assert lacking == []
 
@@ -67,6 +68,17 @@ def test_every_file_that_a_row_names_has_a_test_for_that_case_and_the_other_way_
         if named != there:
             wrong.append(f"{case_id}: the row names {sorted(named)}, tests are in {sorted(there)}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_test_elsewhere_that_a_row_names_is_there(suite: str) -> None:
+    lacking = [
+        f"{case_id}: {path}::{name}"
+        for case_id, _, shown in rows()[SECTION_OF.get(suite, suite)]
+        for path, name in ELSEWHERE.findall(shown)
+        if f"def {name}(" not in (HERE.parents[1] / path).read_text(encoding="utf-8")
+    ]
+    assert lacking == []
 
 
 def test_every_marked_case_is_in_the_table() -> None:
