@@ -17,9 +17,11 @@ from ...protocol.limits import SESSION_MAX_BYTES
 from ...protocol.session.messages import Failure, Outcome, Success
 from ..hosting.errors import NotImportable
 from ..hosting.import_path import importing_target, resolve
-from .invocation import Cancelled, Interrupted
+from .binding import Arguments, Binder
+from .invocation import Cancelled, Interrupted, Invocation
 from .messages import FunctionTarget
 from .outcomes import failure_of
+from .plain_values import plain
 
 __all__ = ("FunctionTable", "UserFunction", "decode_arguments", "outcome_of_error", "outcome_of_value")
 
@@ -37,6 +39,7 @@ class FunctionTable:
 
     def __init__(self, given: dict[str, UserFunction] | None = None) -> None:
         self._known: dict[str, UserFunction] = dict(given or {})
+        self._binders: dict[str, Binder] = {}
 
     def find(self, function: FunctionTarget) -> UserFunction | Failure:
         """Give the function, or the failure that says why there is none. Blocks while its module is imported."""
@@ -63,8 +66,18 @@ class FunctionTable:
         self._known[function.name] = found
         return found
 
+    def bind(self, function: FunctionTarget, found: UserFunction, data: bytes, run: Invocation) -> Arguments | Failure:
+        """Decode the arguments and fit them to the function that was found for this target."""
+        decoded = decode_arguments(data)
+        if isinstance(decoded, Failure):
+            return decoded
+        binder = self._binders.get(function.name)
+        if binder is None:
+            binder = self._binders[function.name] = Binder(found, validate=function.validate)
+        return binder.bind(*decoded, run)
 
-def decode_arguments(data: bytes) -> tuple[tuple[object, ...], dict[str, object]] | Failure:
+
+def decode_arguments(data: bytes) -> Arguments | Failure:
     """Read `(args, kwargs)`, or give the failure that says what came instead."""
     try:
         value = decode(data)
@@ -84,7 +97,10 @@ def outcome_of_value(value: object) -> Outcome:
         value.close()
         return Failure("bad_result", "BadResult", "result: expected a value, got a coroutine that nobody awaited")
     try:
-        data = encode(value)
+        try:
+            data = encode(value)
+        except CodecError:  # few results have dataclasses in them: only those are gone through twice
+            data = encode(plain(value))
     except CodecError as error:
         return failure_of("bad_result", error)
     if len(data) > _OUTCOME_MAX_BYTES:

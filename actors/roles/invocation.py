@@ -6,9 +6,10 @@ What must not: who decides that it ends (that is `executor/core.py`).
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,16 @@ from ...protocol.errors import RegrowError
 if TYPE_CHECKING:
     from .logger import Logger
 
-__all__ = ("Cancelled", "Interrupted", "Invocation", "NoInvocation", "current_or_none", "invocation", "running")
+__all__ = (
+    "Cancelled",
+    "Interrupted",
+    "Invocation",
+    "NoInvocation",
+    "current_or_none",
+    "heeding",
+    "invocation",
+    "running",
+)
 
 ProgressReport = Callable[[str, float, "float | None", str], None]
 
@@ -58,6 +68,7 @@ class Invocation:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])  # what the client sent along: `traceparent`
     reason: str = ""  # set when it was asked to end
     _flag: threading.Event = field(default_factory=threading.Event)
+    _cancel_task: Callable[[], None] | None = None  # set while an async function runs
 
     @property
     def cancelled(self) -> bool:
@@ -90,6 +101,15 @@ class Invocation:
         if not self._flag.is_set():
             self.reason = reason
             self._flag.set()
+            cancel_task = self._cancel_task
+            if cancel_task is not None:
+                cancel_task()
+
+    def attach(self, cancel_task: Callable[[], None] | None) -> None:
+        """Have this called when the flag is raised, or now if it is raised already; None: no more."""
+        self._cancel_task = cancel_task
+        if cancel_task is not None and self._flag.is_set():
+            cancel_task()
 
 
 _CURRENT: Final[ContextVar[Invocation | None]] = ContextVar("regrow_invocation", default=None)
@@ -106,6 +126,23 @@ def invocation() -> Invocation:
 def current_or_none() -> Invocation | None:
     """Give the invocation that runs here, None elsewhere."""
     return _CURRENT.get()
+
+
+async def heeding(awaited: Awaitable[object], run: Invocation) -> object:
+    """Await an async function; when its run is cancelled, it gets a CancelledError where it waits."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is None:
+        raise AssertionError("a coroutine is awaited in a task")
+
+    def cancel() -> None:
+        with suppress(RuntimeError):  # the loop has been closed: it has ended by itself meanwhile
+            loop.call_soon_threadsafe(task.cancel)
+
+    run.attach(cancel)
+    try:
+        return await awaited
+    finally:
+        run.attach(None)
 
 
 @contextmanager

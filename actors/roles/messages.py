@@ -54,6 +54,7 @@ class FunctionTarget:
     isolation: Literal["process", "thread", "inline"] = "process"
     deadline: float | None = None  # seconds a run may take; None: only what the request allows
     retries: int = 0  # local re-runs after the death of the process that ran it
+    validate: bool = True  # arguments are checked against the annotations
 
 
 # ── link -> executor ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -109,6 +109,7 @@ class Worker:
         isolation: FunctionIsolation | None = None,
         deadline: float | None = None,
         retries: int = 0,
+        validate: bool = True,
     ) -> Callable[[F], F]: ...
 
     def function(
@@ -119,18 +120,22 @@ class Worker:
         isolation: FunctionIsolation | None = None,
         deadline: float | None = None,
         retries: int = 0,
+        validate: bool = True,
     ) -> F | Callable[[F], F]:
         """Serve a function; gives it back unchanged.
 
         `isolation`: "process" (the default of plain functions), "thread", or "inline" (that of async ones: the event
         loop of this process). `deadline`: seconds a run may take; then cancel, interrupt, kill. `retries`: local
-        re-runs when the process that ran it dies. Errors: WorkerMisused.
+        re-runs when the process that ran it dies. `validate`: check arguments against the annotations, and make
+        maps the dataclasses that these name. Errors: WorkerMisused.
         """
 
         def register(served: F) -> F:
             if self._system is not None:
                 raise WorkerMisused("functions have to be registered before the worker is started")
-            self._functions.add(served, name=name, isolation=isolation, deadline=deadline, retries=retries)
+            self._functions.add(
+                served, name=name, isolation=isolation, deadline=deadline, retries=retries, validate=validate
+            )
             return served
 
         return register if function is None else register(function)

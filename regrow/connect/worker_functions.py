@@ -32,6 +32,7 @@ class Registered:
     isolation: FunctionIsolation
     deadline: float | None
     retries: int
+    validate: bool
 
 
 class FunctionRegistry:
@@ -48,6 +49,7 @@ class FunctionRegistry:
         isolation: FunctionIsolation | None,
         deadline: float | None,
         retries: int,
+        validate: bool,
     ) -> None:
         """Register one. Errors: WorkerMisused, saying what was expected."""
         title = str(name or getattr(function, "__name__", ""))
@@ -69,7 +71,7 @@ class FunctionRegistry:
         chosen = isolation or ("inline" if inspect.iscoroutinefunction(function) else "process")
         if chosen == "process":
             _check_form(function, title)
-        self._by_name[title] = Registered(title, function, chosen, deadline, retries)
+        self._by_name[title] = Registered(title, function, chosen, deadline, retries, validate)
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -105,6 +107,7 @@ def _target(known: Registered) -> FunctionTarget:
         isolation=known.isolation,
         deadline=known.deadline,
         retries=known.retries,
+        validate=known.validate,
     )
 
 

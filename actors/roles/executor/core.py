@@ -246,7 +246,8 @@ class ExecutorCore:
         if request.ending is not None:
             kind, text = request.ending
             if request.rung is Rung.KILLED:
-                text = f"{text}; its process did not heed the interrupt and was killed"
+                killed = self.slots.kind(event.slot) == "process"
+                text += f"; it did not heed the interrupt, and {'its process was killed' if killed else event.reason}"
             self._end(request, Failure(kind, kind.capitalize(), text), commands)
             return
         deaths = self._deaths.add(request.request_id)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ....protocol.session.messages import Failure
-from ..calling import FunctionTable, decode_arguments, outcome_of_error, outcome_of_value
-from ..invocation import Invocation, running
+from ..calling import FunctionTable, outcome_of_error, outcome_of_value
+from ..invocation import Invocation, heeding, running
 from ..messages import RunFinished, RunFunction
 from ..outcomes import outcome_to_bytes
 from .backend import Report, ignore_report
@@ -68,12 +68,12 @@ class InlineBackend:
         """Cancel the task."""
         self._on_task(slot, request_id, lambda _invocation, task: task.cancel(reason))
 
-    def kill(self, slot: int, incarnation: int, reason: str) -> None:
+    def kill(self, slot: int, incarnation: int, reason: str) -> None:  # noqa: ARG002
         """Give the task up and open the slot again."""
         if incarnation != self._incarnations[slot]:
             return
         self._incarnations[slot] = incarnation + 1
-        self._report(SlotDown(slot=slot, incarnation=incarnation, reason=f"its task was given up: {reason}"))
+        self._report(SlotDown(slot=slot, incarnation=incarnation, reason="its task was given up"))
         self._report(SlotUp(slot=slot, incarnation=incarnation + 1, pid=0))
 
     def close(self, timeout: float) -> None:
@@ -114,15 +114,15 @@ class InlineBackend:
         found = self._table.find(run.function)
         if isinstance(found, Failure):
             return outcome_to_bytes(found)
-        decoded = decode_arguments(run.arguments)
-        if isinstance(decoded, Failure):
-            return outcome_to_bytes(decoded)
-        args, kwargs = decoded
+        bound = self._table.bind(run.function, found, run.arguments, invocation)
+        if isinstance(bound, Failure):
+            return outcome_to_bytes(bound)
+        args, kwargs = bound
         try:
             with running(invocation):
                 value = found(*args, **kwargs)
                 if inspect.isawaitable(value):
-                    value = await value
+                    value = await heeding(value, invocation)
         except BaseException as error:  # noqa: BLE001 - a user's function may raise anything; the loop must live on
             return outcome_to_bytes(outcome_of_error(error, found, args, kwargs))
         return outcome_to_bytes(outcome_of_value(value))

@@ -19,8 +19,8 @@ from typing import Final, NoReturn
 
 from ....protocol.session.messages import Failure
 from ...current import here
-from ..calling import FunctionTable, UserFunction, decode_arguments, outcome_of_error, outcome_of_value
-from ..invocation import Interrupted, Invocation, ProgressReport, running
+from ..calling import FunctionTable, UserFunction, outcome_of_error, outcome_of_value
+from ..invocation import Interrupted, Invocation, ProgressReport, heeding, running
 from ..logger import Logger, LogSink
 from ..messages import RunFunction
 from ..outcomes import failure_of, outcome_to_bytes
@@ -143,15 +143,15 @@ class Runner:
         found = self._table.find(run.function)
         if isinstance(found, Failure):
             raise _CallRefusedError(found)
-        decoded = decode_arguments(run.arguments)
-        if isinstance(decoded, Failure):
-            raise _CallRefusedError(decoded)
-        args, kwargs = decoded
+        bound = self._table.bind(run.function, found, run.arguments, invocation)
+        if isinstance(bound, Failure):
+            raise _CallRefusedError(bound)
+        args, kwargs = bound
         self._called = (found, args, kwargs)
         with running(invocation):
             value = found(*args, **kwargs)
             if inspect.iscoroutine(value):
-                return asyncio.run(value)
+                return asyncio.run(heeding(value, invocation))
             return value
 
 

@@ -49,7 +49,7 @@ class ThreadBackend:
         if slot in self._runners:
             self._runners[slot].interrupt(request_id, reason)
 
-    def kill(self, slot: int, incarnation: int, reason: str) -> None:
+    def kill(self, slot: int, incarnation: int, reason: str) -> None:  # noqa: ARG002
         """Give the thread up: what it still says belongs to an earlier incarnation and is ignored."""
         if incarnation != self._incarnations[slot]:
             return
@@ -57,7 +57,7 @@ class ThreadBackend:
         if given_up is not None:
             given_up.close(wait=False)
         self._incarnations[slot] = incarnation + 1
-        self._report(SlotDown(slot=slot, incarnation=incarnation, reason=f"its thread was given up: {reason}"))
+        self._report(SlotDown(slot=slot, incarnation=incarnation, reason="its thread was given up"))
         self._report(SlotUp(slot=slot, incarnation=incarnation + 1, pid=0))
 
     def close(self, timeout: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import logging
 import multiprocessing
@@ -152,3 +153,29 @@ def heed() -> str:
 def pair(first: int) -> list[int]:
     time.sleep(0.002)
     return [first, os.getpid()]
+
+
+def knows_its_run(run: regrow.Invocation, n: float) -> list[object]:
+    return [run.request_id == regrow.invocation().request_id, run.attempt, run.cancelled, run.time_left is not None, n]
+
+
+async def waits_for_ever() -> None:
+    await asyncio.sleep(3600)
+
+
+def flag_heeded(run: regrow.Invocation) -> None:
+    run.wait_cancelled(30)
+    run.check()
+
+
+def computes_for_ever() -> None:
+    while True:
+        pass
+
+
+def swallows_interrupts() -> None:
+    """Heed nothing, for longer than anybody is patient; a thread has to end before the test does."""
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        with suppress(BaseException):
+            time.sleep(0.05)
