@@ -25,7 +25,6 @@ def area(run: regrow.Invocation, sizes: list[Size]) -> int:
         run.check()  # raises if it was cancelled
         total += size.width * size.height
         run.progress(done, len(sizes))
-    run.logger.info("computed areas", count=len(sizes))
     return total
 
 
