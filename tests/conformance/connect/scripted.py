@@ -34,7 +34,7 @@ from tests.system.waiting import WAIT
 
 M = TypeVar("M")
 
-BEAT = 0.1  # seconds between two heartbeats, and between two renewals
+BEAT = 0.05  # seconds between two heartbeats, and between two renewals
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Script:
     acknowledges_beats: bool = True
     renews: bool = True
     acknowledges_results: bool = True
-    misses: int = 10  # a busy machine is no silent gateway
+    misses: int = 20  # a busy machine is no silent gateway
     refusals: list[int] = field(default_factory=list)  # HTTP statuses for the next who come
     forever: int | None = None  # one for all who come
 
@@ -78,6 +78,7 @@ class Session:
         self._websocket.close(code)
 
     def invoke(self, key: str, lease_id: int = 1, function: str = "wait") -> None:
+        self._gateway.invoked = True
         arguments = encode(((key,), {}))
         self.say(Invoke(request_id=key, function=function, arguments=arguments, lease_id=lease_id))
 
@@ -152,6 +153,7 @@ class ScriptedGateway:
             self.script = Script()
             self.sessions: list[Session] = []
             self.refused: list[int] = []
+            self.invoked = False
 
     def until(self, holds: Callable[[], bool], what: Callable[[], str]) -> None:
         with self.news:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 @case("J-24")
 def test_a_gateway_that_answers_no_beat_is_left_when_so_many_are_missed(stage: Stage) -> None:
     """inngest-js heartbeat: 2 missed -> reconnect on the 3rd tick; integration: no replies -> more connections."""
-    stage.gateway.script.misses = 3
+    stage.gateway.script.misses = 6
     stage.gateway.script.acknowledges_beats = False
     session = stage.begin()
     assert stage.phases.expect("waiting").code == "heartbeat_missed"
@@ -32,7 +32,7 @@ def test_a_gateway_that_answers_no_beat_is_left_when_so_many_are_missed(stage: S
 @case("J-24")
 def test_a_gateway_behind_a_black_hole_is_left_as_well(stage: Stage) -> None:
     """inngest-js heartbeat, over a connection that is half open: the worker's end hears nothing of it."""
-    stage.gateway.script.misses = 3
+    stage.gateway.script.misses = 6
     stage.begin()
     stage.proxy.half_open(gone=End.TARGET)
     assert stage.phases.expect("waiting").code == "heartbeat_missed"
@@ -43,7 +43,7 @@ def test_a_gateway_behind_a_black_hole_is_left_as_well(stage: Stage) -> None:
 @case("J-25")
 def test_as_long_as_beats_are_answered_the_connection_is_kept(stage: Stage) -> None:
     """inngest-js heartbeat: reply -> counter reset; integration: one connection kept."""
-    stage.gateway.script.misses = 3
+    stage.gateway.script.misses = 6
     stage.begin().expect(Heartbeat, 15)
     assert len(stage.gateway.sessions) == 1
 
@@ -94,7 +94,7 @@ def test_beats_go_on_while_the_main_process_computes(stage: Stage) -> None:
 @case("J-24")
 def test_a_gateway_that_only_speaks_of_other_things_is_alive(stage: Stage) -> None:
     """inngest-js heartbeat counts replies alone. Any word shows that somebody is there."""
-    stage.gateway.script.misses = 3
+    stage.gateway.script.misses = 6
     stage.gateway.script.acknowledges_beats = False
     session = stage.begin()
     for number in range(10):

@@ -76,7 +76,7 @@ def test_a_result_of_a_function_that_outlives_its_connection_is_said_on_the_next
 @case("J-32", "J-49")
 def test_a_result_that_was_lost_on_the_way_is_said_again(stage: Stage) -> None:
     """inngest-js WT: ack deadline passed -> to the buffer; ours is on disk, and said again in every session."""
-    stage.gateway.script.misses = 3
+    stage.gateway.script.misses = 6
     first = stage.begin()
     stage.run(first, "a")
     stage.proxy.swallow(to=End.TARGET)
