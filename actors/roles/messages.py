@@ -55,6 +55,10 @@ class FunctionTarget:
     deadline: float | None = None  # seconds a run may take; None: only what the request allows
     retries: int = 0  # local re-runs after the death of the process that ran it
     validate: bool = True  # arguments are checked against the annotations
+    concurrency: int | None = None  # runs of it at a time; None: as many as the worker has places
+    priority: int = 0  # among what waits in the worker; the highest first
+    rate: tuple[int, float] | None = None  # so many runs may begin in so many seconds
+    deaths_before_quarantine: int | None = None  # None: as the worker has it
 
 
 # ── link -> executor ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ from regrow.actors.roles.executor.events import RunsAbandoned
 from regrow.actors.roles.logger_proxy import AskStatistics, LogStatistics
 from regrow.actors.roles.reconnect import GAVE_UP
 from regrow.connect.addresses import Tokens, Urls, urls_of
+from regrow.connect.function_policy import FunctionIsolation, FunctionPolicy
 from regrow.connect.worker_errors import (
     WorkerGaveUp,
     WorkerMisused,
@@ -27,7 +28,7 @@ from regrow.connect.worker_errors import (
     WorkerRefused,
     WorkerStartFailed,
 )
-from regrow.connect.worker_functions import FunctionIsolation, FunctionRegistry
+from regrow.connect.worker_functions import FunctionRegistry
 from regrow.connect.worker_link import PRELOAD
 from regrow.connect.worker_options import WorkerOptions, WorkerStatus
 from regrow.connect.worker_settings import check, executor_plan, link_config
@@ -110,9 +111,13 @@ class Worker:
         deadline: float | None = None,
         retries: int = 0,
         validate: bool = True,
+        concurrency: int | None = None,
+        priority: int = 0,
+        rate: str | None = None,
+        quarantine: int | None = None,
     ) -> Callable[[F], F]: ...
 
-    def function(
+    def function(  # noqa: PLR0913 - as many as a FunctionPolicy has
         self,
         function: F | None = None,
         *,
@@ -121,21 +126,35 @@ class Worker:
         deadline: float | None = None,
         retries: int = 0,
         validate: bool = True,
+        concurrency: int | None = None,
+        priority: int = 0,
+        rate: str | None = None,
+        quarantine: int | None = None,
     ) -> F | Callable[[F], F]:
         """Serve a function; gives it back unchanged.
 
         `isolation`: "process" (the default of plain functions), "thread", or "inline" (that of async ones: the event
         loop of this process). `deadline`: seconds a run may take; then cancel, interrupt, kill. `retries`: local
         re-runs when the process that ran it dies. `validate`: check arguments against the annotations, and make
-        maps the dataclasses that these name. Errors: WorkerMisused.
+        maps the dataclasses that these name. `concurrency`: runs of it at a time. `rate`: how many may begin, such as
+        "10/s". `priority`: of what waits here, the highest goes first. `quarantine`: how many deaths of its process
+        one request may cause. Errors: WorkerMisused.
         """
+        policy = FunctionPolicy(
+            isolation=isolation,
+            deadline=deadline,
+            retries=retries,
+            validate=validate,
+            concurrency=concurrency,
+            priority=priority,
+            rate=rate,
+            quarantine=quarantine,
+        )
 
         def register(served: F) -> F:
             if self._system is not None:
                 raise WorkerMisused("functions have to be registered before the worker is started")
-            self._functions.add(
-                served, name=name, isolation=isolation, deadline=deadline, retries=retries, validate=validate
-            )
+            self._functions.add(served, name=name, policy=policy)
             return served
 
         return register if function is None else register(function)

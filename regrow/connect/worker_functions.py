@@ -9,18 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from regrow.actors.hosting.errors import NotImportable
 from regrow.actors.hosting.import_path import path_of
 from regrow.actors.roles.messages import FunctionTarget
+from regrow.connect.function_policy import FunctionIsolation, FunctionPolicy, rate_of
 from regrow.connect.worker_errors import WorkerMisused
 from regrow.protocol.limits import NAME_MAX_CHARS
 
-__all__ = ("FunctionIsolation", "FunctionRegistry", "Registered")
-
-FunctionIsolation: TypeAlias = Literal["process", "thread", "inline"]
-_ISOLATIONS: tuple[FunctionIsolation, ...] = ("process", "thread", "inline")
+__all__ = ("FunctionRegistry", "Registered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,7 @@ class Registered:
     name: str
     function: Callable[..., object]
     isolation: FunctionIsolation
-    deadline: float | None
-    retries: int
-    validate: bool
+    policy: FunctionPolicy
 
 
 class FunctionRegistry:
@@ -46,10 +41,7 @@ class FunctionRegistry:
         function: object,
         *,
         name: str | None,
-        isolation: FunctionIsolation | None,
-        deadline: float | None,
-        retries: int,
-        validate: bool,
+        policy: FunctionPolicy,
     ) -> None:
         """Register one. Errors: WorkerMisused, saying what was expected."""
         title = str(name or getattr(function, "__name__", ""))
@@ -59,19 +51,14 @@ class FunctionRegistry:
             raise WorkerMisused(
                 f"@worker.function: expected a name of at most {NAME_MAX_CHARS} characters, got {title!r}"
             )
-        if isolation is not None and isolation not in _ISOLATIONS:
-            raise WorkerMisused(f"{title}: isolation: expected one of {', '.join(_ISOLATIONS)}, got {isolation!r}")
-        if deadline is not None and not deadline > 0:
-            raise WorkerMisused(f"{title}: deadline: expected seconds > 0, got {deadline!r}")
-        if retries < 0:
-            raise WorkerMisused(f"{title}: retries: expected an integer >= 0, got {retries!r}")
+        policy.check(title)
         known = self._by_name.get(title)
         if known is not None and known.function is not function and not _same(known.function, function):
             raise WorkerMisused(f"function {title!r} is registered twice; give one of them another name")
-        chosen = isolation or ("inline" if inspect.iscoroutinefunction(function) else "process")
+        chosen = policy.isolation or ("inline" if inspect.iscoroutinefunction(function) else "process")
         if chosen == "process":
             _check_form(function, title)
-        self._by_name[title] = Registered(title, function, chosen, deadline, retries, validate)
+        self._by_name[title] = Registered(title, function, chosen, policy)
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -91,7 +78,7 @@ class FunctionRegistry:
 
 
 def _target(known: Registered) -> FunctionTarget:
-    target, entry = "", None
+    target, entry, policy = "", None, known.policy
     if known.isolation == "process":
         try:
             path = path_of(known.function)
@@ -105,9 +92,13 @@ def _target(known: Registered) -> FunctionTarget:
         target=target,
         entry=entry,
         isolation=known.isolation,
-        deadline=known.deadline,
-        retries=known.retries,
-        validate=known.validate,
+        deadline=policy.deadline,
+        retries=policy.retries,
+        validate=policy.validate,
+        concurrency=policy.concurrency,
+        priority=policy.priority,
+        rate=rate_of(policy.rate),
+        deaths_before_quarantine=policy.quarantine,
     )
 
 

@@ -17,6 +17,7 @@ from regrow.actors import ActorExited, ActorRef, ActorSystem
 from regrow.actors.actor import Actor
 from regrow.actors.roles.executor.actor import ExecutorDrained, LinkAdopted
 from regrow.actors.roles.messages import LinkStateChanged
+from regrow.connect.function_policy import FunctionPolicy
 from regrow.connect.worker import Worker, WorkerOptions
 from regrow.connect.worker_errors import (
     WorkerGaveUp,
@@ -25,7 +26,7 @@ from regrow.connect.worker_errors import (
     WorkerRefused,
     WorkerStartFailed,
 )
-from regrow.connect.worker_functions import FunctionIsolation, FunctionRegistry
+from regrow.connect.worker_functions import FunctionRegistry
 from regrow.connect.worker_run import exit_code_of
 from regrow.connect.worker_state import StateDir
 from regrow.connect.worker_watch import WorkerWatch
@@ -56,7 +57,7 @@ def test_the_decorator_gives_the_function_back() -> None:
 def test_plain_functions_get_a_process_and_async_ones_the_loop() -> None:
     registry = FunctionRegistry()
     for function in (plain, waits):
-        registry.add(function, name=None, isolation=None, deadline=None, retries=0)
+        registry.add(function, name=None, policy=FunctionPolicy())
     targets = registry.targets()
     assert targets["plain"].isolation == "process"
     assert targets["plain"].target.endswith(":plain")
@@ -69,7 +70,12 @@ def test_plain_functions_get_a_process_and_async_ones_the_loop() -> None:
     [
         (lambda: 1, {"name": "x"}, "top level of a module"),
         (plain, {"deadline": 0.0}, "seconds > 0"),
-        (plain, {"retries": -1}, ">= 0"),
+        (plain, {"retries": -1}, "plain: retries: expected an integer >= 0, got -1"),
+        (plain, {"deadline": "soon"}, "plain: deadline: expected seconds > 0, got 'soon'"),
+        (plain, {"concurrency": 0}, "plain: concurrency: expected an integer >= 1, got 0"),
+        (plain, {"quarantine": True}, "plain: quarantine: expected an integer >= 1, got True"),
+        (plain, {"priority": "high"}, "plain: priority: expected an integer, got 'high'"),
+        (plain, {"rate": "fast"}, "plain: rate: expected runs in a time, such as '10/s'"),
         (plain, {"isolation": "fiber"}, "process, thread, inline"),
         (plain, {"name": "x" * 300}, "255"),
         ("text", {}, "function"),
@@ -78,24 +84,24 @@ def test_plain_functions_get_a_process_and_async_ones_the_loop() -> None:
 def test_what_cannot_be_served_is_refused_at_the_decorator(
     function: object, given: dict[str, object], words: str
 ) -> None:
-    arguments: dict[str, object] = {"name": None, "isolation": None, "deadline": None, "retries": 0} | given
+    options = dict(given)
+    name = options.pop("name", None)
     with pytest.raises(WorkerMisused, match=words):
-        FunctionRegistry().add(function, **arguments)  # type: ignore[arg-type]
+        FunctionRegistry().add(function, name=name, policy=FunctionPolicy(**options))  # type: ignore[arg-type]
 
 
 def test_a_closure_may_run_in_a_thread() -> None:
-    isolation: FunctionIsolation = "thread"
     registry = FunctionRegistry()
-    registry.add(lambda: 1, name="x", isolation=isolation, deadline=None, retries=0)
+    registry.add(lambda: 1, name="x", policy=FunctionPolicy(isolation="thread"))
     assert registry.names == ("x",)
 
 
 def test_two_functions_of_one_name_are_refused() -> None:
     registry = FunctionRegistry()
-    registry.add(plain, name="f", isolation=None, deadline=None, retries=0)
-    registry.add(plain, name="f", isolation=None, deadline=None, retries=0)
+    registry.add(plain, name="f", policy=FunctionPolicy())
+    registry.add(plain, name="f", policy=FunctionPolicy())
     with pytest.raises(WorkerMisused, match="twice"):
-        registry.add(waits, name="f", isolation=None, deadline=None, retries=0)
+        registry.add(waits, name="f", policy=FunctionPolicy())
 
 
 @pytest.mark.parametrize(

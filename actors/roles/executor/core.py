@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Final, Literal, assert_never
 
 from ....protocol.session.messages import Failure, FailureKind
@@ -44,6 +45,7 @@ from .events import (
     StartRun,
     TimeReached,
 )
+from .pacing import Pacing
 from .request import ExecutorSettings, ExecutorStatistics, Phase, Request, Rung, deadline_of
 from .slots import SlotTable
 
@@ -74,13 +76,16 @@ class ExecutorCore:
         self._running = 0
         self._ended = 0  # outcomes that the outbox has not stored yet
         self._deaths = DeathCounts()
+        self._pacing = Pacing()
+        self._turn = inf  # when the rate of a function lets the next of its requests begin
 
     # ── what others may read ────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def next_wake(self) -> float | None:
         """When `TimeReached` is wanted next."""
-        return min(self._due.values()) if self._due else None
+        wake = min(self._due.values(), default=inf)
+        return None if wake == self._turn == inf else min(wake, self._turn)
 
     @property
     def running(self) -> int:
@@ -180,12 +185,12 @@ class ExecutorCore:
             return
         request = self._new_request(offer, function, deadline_of(offer, function, now))
         deaths = self._deaths.of(offer.request_id)
-        if deaths >= self.settings.deaths_before_quarantine:
+        if deaths >= self._deaths_allowed(function):
             self._end(request, self._quarantine(request, deaths), commands)
             return
         if request.deadline is not None:
             self._due[request.request_id] = request.deadline
-        self._waiting.append(request.request_id)
+        self._line_up(request)
 
     def _new_request(self, offer: InvocationOffered, function: FunctionTarget, deadline: float | None) -> Request:
         request = Request(
@@ -210,16 +215,27 @@ class ExecutorCore:
         self._counts["refused"] += 1
         commands.append(InvocationRefused(request_id=offer.request_id, lease_id=offer.lease_id, reason=reason))
 
+    def _line_up(self, request: Request) -> None:
+        """Let it wait behind all that are at least as urgent."""
+        place = len(self._waiting)
+        while place and self._requests[self._waiting[place - 1]].function.priority < request.function.priority:
+            place -= 1
+        self._waiting.insert(place, request.request_id)
+
     def _fill_slots(self, now: float, commands: list[Command]) -> None:
         passed: list[str] = []
+        self._turn = inf
         while self._waiting and self._running < self.settings.capacity:
             request = self._requests[self._waiting.popleft()]
-            slot = self.slots.take(request.function.isolation, request.request_id)
+            turn = self._pacing.turn_at(request.function, now)
+            self._turn = min(self._turn, inf if turn is None else turn)
+            slot = None if turn is not None else self.slots.take(request.function.isolation, request.request_id)
             if slot is None:
                 passed.append(request.request_id)
                 continue
             request.phase, request.slot = Phase.RUNNING, slot.index
             self._running += 1
+            self._pacing.began(request.function, now)
             left = None if request.deadline is None else max(0.0, request.deadline - now)
             run = request.run_on(slot.incarnation, left)
             commands.append(StartRun(slot=slot.index, incarnation=slot.incarnation, run=run))
@@ -251,18 +267,23 @@ class ExecutorCore:
             self._end(request, Failure(kind, kind.capitalize(), text), commands)
             return
         deaths = self._deaths.add(request.request_id)
-        if deaths >= self.settings.deaths_before_quarantine:
+        if deaths >= self._deaths_allowed(request.function):
             self._end(request, self._quarantine(request, deaths), commands)
         elif request.reruns < request.function.retries:
             request.reruns += 1
             request.phase, request.slot = Phase.WAITING, -1
             self._running -= 1
+            self._pacing.ended(request.function)
             self._counts["rerun"] += 1
             self._waiting.appendleft(request.request_id)
         else:
             text = f"the process that ran {request.function.name!r} died: {event.reason}"
             failure = Failure("executor_died", "ExecutorDied", text, event.detail, retryable=True)
             self._end(request, failure, commands)
+
+    def _deaths_allowed(self, function: FunctionTarget) -> int:
+        own = function.deaths_before_quarantine
+        return self.settings.deaths_before_quarantine if own is None else own
 
     def _quarantine(self, request: Request, deaths: int) -> Failure:
         self._counts["quarantined"] += 1
@@ -273,6 +294,7 @@ class ExecutorCore:
     def _end(self, request: Request, outcome: Failure | bytes, commands: list[Command]) -> None:
         if request.phase is Phase.RUNNING:
             self._running -= 1
+            self._pacing.ended(request.function)
         request.phase, request.slot, request.arguments = Phase.ENDED, -1, b""
         self._due.pop(request.request_id, None)
         self._counts["finished"] += 1

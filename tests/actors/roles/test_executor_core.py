@@ -43,6 +43,10 @@ FUNCTIONS = {
     "work": FunctionTarget(name="work", target="m:work"),
     "again": FunctionTarget(name="again", target="m:again", retries=2),
     "timed": FunctionTarget(name="timed", target="m:timed", deadline=10.0),
+    "single": FunctionTarget(name="single", target="m:single", concurrency=1),
+    "paced": FunctionTarget(name="paced", target="m:paced", rate=(1, 4.0)),
+    "urgent": FunctionTarget(name="urgent", target="m:urgent", priority=5),
+    "strict": FunctionTarget(name="strict", target="m:strict", deaths_before_quarantine=1),
     "near": FunctionTarget(name="near", target="", isolation="thread"),
 }
 
@@ -429,3 +433,52 @@ def test_what_is_abandoned_is_killed_or_still_held_and_never_reported() -> None:
     assert kinds(stage.finish(near)) == ["InvocationFinished"]
     assert stage.core.running == 0
     assert kinds(stage.offer("new")) == ["InvocationRefused"]
+
+
+def started(commands: Sequence[Command]) -> list[str]:
+    return [command.run.request_id for command in commands if isinstance(command, StartRun)]
+
+
+def test_a_function_runs_so_often_at_a_time_and_lets_others_pass() -> None:
+    stage = Stage(capacity=2, queue=3)
+    first = run_of(stage.offer("s1", "single"))
+    assert started(stage.offer("s2", "single")) == []
+    assert started(stage.offer("w")) == ["w"]
+    assert started(stage.finish(first)) == ["s2"]
+
+
+def test_a_death_makes_room_for_the_next_run_of_a_function() -> None:
+    stage = Stage(capacity=2, queue=3)
+    slot = run_of(stage.offer("s1", "single")).slot
+    stage.offer("s2", "single")
+    assert started(stage.die(slot)) == ["s2"]
+
+
+def test_a_rate_says_when_the_next_one_begins() -> None:
+    stage = Stage(capacity=2, queue=3)
+    assert started(stage.offer("p1", "paced")) == ["p1"]
+    assert started(stage.offer("p2", "paced")) == []
+    assert stage.core.next_wake == 104.0
+    assert started(stage.wake()) == ["p2"]
+    assert stage.core.next_wake is None
+
+
+def test_what_is_urgent_goes_before_what_waits() -> None:
+    stage = Stage(capacity=1, queue=5)
+    running = run_of(stage.offer("w1"))
+    for request, function in (("w2", "work"), ("u1", "urgent"), ("u2", "urgent"), ("w3", "work")):
+        assert started(stage.offer(request, function)) == []
+    order = []
+    for _ in range(4):
+        running = run_of(stage.finish(running))
+        order.append(running.run.request_id)
+    assert order == ["u1", "u2", "w2", "w3"]
+
+
+def test_a_function_has_a_quarantine_of_its_own() -> None:
+    stage = Stage()
+    commands = stage.die(run_of(stage.offer("s", "strict")).slot)
+    (finished,) = [command for command in commands if isinstance(command, InvocationFinished)]
+    outcome = outcome_from_bytes(finished.outcome)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind == "quarantined"

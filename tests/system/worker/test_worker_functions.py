@@ -187,3 +187,13 @@ def test_beats_are_on_time_while_functions_hold_the_gil(make_worker: MakeWorker,
         client.result(request, timeout=30)
     beat = worker.watch.heartbeat
     assert beat is None or beat.worst_lateness < 0.5
+
+
+def test_runs_of_a_function_with_a_concurrency_go_one_after_the_other(
+    make_worker: MakeWorker, client: regrow.Client
+) -> None:
+    make_worker("pair", concurrency=1, rate="1000/s", priority=3, quarantine=2)
+    requests = [client.submit("pair", number) for number in range(10)]
+    results = [client.result(request, timeout=30) for request in requests]
+    assert [first for first, _ in results] == list(range(10))  # type: ignore[misc]
+    assert len({pid for _, pid in results}) == 1  # type: ignore[misc]
