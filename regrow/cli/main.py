@@ -18,6 +18,7 @@ from typing import Final
 import click
 
 from regrow.cli import exit_codes
+from regrow.cli.pid_one import run_as_init
 
 __all__ = ("VERBS", "main", "regrow")
 
@@ -96,8 +97,11 @@ def regrow() -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line (by default that of the process) and give its exit code.
 
-    Runs in: the main thread, for as long as the verb takes.
+    Runs in: the main thread, for as long as the verb takes. As the first process of a container it runs in a child of
+    that (pid_one.py).
     """
+    if args is None:
+        run_as_init()
     try:
         code: object = regrow.main(args=args, prog_name="regrow", standalone_mode=False)
     except click.ClickException as error:
