@@ -51,7 +51,10 @@ class ThreadDispatcher(WithoutCoroutines):
         life.place.release()
 
     def linger(self, life: Life, where: Callable[[Waiter], object]) -> None:
-        """Have it wait for its next message there, for a moment, before it sleeps. Once; runs in: its own thread."""
+        """Have it wait for its next message there, for a moment, before it sleeps. Once; runs in: its own thread.
+
+        Errors: OSError if there is no descriptor left to ring with.
+        """
         life.place = Bell(life.place)  # whoever knows only the gate opens that, and is seen a moment later
         life.lingers = where
 

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from types import CoroutineType
 from typing import TYPE_CHECKING, Final
@@ -199,7 +200,8 @@ def linger_at(root: ActorRef, link: LinkSocket) -> None:
     """Have the root's own thread, if it has one, wait for the next message at the link itself. Runs in: that thread."""
     life = root.cell
     if isinstance(life, Life) and isinstance(life.dispatcher, ThreadDispatcher):
-        life.dispatcher.linger(life, link.read_here)
+        with suppress(OSError):  # it has used up its descriptors: then it hears by the loop alone, which takes longer
+            life.dispatcher.linger(life, link.read_here)
 
 
 async def _put_down_after(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import os
@@ -51,6 +52,14 @@ class Puppet(Actor):
             time.sleep(60)
         if self.args and self.args[0] == "exit":
             os._exit(7)
+        if self.args and self.args[0] == "full":
+            self.take_all_descriptors()
+
+    def take_all_descriptors(self) -> None:
+        self.taken: list[int] = []
+        with contextlib.suppress(OSError):
+            while True:
+                self.taken.append(os.open(os.devnull, os.O_RDONLY))
 
     def on_stop_request(self, reason: ExitReason) -> None:
         if not self.deaf:

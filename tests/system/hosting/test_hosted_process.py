@@ -309,6 +309,11 @@ def test_limits_are_in_force(bench: Bench) -> None:
     assert reason.type == "MemoryError"
 
 
+def test_a_root_that_has_taken_all_descriptors_starts_and_is_heard(bench: Bench) -> None:
+    ref = bench.start("full", limits=Limits(open_files=64))
+    assert ref.ask(Order("echo", "here"), timeout=WAIT) == "here"
+
+
 # Deaths.
 
 
