@@ -41,7 +41,7 @@ IN_VAIN_MAX: Final = 3  # so often it may get nothing before it leaves the readi
 TRIED_AGAIN: Final = 16  # after that, only one of so many tries
 SPIN_SECONDS: Final = 0.0002  # what it costs to sleep, to be woken, and to run with cold caches then
 LUCK_MAX: Final = 4
-DRAIN_SECONDS: Final = 1.0  # for a thread that reads at this moment; it takes a millisecond
+DRAIN_SECONDS: Final = 1.0  # for a thread that reads at this moment, to be done with one message
 _PROCESSORS: Final = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 _FOR_ANYBODY: Final = frozenset((Reply, Tell, Tells, Ask))  # what any thread may handle
 
@@ -82,6 +82,7 @@ class LinkReader:
         self._poll: select.poll | None = None
         self._bell: int | None = None
         self._here = False  # it is a thread that waits for what comes that has the turn
+        self._drains = False  # the loop waits for that thread
         self._tries = self._in_vain = 0
         self._luck = LUCK_MAX  # how well it went of late to look again and again
 
@@ -96,12 +97,16 @@ class LinkReader:
 
     def drain(self) -> None:
         """Take all that is there. Runs in: the loop's thread, or before the link has begun."""
-        if self.turn.acquire(timeout=DRAIN_SECONDS):
-            try:
-                while self._read():
-                    pass
-            finally:
-                self.turn.release()
+        self._drains = True  # first: whoever reads lets go after the message in hand
+        try:
+            if self.turn.acquire(timeout=DRAIN_SECONDS):
+                try:
+                    while self._read():
+                        pass
+                finally:
+                    self.turn.release()
+        finally:
+            self._drains = False
 
     def read_here(self, waiter: Waiter) -> None:
         """Read on this thread until the waiter is done, or nothing has come for a moment, or somebody else reads.
@@ -155,6 +160,9 @@ class LinkReader:
     def _is_over(self) -> bool:
         return self._over is not None
 
+    def _is_waited_for(self) -> bool:
+        return self._drains  # which the loop may set between any two looks
+
     def _read_until_done(self, waiter: Waiter) -> None:
         poll = self._poll
         if poll is None:
@@ -164,7 +172,7 @@ class LinkReader:
             self._bell = waiter.bell
             poll.register(self._bell, select.POLLIN)
         end = monotonic() + HERE_SECONDS  # whatever else comes all the time: he may have a deadline
-        while not waiter.done and monotonic() < end:
+        while not waiter.done and not self._is_waited_for() and monotonic() < end:
             if not (self._spins and self._spin(poll)) and not poll.poll(HERE_MS):
                 self._in_vain += 1
                 return
@@ -174,7 +182,7 @@ class LinkReader:
             self._in_vain = 0
             coming = iter(messages)
             for message in coming:
-                if type(message) not in _FOR_ANYBODY:
+                if self._is_waited_for() or type(message) not in _FOR_ANYBODY:
                     self._left.append(message)
                     self._left.extend(coming)
                     return

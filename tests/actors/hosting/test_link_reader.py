@@ -292,6 +292,43 @@ def test_nothing_is_read_before_what_was_left_to_the_loop_is_heard(ends: Ends, m
 
 
 @linux
+def test_who_reads_leaves_the_rest_to_a_drain_that_waits_for_him(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, waits = threading.Event(), threading.Event()
+    turn = ends.link.turn
+
+    class Seen:
+        """The turn, which says when the loop is about to wait for it."""
+
+        def acquire(self, *, blocking: bool = True, timeout: float = -1) -> bool:
+            if timeout > 0:
+                waits.set()
+            return turn.acquire(blocking, timeout)
+
+        def release(self) -> None:
+            turn.release()
+
+    def take(message: LinkMessage) -> None:
+        if threading.current_thread().name == "here":
+            assert go_on.wait(WAIT)
+        ends._take(message)
+
+    monkeypatch.setattr(ends.link._reader, "turn", Seen())
+    monkeypatch.setattr(ends.link, "heard", take)
+    monkeypatch.setattr(link_reader, "DRAIN_SECONDS", WAIT)
+    reading = ends.here(heard=3)
+    while not turn.locked():
+        pass
+    ends.say(tell(b"1"), tell(b"2"), tell(b"3"))
+    ends.loop.call(ends.link.drain)
+    assert waits.wait(WAIT)
+    go_on.set()
+    heard = [ends.next() for _ in range(3)]
+    reading.join(WAIT)
+    assert [what for what, _ in heard] == [b"1", b"2", b"3"]
+    assert heard[1:] == [(b"2", LOOP), (b"3", LOOP)]
+
+
+@linux
 def test_the_socket_stays_open_while_somebody_reads_it(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else he would read on under a number that may be somebody else's by then."""
     inside, go_on, closed = threading.Event(), threading.Event(), threading.Event()
