@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +69,7 @@ def serve(worker: Worker) -> int:
     any kind.
     """
     wakes: SimpleQueue[int] = SimpleQueue()
-    report = WorkerReport(worker, ServiceManager.from_environment())
+    report = WorkerReport(worker, ServiceManager.from_environment(), partial(_say, worker, "info"))
     with _signals(wakes.put):
         ended_by = _start(worker, wakes)
         if ended_by != _WAKE:
@@ -120,9 +121,10 @@ def _drain(worker: Worker, wakes: SimpleQueue[int], signo: int, report: WorkerRe
     name = signal.Signals(signo).name
     grace = worker.options.drain_grace
     _say(worker, "info", f"{name}: draining, for at most {grace:g} s; a second signal ends it now")
-    report.stopping(f"{name}: drains for at most {grace:g} s")
+    began = SystemClock().now()
+    report.stopping(f"{name}: drains for at most {grace:g} s", began)
     worker.begin_drain(name)
-    deadline = SystemClock().now() + grace
+    deadline = began + grace
     watch = worker.watch
     second = _until(worker, wakes, lambda: watch.drained, deadline, report)
     if watch.drained:
