@@ -58,8 +58,8 @@ _INSERT: Final = (
 )
 _HOLD: Final = "UPDATE requests SET instance=?, lease_id=?, attempts=? WHERE request_id=?"
 _SETTLE: Final = (
-    "UPDATE requests SET arguments=CASE ?1 WHEN 'dead' THEN arguments ELSE x'' END, ending=?1, value=?2, failure=?3,"
-    " attempts=?4, instance=?5, lease_id=?6, settled_at=?7 WHERE request_id=?8"
+    "UPDATE requests SET arguments=CASE ? WHEN 'dead' THEN arguments ELSE x'' END, ending=?, value=?, failure=?,"
+    " attempts=?, instance=?, lease_id=?, settled_at=? WHERE request_id=?"
 )
 _FORGET: Final = "DELETE FROM requests WHERE request_id=?"
 _LOAD: Final = (
@@ -224,7 +224,7 @@ class SqliteStore:
         settled_at = change.settled + self._epoch
         columns = _outcome_columns(change.outcome)
         holder = (change.attempts, change.instance, change.lease_id)
-        return (change.ending, *columns, *holder, settled_at, change.request_id)
+        return (change.ending, change.ending, *columns, *holder, settled_at, change.request_id)
 
     def _stored(self, row: tuple[object, ...]) -> StoredRequest:
         (request_id, function, arguments, submitted_at, deadline_at, max_attempts, priority, *rest) = row
