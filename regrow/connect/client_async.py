@@ -210,8 +210,9 @@ class AsyncClient:
 
     def _join(self, pending: Pending, again: Submit, link: ClientLink, *, wanted: bool) -> Pending:
         """Wait for a request that somebody waits for already, under the same idempotency key. Errors: Rejected."""
-        if pending.submit is None or pending.submit.terms != again.terms:
-            text = "expected the same function, arguments and options as before under this key, got others"
+        fingerprints = {submit.terms.fingerprint for submit in (pending.submit, again) if submit and submit.terms}
+        if len(fingerprints) != 1:
+            text = "expected the same function and arguments as before under this key, got others"
             failure = Failure("rejected", "idempotency_conflict", text)
             raise invocation_failed(again.request_id, failure, 0)
         pending.waiters += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from regrow.connect.broker import BrokerSettings, PeerJoined
+from regrow.connect.broker import BrokerSettings, PeerJoined, PeerLeft
 from regrow.connect.broker.labels import fits, label_problem, label_set, label_text
 from regrow.connect.broker.requests import RequestState
 from regrow.connect.store import ForgetRequest, SaveRequest
@@ -214,6 +214,14 @@ def test_an_affinity_goes_where_it_went_before_while_there_is_room(bench: Bench)
     bench.submit("r3", terms=Terms(affinity="model-a"))  # no room there: anybody is better than waiting
     assert invoked(bench, first) == ["r1", "r2"]
     assert len(invoked(bench)) == 3
+
+
+def test_labels_of_workers_that_come_and_go_do_not_pile_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regrow.connect.broker.leases._LABELLED_KEPT", 10)
+    for number in range(50):
+        labelled_worker(bench, f"w{number}", {"host": f"h{number}"})
+        bench.do(PeerLeft(f"w{number}"))
+    assert len(bench.core._desk._ever_labelled) == 10
 
 
 def test_labels_as_text() -> None:

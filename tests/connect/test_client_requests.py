@@ -91,6 +91,14 @@ async def test_another_question_under_the_same_key_is_refused_by_the_gateway_and
 
 
 @on_a_loop
+async def test_other_options_under_the_same_key_are_those_that_it_came_with_first() -> None:
+    later = RequestOptions(idempotency_key="order-4711", delay=3600.0)
+    async with gateway() as up, FakeWorker(up.url, calling(f=lambda n: n + 1)), client(up.url) as c:
+        assert await asyncio.gather(c.having(ONCE).invoke("f", 1), c.having(later).invoke("f", 1)) == [2, 2]
+        assert await c.having(later).invoke("f", 1) == 2
+
+
+@on_a_loop
 async def test_a_timeout_of_one_does_not_cancel_what_has_a_key_but_its_deadline_ends_it() -> None:
     async with gateway() as up, FakeWorker(up.url, keep) as worker, client(up.url) as c:
         with pytest.raises(DeadlineExceeded):

@@ -6,6 +6,8 @@ is the core's) and what becomes of a request that nobody holds (that is the book
 
 from __future__ import annotations
 
+from typing import Final
+
 from regrow.connect.broker.affinity import Affinity
 from regrow.connect.broker.agenda import Agenda
 from regrow.connect.broker.book import RequestBook
@@ -22,6 +24,8 @@ from regrow.connect.store.changes import Ending, SaveLease
 from regrow.protocol.session.messages import Cancel, Connect, Failure, Invoke, Lease
 
 __all__ = ("LeaseDesk",)
+
+_LABELLED_KEPT: Final = 10_000  # of those that were ever served; a label that names its host makes one for each
 
 
 class LeaseDesk:
@@ -42,7 +46,7 @@ class LeaseDesk:
         self._lease_id = 0
         self._serving_changed = False
         self._ever_served: set[str] = set()
-        self._ever_labelled: set[tuple[frozenset[str], frozenset[str]]] = set()  # functions, and labels beside them
+        self._ever_labelled: dict[tuple[frozenset[str], frozenset[str]], None] = {}  # functions, and labels beside them
         self._affinity = Affinity()
 
     def begin(self, generation: int) -> None:
@@ -76,7 +80,9 @@ class LeaseDesk:
         self.changed.add(worker.instance)
         self._ever_served |= worker.functions
         if worker.labels:
-            self._ever_labelled.add((worker.functions, worker.labels))
+            self._ever_labelled[(worker.functions, worker.labels)] = None
+            if len(self._ever_labelled) > _LABELLED_KEPT:
+                del self._ever_labelled[next(iter(self._ever_labelled))]
         self._serving_changed = True
 
     def leave(self, connection: str) -> None:
